@@ -7,8 +7,7 @@
 
 enum { TEST_EXIT_FAILED = 1, TEST_EXIT_USAGE = 2, TEST_MEM_CONTEXT_BYTES = 16 };
 
-static const struct CMUnitTest *test_find(const struct CMUnitTest *tests, size_t tests_count,
-                                          const char *name)
+static const struct CMUnitTest *test_find(const struct CMUnitTest *tests, size_t tests_count, const char *name)
 {
     for (size_t i = 0; i < tests_count; i++) {
         if (strcmp(tests[i].name, name) == 0) {
@@ -37,18 +36,17 @@ int sl_test_main(const struct CMUnitTest *tests, size_t tests_count, int argc, c
     return failed == 0 ? 0 : TEST_EXIT_FAILED;
 }
 
-void sl_test_u64(uint64_t left, uint64_t right, const char *left_text, const char *right_text,
-                 const char *file, int line)
+void sl_test_u64(uint64_t left, uint64_t right, const char *left_text, const char *right_text, const char *file,
+                 int line)
 {
     if (left != right) {
-        print_error("%s is %" PRIu64 " (0x%" PRIx64 ")\n%s is %" PRIu64 " (0x%" PRIx64 ")\n",
-                    left_text, left, left, right_text, right, right);
+        print_error("%s is %" PRIu64 " (0x%" PRIx64 ")\n%s is %" PRIu64 " (0x%" PRIx64 ")\n", left_text, left, left,
+                    right_text, right, right);
         _fail(file, line);
     }
 }
 
-void sl_test_i64(int64_t left, int64_t right, const char *left_text, const char *right_text,
-                 const char *file, int line)
+void sl_test_i64(int64_t left, int64_t right, const char *left_text, const char *right_text, const char *file, int line)
 {
     if (left != right) {
         print_error("%s is %" PRId64 "\n%s is %" PRId64 "\n", left_text, left, right_text, right);
@@ -65,8 +63,8 @@ static void test_print_str(const char *text, const char *value)
     }
 }
 
-void sl_test_str(const char *left, const char *right, const char *left_text, const char *right_text,
-                 const char *file, int line)
+void sl_test_str(const char *left, const char *right, const char *left_text, const char *right_text, const char *file,
+                 int line)
 {
     bool equal = left == right;
     if (left != NULL && right != NULL) {
@@ -88,8 +86,8 @@ static void test_print_mem(const char *text, const unsigned char *bytes, size_t 
     print_error("\n");
 }
 
-void sl_test_mem(const void *left, const void *right, size_t size, const char *left_text,
-                 const char *right_text, const char *file, int line)
+void sl_test_mem(const void *left, const void *right, size_t size, const char *left_text, const char *right_text,
+                 const char *file, int line)
 {
     const unsigned char *left_bytes = left;
     const unsigned char *right_bytes = right;

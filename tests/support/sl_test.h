@@ -36,16 +36,15 @@ int sl_test_main(const struct CMUnitTest *tests, size_t tests_count, int argc, c
 #define sl_assert_str(left, right) sl_test_str((left), (right), #left, #right, __FILE__, __LINE__)
 
 /* `size` bytes on both sides. A pointer may be NULL only if size is 0. */
-#define sl_assert_mem(left, right, size) \
-    sl_test_mem((left), (right), (size), #left, #right, __FILE__, __LINE__)
+#define sl_assert_mem(left, right, size) sl_test_mem((left), (right), (size), #left, #right, __FILE__, __LINE__)
 
-void sl_test_u64(uint64_t left, uint64_t right, const char *left_text, const char *right_text,
+void sl_test_u64(uint64_t left, uint64_t right, const char *left_text, const char *right_text, const char *file,
+                 int line);
+void sl_test_i64(int64_t left, int64_t right, const char *left_text, const char *right_text, const char *file,
+                 int line);
+void sl_test_str(const char *left, const char *right, const char *left_text, const char *right_text, const char *file,
+                 int line);
+void sl_test_mem(const void *left, const void *right, size_t size, const char *left_text, const char *right_text,
                  const char *file, int line);
-void sl_test_i64(int64_t left, int64_t right, const char *left_text, const char *right_text,
-                 const char *file, int line);
-void sl_test_str(const char *left, const char *right, const char *left_text, const char *right_text,
-                 const char *file, int line);
-void sl_test_mem(const void *left, const void *right, size_t size, const char *left_text,
-                 const char *right_text, const char *file, int line);
 
 #endif
