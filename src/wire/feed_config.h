@@ -3,6 +3,7 @@
 #define SL_WIRE_FEED_CONFIG_H
 
 #include "base/secret.h"
+#include "base/units.h"
 #include "wire/message.h"
 
 /*
