@@ -9,7 +9,8 @@
 /*
  * 4-ary min-heap over (key, seq), a total order: equal keys come out in the order they went in, so the same calls give the
  * same result everywhere. Each entry carries a 32-bit value (a handle); "moved", if given, tells the owner the entry's new
- * position so that it can be updated or removed in O(log n). Position 0 is valid; SL_HEAP_NOWHERE marks "not in the heap".
+ * position so that it can be updated or removed in O(log n); an entry that leaves by pop or remove is told SL_HEAP_NOWHERE.
+ * Position 0 is valid. "moved" must not change the heap.
  */
 #define SL_HEAP_NOWHERE UINT32_MAX
 
@@ -40,7 +41,7 @@ const struct sl_heap_item *sl_heap_peek(const struct sl_heap *h);
 void sl_heap_pop(struct sl_heap *h); /* must not be empty */
 void sl_heap_update(struct sl_heap *h, uint32_t position, uint64_t key); /* keeps seq */
 void sl_heap_remove(struct sl_heap *h, uint32_t position);
-/* Makes room for count entries so that pushes up to it cannot fail; false without memory. */
+/* Makes room for count entries so that pushes up to it cannot fail; false over count_max or without memory. */
 bool sl_heap_reserve(struct sl_heap *h, uint32_t count);
 size_t sl_heap_bytes(const struct sl_heap *h);
 

@@ -29,7 +29,8 @@ bool sl_bytes_eq(struct sl_bytes a, struct sl_bytes b);
 bool sl_str_is_printable_utf8(struct sl_str s);
 
 /*
- * Builds text into the caller's memory. Never overruns: what does not fit is cut and remembered in "cut".
+ * Builds text into the caller's memory. Never overruns: what does not fit is cut (never inside a number, an escape or a UTF-8
+ * character) and remembered in "cut"; after a cut nothing more is added, so the text is always a beginning of the whole.
  * Always NUL-terminated when cap > 0.
  */
 struct sl_text {
@@ -44,7 +45,8 @@ void sl_text_cstr(struct sl_text *t, const char *s);
 void sl_text_u64(struct sl_text *t, uint64_t v);
 void sl_text_i64(struct sl_text *t, int64_t v);
 void sl_text_hex64(struct sl_text *t, uint64_t v); /* 16 digits */
-/* Adds s as a logfmt value: quoted when it has spaces, quotes, '=' or control characters, which are escaped. */
+/* Adds s as a logfmt value: quoted when it has spaces, quotes, '=', control characters or invalid UTF-8, or is empty;
+ * control characters and invalid bytes become \xNN, so that no input can forge a line or a terminal sequence. */
 void sl_text_logfmt(struct sl_text *t, struct sl_str s);
 
 #endif

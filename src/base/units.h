@@ -28,6 +28,6 @@ static inline uint32_t sl_u32_min(uint32_t a, uint32_t b) { return a < b ? a : b
 static inline uint32_t sl_u32_max(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /* now + delay without overflow: a deadline that cannot be reached is SL_NEVER. */
-static inline sl_ns sl_ns_after(sl_ns now, sl_ns delay) { return delay > SL_NEVER - now ? SL_NEVER : now + delay; }
+static inline sl_ns sl_ns_after(sl_ns now, sl_ns delay) { return now > 0 && delay > SL_NEVER - now ? SL_NEVER : now + delay; }
 
 #endif
