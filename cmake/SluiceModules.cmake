@@ -2,7 +2,12 @@
 # One static library per folder. A folder that is missing or holds no .c file is skipped, so the
 # tree may grow without touching the build.
 
-set(SL_MODULES "" CACHE INTERNAL "libraries so far, in the order of the include direction")
+set(SL_MODULES "" CACHE INTERNAL "libraries so far, against the include direction: users first")
+
+# All modules added from here on may use the library.
+macro(sl_module_is_next name)
+  set(SL_MODULES ${name} ${SL_MODULES} CACHE INTERNAL "")
+endmacro()
 
 # sl_add_module(<folder> [HOSTED] [EXCEPT <file>...]): src/core/drain becomes sl_core_drain.
 function(sl_add_module folder)
@@ -22,12 +27,7 @@ function(sl_add_module folder)
   if(arg_HOSTED)
     target_link_libraries(${name} PRIVATE sl_hosted)
   endif()
-  if(name STREQUAL "sl_wire" AND TARGET sl_proto)
-    target_link_libraries(${name} PUBLIC sl_proto)
-  endif()
-
-  set(reversed ${name} ${SL_MODULES})
-  set(SL_MODULES "${reversed}" CACHE INTERNAL "")
+  sl_module_is_next(${name})
 endfunction()
 
 # sl_add_program(<name> <source>...): a hosted program over all modules, in bin/.
