@@ -53,7 +53,10 @@ void sl_arena_deinit(struct sl_arena *a)
     *a = (struct sl_arena){ .mem = a->mem, .tag = a->tag, .bytes_max = a->bytes_max };
 }
 
-/* Doubling keeps the number of chunks logarithmic; the cap of the arena bounds the last one, so that a small arena stays small. */
+/*
+ * Doubling keeps the number of chunks logarithmic; the cap of the arena bounds the last one, so that a small arena
+ * stays small.
+ */
 static size_t arena_next_room(const struct sl_arena *a, const struct sl_arena_chunk *last, size_t size)
 {
     size_t bytes = last ? chunk_bytes(last->room_bytes) * 2 : ARENA_CHUNK_BYTES_MIN;
@@ -86,8 +89,8 @@ static struct sl_arena_chunk *arena_add_chunk(struct sl_arena *a, struct sl_aren
 }
 
 /*
- * A chunk that is too full is passed over until the next reset. So the same sequence of requests after a reset meets the same
- * chunks in the same order, which is what makes a warm arena free of allocations.
+ * A chunk that is too full is passed over until the next reset. So the same sequence of requests after a reset
+ * meets the same chunks in the same order, which is what makes a warm arena free of allocations.
  */
 void *sl_arena_alloc(struct sl_arena *a, size_t size)
 {

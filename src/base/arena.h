@@ -5,8 +5,9 @@
 #include "base/mem.h"
 
 /*
- * Bump allocation with a hard cap, for data that dies together (one decoded message, one step's outputs). Pointers stay valid
- * until sl_arena_reset. Chunks are kept over a reset (up to 1 MiB of them), so a warm arena does not allocate.
+ * Bump allocation with a hard cap, for data that dies together (one decoded message, one step's outputs). Pointers
+ * stay valid until sl_arena_reset. Chunks are kept over a reset (up to 1 MiB of them), so a warm arena does not
+ * allocate.
  */
 struct sl_arena {
     struct sl_mem *mem;

@@ -31,7 +31,10 @@
 /* Prints "sluice: bug: <cond> at <file>:<line>" to standard error and aborts. Any thread. */
 _Noreturn void sl_check_failed(const char *cond, const char *file, int line);
 
-/* Counts a failed SL_EXPECT; the first failure of each place is printed (up to 64 places). Always returns false. Any thread. */
+/*
+ * Counts a failed SL_EXPECT; the first failure of each place is printed (up to 64 places). Always returns false.
+ * Any thread.
+ */
 bool sl_check_counted(const char *cond, const char *file, int line);
 
 /* How many SL_EXPECT failed in this process. Any thread. */

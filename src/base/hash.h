@@ -14,8 +14,8 @@ static inline uint64_t sl_hash_mix(uint64_t x)
 }
 
 /*
- * Keyed 64-bit hashes for tables whose keys come from peers (seed = given at init) and for run digests (seed = chain). Not for security.
- * The result is the same on every machine.
+ * Keyed 64-bit hashes for tables whose keys come from peers (seed = given at init) and for run digests (seed =
+ * chain). Not for security. The result is the same on every machine.
  */
 uint64_t sl_hash_bytes(uint64_t seed, const void *data, size_t len);
 uint64_t sl_hash_u64(uint64_t seed, uint64_t a);

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 
 /*
- * 4-ary min-heap over (key, seq), a total order: equal keys come out in the order they went in, so the same calls give the
- * same result everywhere. Each entry carries a 32-bit value (a handle); "moved", if given, tells the owner the entry's new
- * position so that it can be updated or removed in O(log n); an entry that leaves by pop or remove is told SL_HEAP_NOWHERE.
- * Position 0 is valid. "moved" must not change the heap.
+ * 4-ary min-heap over (key, seq), a total order: equal keys come out in the order they went in, so the same calls
+ * give the same result everywhere. Each entry carries a 32-bit value (a handle); "moved", if given, tells the owner
+ * the entry's new position so that it can be updated or removed in O(log n); an entry that leaves by pop or remove
+ * is told SL_HEAP_NOWHERE. Position 0 is valid. "moved" must not change the heap.
  */
 #define SL_HEAP_NOWHERE UINT32_MAX
 
@@ -31,7 +31,8 @@ struct sl_heap {
     uint32_t tag;
 };
 
-void sl_heap_init(struct sl_heap *h, struct sl_mem *mem, uint32_t tag, uint32_t count_max, sl_heap_moved *moved, void *ctx);
+void sl_heap_init(struct sl_heap *h, struct sl_mem *mem, uint32_t tag, uint32_t count_max, sl_heap_moved *moved,
+                  void *ctx);
 void sl_heap_deinit(struct sl_heap *h);
 
 /* False (heap unchanged) at count_max or without memory. */

@@ -23,7 +23,10 @@ void sl_list_push_back(struct sl_list *l, const struct sl_slab *s, size_t offset
     l->count++;
 }
 
-/* What points to handle must be its neighbour or the list itself: this finds an object that is in no list or in another one. */
+/*
+ * What points to handle must be its neighbour or the list itself: this finds an object that is in no list or in
+ * another one.
+ */
 void sl_list_remove(struct sl_list *l, const struct sl_slab *s, size_t offset, uint32_t handle)
 {
     SL_REQUIRE(l->count > 0);

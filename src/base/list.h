@@ -5,8 +5,9 @@
 #include "base/slab.h"
 
 /*
- * Doubly linked list of slab objects, linked by handle inside the object: 8 bytes a link, O(1) everything, order = order of
- * insertion. An object may be in several lists through several links. "offset" is offsetof(struct item, link).
+ * Doubly linked list of slab objects, linked by handle inside the object: 8 bytes a link, O(1) everything, order =
+ * order of insertion. An object may be in several lists through several links. "offset" is offsetof(struct item,
+ * link).
  */
 struct sl_link {
     uint32_t next, prev;

@@ -4,8 +4,8 @@
 #include "base/check.h"
 
 /*
- * Linear probing. The slot keeps the 32 bits of the hash that also choose the first slot, so that a rehash needs no key and a
- * search touches an object only when all 32 bits agree.
+ * Linear probing. The slot keeps the 32 bits of the hash that also choose the first slot, so that a rehash needs no
+ * key and a search touches an object only when all 32 bits agree.
  *
  * Invariants:
  *   1. slot_count is 0 or a power of two; used * 4 <= slot_count * 3, so every search meets an empty slot.
@@ -73,7 +73,10 @@ static struct sl_map_slot *map_vacancy(struct sl_map_slot *slots, uint32_t slot_
     return &slots[i];
 }
 
-/* At most half full afterwards: at least a quarter of the slots can be used before the next rehash, which pays for this one. */
+/*
+ * At most half full afterwards: at least a quarter of the slots can be used before the next rehash, which pays for
+ * this one.
+ */
 static uint32_t map_slots_for(uint32_t count)
 {
     uint32_t slot_count = MAP_SLOTS_MIN;

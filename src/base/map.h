@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * Index from key to a 32-bit handle (never 0): open addressing over {hash, handle}; the keys stay in the objects. There is
- * deliberately no iteration: the order of a hash table must not become behaviour.
+ * Index from key to a 32-bit handle (never 0): open addressing over {hash, handle}; the keys stay in the objects.
+ * There is deliberately no iteration: the order of a hash table must not become behaviour.
  */
 typedef bool sl_map_eq(const void *ctx, uint32_t handle, const void *key);
 
@@ -22,7 +22,8 @@ struct sl_map {
 };
 
 /* Allocates nothing yet. ctx is passed to eq; both must outlive the map. */
-void sl_map_init(struct sl_map *m, struct sl_mem *mem, uint32_t tag, uint32_t count_max, sl_map_eq *eq, const void *ctx);
+void sl_map_init(struct sl_map *m, struct sl_mem *mem, uint32_t tag, uint32_t count_max, sl_map_eq *eq,
+                 const void *ctx);
 void sl_map_deinit(struct sl_map *m);
 
 /* The handle, or 0. */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * The one source of heap memory: counts live bytes by tag and refuses beyond a budget. Single-threaded: each loop owns one.
- * Tags are small numbers named by the user of the allocator (base knows no domain).
+ * The one source of heap memory: counts live bytes by tag and refuses beyond a budget. Single-threaded: each loop
+ * owns one. Tags are small numbers named by the user of the allocator (base knows no domain).
  */
 #define SL_MEM_TAGS_MAX 32
 
@@ -30,10 +30,16 @@ void sl_mem_init(struct sl_mem *m, const struct sl_mem_opts *opts);
 /* Requires that everything was freed: a leak is our bug. */
 void sl_mem_deinit(struct sl_mem *m);
 
-/* Zeroed memory of size bytes (> 0), or NULL when the budget or the heap is exhausted. Freed with the same tag and size. */
+/*
+ * Zeroed memory of size bytes (> 0), or NULL when the budget or the heap is exhausted. Freed with the same tag and
+ * size.
+ */
 void *sl_mem_alloc(struct sl_mem *m, uint32_t tag, size_t size);
 
-/* Resizes; new bytes are zero. On NULL the old block is unchanged and still owned by the caller. ptr may be NULL with old_size 0. */
+/*
+ * Resizes; new bytes are zero. On NULL the old block is unchanged and still owned by the caller. ptr may be NULL
+ * with old_size 0.
+ */
 void *sl_mem_resize(struct sl_mem *m, uint32_t tag, void *ptr, size_t old_size, size_t new_size);
 
 /* ptr may be NULL (then size is ignored). */

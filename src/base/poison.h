@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * Memory that a pool holds but nobody owns. In AddressSanitizer builds a use of it is reported like a use after free, which
- * pools and arenas would otherwise hide; in other builds both calls are nothing. Ranges start and end on 8 bytes.
+ * Memory that a pool holds but nobody owns. In AddressSanitizer builds a use of it is reported like a use after
+ * free, which pools and arenas would otherwise hide; in other builds both calls are nothing. Ranges start and end
+ * on 8 bytes.
  */
 #if defined(__SANITIZE_ADDRESS__)
 #define SL_POISON 1

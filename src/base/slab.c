@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * A chunk is a bitmap of its live objects, then the objects: the cost beside the objects is one bit each and one pointer per
- * chunk. A dead object holds the handle of the next dead one in its first bytes.
+ * A chunk is a bitmap of its live objects, then the objects: the cost beside the objects is one bit each and one
+ * pointer per chunk. A dead object holds the handle of the next dead one in its first bytes.
  *
  *   index = handle - 1      chunk = index / 256      slot = index % 256
  *

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /*
- * Objects of one size behind 32-bit handles. Pointers stay valid while the object lives (chunks never move); handles are
- * reused lowest-freed-last (a LIFO free list), so their order depends only on the sequence of calls, never on addresses.
- * Handle 0 is "none".
+ * Objects of one size behind 32-bit handles. Pointers stay valid while the object lives (chunks never move);
+ * handles are reused last freed first, so their order depends only on the sequence of calls,
+ * never on addresses. Handle 0 is "none".
  */
 struct sl_slab {
     struct sl_mem *mem;
@@ -22,7 +22,10 @@ struct sl_slab {
     uint32_t tag;
 };
 
-/* item_bytes: size of the object, rounded up to 8 by the slab. count_max: hard limit of live objects. Allocates nothing yet. */
+/*
+ * item_bytes: size of the object, rounded up to 8 by the slab. count_max: hard limit of live objects. Allocates
+ * nothing yet.
+ */
 void sl_slab_init(struct sl_slab *s, struct sl_mem *mem, uint32_t tag, size_t item_bytes, uint32_t count_max);
 void sl_slab_deinit(struct sl_slab *s);
 

@@ -41,7 +41,10 @@ static bool utf8_is_continuation(uint8_t byte)
     return (byte & 0xc0) == 0x80;
 }
 
-/* Bytes of the character that a lead byte announces; 0 if it cannot be one. 0xc0, 0xc1 could only start overlong forms. */
+/*
+ * Bytes of the character that a lead byte announces; 0 if it cannot be one. 0xc0, 0xc1 could only start overlong
+ * forms.
+ */
 static size_t utf8_announced(uint8_t lead)
 {
     if (lead < 0x80)

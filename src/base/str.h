@@ -29,9 +29,9 @@ bool sl_bytes_eq(struct sl_bytes a, struct sl_bytes b);
 bool sl_str_is_printable_utf8(struct sl_str s);
 
 /*
- * Builds text into the caller's memory. Never overruns: what does not fit is cut (never inside a number, an escape or a UTF-8
- * character) and remembered in "cut"; after a cut nothing more is added, so the text is always a beginning of the whole.
- * Always NUL-terminated when cap > 0.
+ * Builds text into the caller's memory. Never overruns: what does not fit is cut (never inside a number, an escape
+ * or a UTF-8 character) and remembered in "cut"; after a cut nothing more is added, so the text is always a
+ * beginning of the whole. Always NUL-terminated when cap > 0.
  */
 struct sl_text {
     char *ptr;
