@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CORE_COMMON_DATA_PLANE_H
+#define SL_CORE_COMMON_DATA_PLANE_H
+
+#include "base/secret.h"
+#include "base/units.h"
+#include "wire/ids.h"
+
+/*
+ * The port between the control plane and the data plane of one node, as plain data. The core emits commands; whoever runs the
+ * rows (the engine, or a model in the simulator) performs them in order and answers with reports. Tokens name things over the
+ * port: an unknown or old token in a report is ignored, so reports may cross commands.
+ *
+ * Progress scales because it is shared: a dispatcher that has caught up "follows" its feed, and one FEED_PROGRESS moves all
+ * followers of the feed on this node. Only those that start, lag or stop report by themselves.
+ */
+
+/* Owner epoch of a placement, compared lexicographically: a smaller one never writes after a larger one. */
+struct sl_placement {
+    uint64_t maintainer_epoch;
+    uint64_t seq;
+};
+int sl_placement_cmp(struct sl_placement a, struct sl_placement b);
+
+/* A table, or a key range of one (then both keys are set). Views valid during the call they travel in. */
+struct sl_span_key {
+    int64_t table_id;
+    uint32_t keyspace_id;
+    struct sl_bytes start_key, end_key;
+};
+
+typedef uint64_t sl_feed_token;       /* generation:32 | slot:32 of a dispatch manager; 0 = none */
+typedef uint64_t sl_dispatcher_token; /* generation:32 | slot:32 of a dispatcher; 0 = none */
+
+enum sl_command_verb {
+    SL_COMMAND_OPEN_FEED,   /* connect the sink, prepare queues -> FEED_OPENED or FEED_FAILED */
+    SL_COMMAND_CLOSE_FEED,  /* drop all dispatchers of the feed without waiting for the sink, release everything -> FEED_CLOSED */
+    SL_COMMAND_FENCE_FEED,  /* lease lost: from now on nothing of this feed may reach the sink; no report */
+    SL_COMMAND_OPEN,        /* start replicating a span after start_ts -> READY or FAILED */
+    SL_COMMAND_CLOSE,       /* stop input, flush what was taken, then stop -> CLOSED with the final checkpoint */
+};
+
+struct sl_command {
+    enum sl_command_verb verb;
+    sl_feed_token feed;
+    sl_dispatcher_token dispatcher; /* OPEN, CLOSE */
+    const struct sl_feed_id *feed_id; /* OPEN_FEED; valid during the call */
+    struct sl_secret config;          /* OPEN_FEED: the flattened configuration */
+    struct sl_dispatcher_id id;       /* OPEN, CLOSE */
+    struct sl_span_key span;          /* OPEN */
+    struct sl_placement placement;    /* OPEN */
+    sl_ts start_ts;                   /* OPEN: the first row wanted is the first one after this */
+    int64_t schema_id;
+    bool skip_dml_at_start_ts;
+    bool is_table_trigger; /* the feed's DDL dispatcher; its span is the whole feed's DDL stream */
+    bool cleanup_downstream; /* CLOSE_FEED: the feed was removed for good */
+};
+
+enum sl_report_kind {
+    SL_REPORT_FEED_OPENED,
+    SL_REPORT_FEED_FAILED,   /* code, text */
+    SL_REPORT_FEED_PROGRESS, /* checkpoint, resolved: every follower has reached them */
+    SL_REPORT_FEED_CLOSED,
+    SL_REPORT_READY,    /* checkpoint (>= start_ts); follows or not */
+    SL_REPORT_PROGRESS, /* of one dispatcher: checkpoint, resolved; follows or not from now on */
+    SL_REPORT_CLOSED,   /* checkpoint: everything up to it, and nothing after it, is durable in the sink */
+    SL_REPORT_FAILED,   /* code, text; the dispatcher has stopped, its checkpoint is final */
+    SL_REPORT_HOSTED,   /* node-wide counts for the self report: readers, unflushed_rows */
+};
+
+struct sl_report {
+    enum sl_report_kind kind;
+    sl_feed_token feed;
+    sl_dispatcher_token dispatcher;
+    sl_ts checkpoint, resolved;
+    bool follows;
+    uint32_t readers;
+    uint64_t unflushed_rows;
+    struct sl_str code, text; /* printable, no secrets; valid during the call */
+};
+
+#endif

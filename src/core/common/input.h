@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CORE_COMMON_INPUT_H
+#define SL_CORE_COMMON_INPUT_H
+
+#include "core/common/data_plane.h"
+#include "wire/message.h"
+
+/*
+ * What can happen to a node. One input, one step. Everything an input points to is valid during the step only.
+ */
+enum sl_in_kind {
+    SL_IN_TICK,          /* the deadline has come */
+    SL_IN_MESSAGE,       /* an envelope arrived; from a peer or from the node itself */
+    SL_IN_MEMBERS,       /* a new membership snapshot */
+    SL_IN_REPORT,        /* the data plane reports */
+    SL_IN_SCHEMA,        /* answer to SL_OUT_SCHEMA_LOAD */
+    SL_IN_SCHEMA_CHANGE, /* tables were added to or dropped from a feed (a barrier will say this itself later) */
+    SL_IN_LEASE_LOST,    /* the node's own lease is gone: fence everything, stop */
+};
+
+struct sl_table {
+    int64_t table_id, schema_id;
+};
+
+struct sl_in_schema {
+    struct sl_feed_id feed;
+    uint64_t request;
+    enum sl_code code; /* SL_OK, or why the tables could not be loaded (then ask again later) */
+    const struct sl_table *tables;
+    uint32_t table_count;
+};
+
+struct sl_in_schema_change {
+    struct sl_feed_id feed;
+    sl_ts commit_ts; /* new tables start at it */
+    const struct sl_table *added;
+    uint32_t added_count;
+    const int64_t *dropped;
+    uint32_t dropped_count;
+};
+
+struct sl_in_members {
+    const struct sl_node_id *ids;
+    uint32_t count;
+};
+
+struct sl_input {
+    enum sl_in_kind kind;
+    union {
+        struct sl_bytes message; /* an encoded envelope, as it came */
+        struct sl_in_members members;
+        struct sl_report report;
+        struct sl_in_schema schema;
+        struct sl_in_schema_change schema_change;
+    } u;
+};
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CORE_COMMON_OUTBOX_H
+#define SL_CORE_COMMON_OUTBOX_H
+
+#include "core/common/data_plane.h"
+#include "core/common/event.h"
+#include "core/common/members.h"
+#include "wire/message.h"
+
+/*
+ * What a step wants done, as plain data, in order. The shell performs the outputs after the step; nothing the core does
+ * depends on how. Everything an output points to lives until sl_outbox_reset.
+ *
+ * Room is limited at init. A message that finds no room is dropped and counted: that is a loss like any other on an
+ * at-most-once transport, and every exchange is resent by its sender. Commands to the data plane are never dropped: a
+ * part of the room is kept for them, and an input causes at most SL_OUTBOX_COMMANDS_MAX.
+ */
+enum sl_out_kind { SL_OUT_SEND, SL_OUT_COMMAND, SL_OUT_SCHEMA_LOAD, SL_OUT_EVENT };
+
+#define SL_OUTBOX_COMMANDS_MAX 64
+
+struct sl_out_send {
+    sl_node_ref to; /* may be the node itself: the shell hands it back as an input, later */
+    enum sl_msg_type type;
+    enum sl_topic topic;
+    struct sl_bytes payload; /* one encoded payload */
+};
+
+/* Asks the shell for the feed's tables at ts; answered by an SL_IN_SCHEMA input with the same feed and request number. */
+struct sl_out_schema_load {
+    struct sl_feed_id feed;
+    uint64_t request;
+    sl_ts ts;
+};
+
+struct sl_output {
+    enum sl_out_kind kind;
+    uint64_t after; /* id of a store operation that must be durable first; 0 = none */
+    union {
+        struct sl_out_send send;
+        struct sl_command command;
+        struct sl_out_schema_load schema_load;
+        struct sl_event event;
+    } u;
+};
+
+struct sl_outbox {
+    struct sl_mem *mem;
+    struct sl_output *items;
+    uint32_t count, cap, count_max;
+    uint32_t tag;
+    struct sl_arena arena;
+    uint64_t dropped_count; /* since init */
+};
+
+/* count_max > 2 * SL_OUTBOX_COMMANDS_MAX; bytes_max bounds the payloads of one step. */
+SL_CHECKED enum sl_code sl_outbox_init(struct sl_outbox *o, struct sl_mem *mem, uint32_t tag, uint32_t count_max, size_t bytes_max);
+void sl_outbox_deinit(struct sl_outbox *o);
+void sl_outbox_reset(struct sl_outbox *o);
+
+/* How many more messages fit. Optional work (placing spans, moving them) stops when this gets low and goes on next tick. */
+uint32_t sl_outbox_room(const struct sl_outbox *o);
+
+/* Encodes message as the one payload of a message of this type, to the type's first topic. False: dropped and counted. */
+bool sl_out_send(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message);
+/* The same to the type's second topic. */
+bool sl_out_send_second(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message);
+
+/* Copies what the command points to. */
+void sl_out_command(struct sl_outbox *o, const struct sl_command *c);
+bool sl_out_schema_load(struct sl_outbox *o, const struct sl_feed_id *feed, uint64_t request, sl_ts ts);
+
+/* sl_out_event(o, SL_EV_X, sl_f_str("feed", name), sl_f_u64("epoch", 7)); copies strings. At most SL_FIELDS_MAX fields, at least one. */
+#define sl_out_event(o, id, ...)                                             \
+    sl_out_event_fields((o), (id), (const struct sl_field[]){ __VA_ARGS__ }, \
+                        (uint32_t)(sizeof((const struct sl_field[]){ __VA_ARGS__ }) / sizeof(struct sl_field)))
+void sl_out_event_fields(struct sl_outbox *o, enum sl_event_id id, const struct sl_field *fields, uint32_t count);
+
+#endif
