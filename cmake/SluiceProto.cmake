@@ -7,6 +7,9 @@ pkg_check_modules(JSON_C REQUIRED IMPORTED_TARGET json-c)
 find_program(SL_PROTOC_C protoc-c REQUIRED)
 mark_as_advanced(SL_PROTOC_C)
 
+# What must exist before a tool may look at the sources.
+add_custom_target(generated)
+
 function(sl_add_proto target)
   file(GLOB protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")
   if(NOT protos)
@@ -34,5 +37,6 @@ function(sl_add_proto target)
   add_library(${target} STATIC ${generated})
   target_link_libraries(${target} PRIVATE sl_codegen PUBLIC PkgConfig::PROTOBUF_C PkgConfig::JSON_C)
   target_include_directories(${target} SYSTEM PUBLIC "${out}" "${out}/proto")
+  add_dependencies(generated ${target})
   sl_module_is_next(${target})
 endfunction()
