@@ -4,6 +4,7 @@
 
 #include "core/common/input.h"
 #include "core/common/outbox.h"
+#include "core/drain/liveness.h"
 #include "core/drain/pacing.h"
 #include "core/drain/target.h"
 
