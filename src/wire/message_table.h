@@ -5,26 +5,31 @@
 #include <stdint.h>
 
 /*
- * Every message of the protocol: number, name, payload kind, protobuf message (payload kind PB) or a placeholder, topic, lane.
- * The number is the wire value. Topics are exact strings; receivers route by topic. A message with two possible topics
- * lists the second one too.
+ * Every message of the protocol: number, name, payload kind, protobuf message (payload kind PB) or a placeholder,
+ * topic, lane. The number is the wire value. Topics are exact strings; receivers route by topic. A message with two
+ * possible topics lists the second one too.
  *
- * Payload kinds: PB  one protobuf message of the same or the named kind    ENVELOPE  the binary event envelope (data plane)
- *                LOG a logservice message, carried as bytes                EVENTPB   an event-service request, carried as bytes
- *                EMPTY  no bytes                                           JSON      the stream handshake
+ * Payload kinds:
+ *
+ *   PB        one protobuf message of the same or the named kind
+ *   ENVELOPE  the binary event envelope (data plane), carried as bytes
+ *   LOG       a logservice message, carried as bytes
+ *   EVENTPB   an event-service request, carried as bytes
+ *   EMPTY     no bytes; still one payload element
+ *   JSON      the stream handshake
  */
-#define SL_TOPICS(X)                                \
-    X(NONE, "")                                     \
-    X(MM, "maintainer-manager")                     \
-    X(HC, "heartbeat-collector")                    \
-    X(CO, "coordinator")                            \
-    X(DMM, "dispatcher-manager-manager")            \
-    X(MT, "maintainer")                             \
-    X(LC, "log-coordinator")                        \
-    X(LCC, "log-coordinator-client")                \
-    X(ES, "EventServiceTopic")                      \
-    X(EST, "event-store")                           \
-    X(EC, "event-collector")                        \
+#define SL_TOPICS(X)                     \
+    X(NONE, "")                          \
+    X(MM, "maintainer-manager")          \
+    X(HC, "heartbeat-collector")         \
+    X(CO, "coordinator")                 \
+    X(DMM, "dispatcher-manager-manager") \
+    X(MT, "maintainer")                  \
+    X(LC, "log-coordinator")             \
+    X(LCC, "log-coordinator-client")     \
+    X(ES, "EventServiceTopic")           \
+    X(EST, "event-store")                \
+    X(EC, "event-collector")             \
     X(REC, "redo-event-collector")
 
 /* clang-format off */
@@ -93,7 +98,14 @@ enum sl_msg_type {
 #define SL_MSG_COUNT 46 /* one past the largest number */
 
 enum sl_lane { SL_LANE_EVENT, SL_LANE_COMMAND };
-enum sl_payload_kind { SL_PAYLOAD_PB, SL_PAYLOAD_ENVELOPE, SL_PAYLOAD_LOG, SL_PAYLOAD_EVENTPB, SL_PAYLOAD_EMPTY, SL_PAYLOAD_JSON };
+enum sl_payload_kind {
+    SL_PAYLOAD_PB,
+    SL_PAYLOAD_ENVELOPE,
+    SL_PAYLOAD_LOG,
+    SL_PAYLOAD_EVENTPB,
+    SL_PAYLOAD_EMPTY,
+    SL_PAYLOAD_JSON
+};
 
 struct sl_msg_row {
     enum sl_msg_type type;

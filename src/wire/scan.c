@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/reader.h"
+#include "wire/validate.h"
+
+#include <string.h>
+
+/* An error message of a peer: may have several lines. Everything else of type string is a name, an id or a time. */
+static bool scan_is_free_text(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *field)
+{
+    return d == &pb__running_error__descriptor &&
+           (strcmp(field->name, "message") == 0 || strcmp(field->name, "time") == 0);
+}
+
+static size_t scan_line_len(struct sl_str s)
+{
+    size_t len = 0;
+    while (len < s.len && s.ptr[len] != '\n' && s.ptr[len] != '\r' && s.ptr[len] != '\t') {
+        len++;
+    }
+    return len;
+}
+
+static bool scan_is_printable_lines(struct sl_str s)
+{
+    while (s.len > 0) {
+        size_t len = scan_line_len(s);
+        if (!sl_str_is_printable_utf8((struct sl_str){ s.ptr, len })) {
+            return false;
+        }
+        size_t used = len < s.len ? len + 1 : len;
+        s = (struct sl_str){ s.ptr + used, s.len - used };
+    }
+    return true;
+}
+
+static enum sl_refusal scan_text(struct sl_bytes bytes, bool free_text, uint32_t text_bytes_max)
+{
+    struct sl_str s = { (const char *)bytes.ptr, bytes.len };
+    if (s.len > text_bytes_max) {
+        return SL_REFUSE_BAD_TEXT;
+    }
+    bool printable = free_text ? scan_is_printable_lines(s) : sl_str_is_printable_utf8(s);
+    return printable ? SL_REFUSE_NONE : SL_REFUSE_BAD_TEXT;
+}
+
+/* An unknown value may not pass as a number: a liveness from a later version must not read as "alive" somewhere. */
+static enum sl_refusal scan_enum(uint64_t value, const ProtobufCEnumDescriptor *d)
+{
+    bool known = value <= INT32_MAX && protobuf_c_enum_descriptor_get_value(d, (int)value) != NULL;
+    return known ? SL_REFUSE_NONE : SL_REFUSE_BAD_ENUM;
+}
+
+static enum sl__wire_type scan_wire_type(ProtobufCType type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_BOOL:
+    case PROTOBUF_C_TYPE_ENUM:
+        return SL__WIRE_VARINT;
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_FLOAT:
+        return SL__WIRE_FIXED32;
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return SL__WIRE_FIXED64;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return SL__WIRE_BYTES;
+    }
+    SL_UNREACHABLE();
+}
+
+static enum sl_refusal scan_packed(struct sl_bytes bytes, const ProtobufCFieldDescriptor *field)
+{
+    struct sl__reader reader = { bytes, 0 };
+    enum sl__wire_type wire_type = scan_wire_type(field->type);
+    enum sl_refusal refusal = SL_REFUSE_NONE;
+    while (refusal == SL_REFUSE_NONE && !sl__reader_done(&reader)) {
+        uint64_t value = 0;
+        if (wire_type == SL__WIRE_VARINT) {
+            refusal = sl__reader_varint(&reader, &value);
+        } else {
+            refusal = sl__reader_skip(&reader, wire_type == SL__WIRE_FIXED32 ? sizeof(uint32_t) : sizeof(uint64_t));
+        }
+        if (refusal == SL_REFUSE_NONE && field->type == PROTOBUF_C_TYPE_ENUM) {
+            refusal = scan_enum(value, field->descriptor);
+        }
+    }
+    return refusal;
+}
+
+static enum sl_refusal scan_field(const struct sl__field *f, const ProtobufCMessageDescriptor *d,
+                                  const ProtobufCFieldDescriptor *known, const struct sl_wire_limits *limits)
+{
+    enum sl__wire_type wanted = scan_wire_type(known->type);
+    bool repeated = known->label == PROTOBUF_C_LABEL_REPEATED;
+    if (repeated && wanted != SL__WIRE_BYTES && f->wire_type == SL__WIRE_BYTES) {
+        return scan_packed(f->bytes, known);
+    }
+    if (f->wire_type != wanted) {
+        return SL_REFUSE_MALFORMED;
+    }
+    if (known->type == PROTOBUF_C_TYPE_ENUM) {
+        return scan_enum(f->varint, known->descriptor);
+    }
+    if (known->type == PROTOBUF_C_TYPE_STRING) {
+        return scan_text(f->bytes, scan_is_free_text(d, known), limits->text_bytes_max);
+    }
+    return known->type == PROTOBUF_C_TYPE_MESSAGE ? sl__scan(f->bytes, known->descriptor, limits) : SL_REFUSE_NONE;
+}
+
+enum sl_refusal sl__scan(struct sl_bytes bytes, const ProtobufCMessageDescriptor *d,
+                         const struct sl_wire_limits *limits)
+{
+    struct sl__reader reader = { bytes, 0 };
+    enum sl_refusal refusal = SL_REFUSE_NONE;
+    while (refusal == SL_REFUSE_NONE && !sl__reader_done(&reader)) {
+        struct sl__field field;
+        refusal = sl__reader_field(&reader, &field);
+        if (refusal == SL_REFUSE_NONE) {
+            const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(d, field.number);
+            refusal = known == NULL ? SL_REFUSE_NONE : scan_field(&field, d, known, limits);
+        }
+    }
+    return refusal;
+}
