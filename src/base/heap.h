@@ -39,7 +39,7 @@ void sl_heap_deinit(struct sl_heap *h);
 bool sl_heap_push(struct sl_heap *h, uint64_t key, uint32_t value);
 /* The smallest entry or NULL; valid until the next change. */
 const struct sl_heap_item *sl_heap_peek(const struct sl_heap *h);
-void sl_heap_pop(struct sl_heap *h); /* must not be empty */
+void sl_heap_pop(struct sl_heap *h);                                     /* must not be empty */
 void sl_heap_update(struct sl_heap *h, uint32_t position, uint64_t key); /* keeps seq */
 void sl_heap_remove(struct sl_heap *h, uint32_t position);
 /* Makes room for count entries so that pushes up to it cannot fail; false over count_max or without memory. */

@@ -24,6 +24,7 @@
 /* The filling makes a read of stale contents after the range is given out again visible, and the same on every run. */
 static inline void sl_poison(void *ptr, size_t size)
 {
+    __asan_unpoison_memory_region(ptr, size); /* part of it may be poisoned already */
     memset(ptr, 0xdb, size);
     __asan_poison_memory_region(ptr, size);
 }

@@ -12,7 +12,7 @@ struct sl_prng {
 
 void sl_prng_init(struct sl_prng *p, uint64_t seed);
 uint64_t sl_prng_u64(struct sl_prng *p);
-uint64_t sl_prng_below(struct sl_prng *p, uint64_t bound); /* 0 .. bound-1, unbiased; bound > 0 */
+uint64_t sl_prng_below(struct sl_prng *p, uint64_t bound);             /* 0 .. bound-1, unbiased; bound > 0 */
 int64_t sl_prng_between(struct sl_prng *p, int64_t low, int64_t high); /* inclusive */
 bool sl_prng_chance(struct sl_prng *p, uint32_t numerator, uint32_t denominator);
 
