@@ -19,6 +19,7 @@ struct sl_arena_chunk {
 
 _Static_assert(sizeof(struct sl_arena_chunk) % ARENA_ALIGN == 0, "the room behind the header must be aligned");
 
+/* Saturates: what cannot be rounded up is still too large for a chunk. */
 static size_t arena_round(size_t size)
 {
     size_t whole = size > 0 ? size : 1;
@@ -96,7 +97,7 @@ void *sl_arena_alloc(struct sl_arena *a, size_t size)
 {
     size_t rounded = arena_round(size);
     SL_REQUIRE(a->used_bytes <= a->bytes_max);
-    if (rounded < size || rounded > a->bytes_max - a->used_bytes)
+    if (rounded > a->bytes_max - a->used_bytes)
         return NULL;
     struct sl_arena_chunk *last = NULL, *c = a->current;
     while (c && c->room_bytes - c->used_bytes < rounded) {

@@ -81,6 +81,19 @@ static void cap_is_exact_and_a_refusal_changes_nothing(void **state)
     fixture_end(&f);
 }
 
+static void a_cap_without_bound_still_refuses_impossible_sizes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sl_arena *a = &fixture_begin(&f, SIZE_MAX)->arena;
+    for (size_t less = 0; less < 64; less++)
+        assert_null(sl_arena_alloc(a, SIZE_MAX - less));
+    sl_assert_u64(a->used_bytes, 0);
+    assert_non_null(sl_arena_alloc(a, 1));
+    assert_null(sl_arena_alloc(a, SIZE_MAX));
+    fixture_end(&f);
+}
+
 static void a_small_cap_takes_little_from_the_heap(void **state)
 {
     (void)state;
@@ -211,6 +224,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(allocations_are_aligned_and_apart),
         cmocka_unit_test(empty_allocations_are_unique),
         cmocka_unit_test(cap_is_exact_and_a_refusal_changes_nothing),
+        cmocka_unit_test(a_cap_without_bound_still_refuses_impossible_sizes),
         cmocka_unit_test(a_small_cap_takes_little_from_the_heap),
         cmocka_unit_test(chunks_double_so_that_few_are_needed),
         cmocka_unit_test(a_request_larger_than_a_chunk_gets_its_own),
