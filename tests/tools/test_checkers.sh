@@ -16,8 +16,16 @@ plant() {
     printf '%s\n' "$2" >"$root/$1"
 }
 
+# run CHECKER: with the build directory for those that look at object files.
+run() {
+    case $1 in
+        check_symbols | check_headers) "$root/tools/$1" --build-dir "$root/build" 2>&1 ;;
+        *) "$root/tools/$1" 2>&1 ;;
+    esac
+}
+
 clean() {
-    if ! found=$("$root/tools/$1" 2>&1); then
+    if ! found=$(run "$1"); then
         echo "$1 complains about a clean tree: $found"
         failed=1
     fi
@@ -25,7 +33,7 @@ clean() {
 
 # finds CHECKER TEXT: the checker fails, and one of its lines holds the text and a remedy.
 finds() {
-    if found=$("$root/tools/$1" 2>&1); then
+    if found=$(run "$1"); then
         echo "$1 does not see: $2"
         failed=1
     elif ! echo "$found" | grep -F -- "$2" | grep -qF 'remedy: '; then
@@ -140,5 +148,35 @@ plant doc.md '[a](missing.md)'
 finds check_docs 'doc.md:1: link to missing.md: no such file'
 plant doc.md '[a](#nothing)'
 finds check_docs 'doc.md:1: link to #nothing: no such heading'
+
+plant src/base/a.h "$spdx
+#include <stdint.h>
+uint64_t f(void);"
+clean check_headers
+plant src/base/a.h "$spdx
+uint64_t f(void);"
+finds check_headers 'src/base/a.h:1: does not compile alone'
+
+# compiled TEXT: plants it in the core, with its object file where the build has it.
+compiled() {
+    plant src/core/drain/a.c "$spdx
+$1"
+    objects=$root/build/CMakeFiles/sl_core_drain.dir/src/core/drain
+    mkdir -p "$objects"
+    cc -std=c17 -c -o "$objects/a.c.o" "$root/src/core/drain/a.c"
+}
+
+compiled 'static const char *const names[] = { "a", "b" };
+const char *sl_name(int i);
+const char *sl_name(int i) { return names[i]; }'
+clean check_symbols
+compiled 'int sl_f(void); int sl_f(void) { static int calls; return ++calls; }'
+finds check_symbols 'src/core/drain/a.c:2: calls'
+compiled 'const char *sl_names[] = { "a" };'
+finds check_symbols 'src/core/drain/a.c:2: sl_names'
+compiled 'int visible(void); int visible(void) { return 1; }'
+finds check_symbols 'src/core/drain/a.c:2: global name visible'
+compiled 'long clock(void); long sl_f(void); long sl_f(void) { return clock(); }'
+finds check_symbols 'src/core/drain/a.c:2: the core calls clock'
 
 exit "$failed"
