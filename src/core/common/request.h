@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CORE_COMMON_REQUEST_H
+#define SL_CORE_COMMON_REQUEST_H
+
+#include "base/secret.h"
+#include "core/common/members.h"
+#include "wire/values.h"
+
+/*
+ * What an operator or a client asks of a node, and the answer. A request names the caller's ticket; the answer carries
+ * it back, in the same step or in a later one (when a store operation has to end first). Every request is answered
+ * exactly once, also when the node stops being the coordinator (SL_NOT_OWNER, RETRY).
+ */
+enum sl_request_verb {
+    SL_REQUEST_DRAIN_NODE, /* the protocol's DrainNode(target) -> remaining; joins or starts a drain */
+    SL_REQUEST_DRAIN,      /* ours: start or join, with options; or a plan only */
+    SL_REQUEST_DRAIN_SHOW,
+    SL_REQUEST_DRAIN_LIST,
+    SL_REQUEST_UNDRAIN, /* cancel by drain id or by node */
+    SL_REQUEST_NODE_LIST,
+    SL_REQUEST_FEED_CREATE,
+    SL_REQUEST_FEED_PAUSE,
+    SL_REQUEST_FEED_RESUME,
+    SL_REQUEST_FEED_REMOVE,
+    SL_REQUEST_FEED_UPDATE,
+    SL_REQUEST_FEED_SHOW,
+    SL_REQUEST_FEED_LIST,
+    SL_REQUEST_FEED_MOVE, /* the feed's maintainer to a node */
+    SL_REQUEST_RESIGN,
+};
+
+struct sl_request {
+    enum sl_request_verb verb;
+    uint64_t ticket;     /* of the caller, not 0 */
+    struct sl_str node;  /* id, unique prefix of an id, or name */
+    struct sl_str drain; /* id or unique prefix */
+    struct sl_str feed, keyspace;
+    struct sl_str reason, actor;
+    struct sl_secret config;             /* FEED_CREATE, FEED_UPDATE: the info value (AddMaintainerRequest.config) */
+    uint64_t deadline_ms, lag_budget_ms; /* DRAIN; relative; 0 = none / default */
+    bool dry_run, stop_node, cancel_at_deadline; /* DRAIN */
+    sl_ts checkpoint;                            /* FEED_CREATE: start; FEED_RESUME: overwrite, 0 = keep */
+};
+
+/* Why a drain is not safe yet, oldest cause first; one of them is the line an operator sees. */
+#define SL_BLOCKERS(X)                                                                               \
+    X(NONE, "nothing blocks it")                                                                     \
+    X(COORDINATOR_STARTING, "the coordinator has not heard from every node yet")                     \
+    X(NOT_DURABLE, "the request is being stored")                                                    \
+    X(NO_DESTINATION, "no other node can take the work: add a node or undrain")                      \
+    X(WAITS_FOR_DRAIN, "waits for another drain, because a foreign peer knows one target at a time") \
+    X(TARGET_UNKNOWN, "the node has not been heard from for too long")                               \
+    X(PEER_NOT_ACKED, "a node has not acknowledged the drain target yet")                            \
+    X(PEER_LEGACY, "a peer does not know the drain protocol")                                        \
+    X(MAINTAINER_ON_TARGET, "a maintainer still lives on the node")                                  \
+    X(OPERATOR_ON_TARGET, "a maintainer is being moved")                                             \
+    X(FEED_NOT_REPORTED, "a feed has not reported for this drain yet")                               \
+    X(FEED_NOT_BOOTSTRAPPED, "a feed's maintainer is still starting")                                \
+    X(DISPATCHERS_LEFT, "dispatchers are still on the node")                                         \
+    X(MOVES_IN_FLIGHT, "dispatchers are moving")                                                     \
+    X(MOVE_STUCK, "a move exceeds its time limit")                                                   \
+    X(OWNER_RESIGNING, "the node is the coordinator and hands over first")                           \
+    X(LIVENESS, "the node has not confirmed that it drains or stops")                                \
+    X(SELF_REPORT, "the node itself still reports work")
+enum sl_blocker {
+#define SL_BLOCKER_ENUM(name, text) SL_BLOCKED_##name,
+    SL_BLOCKERS(SL_BLOCKER_ENUM)
+#undef SL_BLOCKER_ENUM
+        SL_BLOCKER_COUNT
+};
+const char *sl_blocker_text(enum sl_blocker b);
+const char *sl_blocker_name(enum sl_blocker b);
+
+/* One drain, as shown. */
+struct sl_drain_view {
+    struct sl_intent intent;
+    char target_name[SL_NODE_NAME_MAX + 1];
+    bool safe_to_stop;
+    enum sl_blocker blocker;
+    char blocker_detail[160]; /* "feed orders, span ..., phase remove_origin, 12 s, waits for n5" */
+    uint32_t maintainers, operators, dispatchers, moves, feeds_unsettled, peers_unacked, stuck; /* what is left */
+    uint32_t dispatchers_at_start, moves_done;
+    sl_ns since;       /* request accepted, on the node's clock; 0 after a take-over */
+    sl_ns progress_at; /* last time a count went down */
+    uint64_t lag_ms_worst;
+};
+
+struct sl_plan_move { /* dry run: load per node before and after */
+    struct sl_node_id node;
+    uint32_t maintainers_before, maintainers_after, dispatchers_before, dispatchers_after;
+    bool is_target, is_eligible;
+};
+
+struct sl_node_view {
+    struct sl_capture capture;
+    bool is_owner, observed, unknown;
+    int liveness;
+    uint64_t capabilities;
+    uint32_t maintainers, dispatchers;
+};
+
+struct sl_feed_view {
+    struct sl_feed_record record;
+    sl_ts checkpoint;
+    struct sl_node_id node; /* of the maintainer; none if not placed */
+    const char *placement;  /* absent, scheduling, replicating, stopped */
+    bool bootstrapped;
+    struct sl_secret info; /* the whole value, for SHOW; masked by whoever prints it */
+};
+
+struct sl_reply {
+    uint64_t ticket;
+    enum sl_code code;
+    char detail[200];   /* why, and what to do; no secrets */
+    uint32_t remaining; /* DRAIN_NODE */
+    const struct sl_drain_view *drains;
+    const struct sl_plan_move *plan;
+    const struct sl_node_view *nodes;
+    const struct sl_feed_view *feeds;
+    uint32_t drain_count, plan_count, node_count, feed_count;
+};
+
+#endif
