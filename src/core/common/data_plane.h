@@ -7,12 +7,12 @@
 #include "wire/ids.h"
 
 /*
- * The port between the control plane and the data plane of one node, as plain data. The core emits commands; whoever runs the
- * rows (the engine, or a model in the simulator) performs them in order and answers with reports. Tokens name things over the
- * port: an unknown or old token in a report is ignored, so reports may cross commands.
+ * The port between the control plane and the data plane of one node, as plain data. The core emits commands; whoever
+ * runs the rows (the engine, or a model in the simulator) performs them in order and answers with reports. Tokens name
+ * things over the port: an unknown or old token in a report is ignored, so reports may cross commands.
  *
- * Progress scales because it is shared: a dispatcher that has caught up "follows" its feed, and one FEED_PROGRESS moves all
- * followers of the feed on this node. Only those that start, lag or stop report by themselves.
+ * Progress scales because it is shared: a dispatcher that has caught up "follows" its feed, and one FEED_PROGRESS moves
+ * all followers of the feed on this node. Only those that start, lag or stop report by themselves.
  */
 
 /* Owner epoch of a placement, compared lexicographically: a smaller one never writes after a larger one. */
@@ -33,17 +33,18 @@ typedef uint64_t sl_feed_token;       /* generation:32 | slot:32 of a dispatch m
 typedef uint64_t sl_dispatcher_token; /* generation:32 | slot:32 of a dispatcher; 0 = none */
 
 enum sl_command_verb {
-    SL_COMMAND_OPEN_FEED,   /* connect the sink, prepare queues -> FEED_OPENED or FEED_FAILED */
-    SL_COMMAND_CLOSE_FEED,  /* drop all dispatchers of the feed without waiting for the sink, release everything -> FEED_CLOSED */
-    SL_COMMAND_FENCE_FEED,  /* lease lost: from now on nothing of this feed may reach the sink; no report */
-    SL_COMMAND_OPEN,        /* start replicating a span after start_ts -> READY or FAILED */
-    SL_COMMAND_CLOSE,       /* stop input, flush what was taken, then stop -> CLOSED with the final checkpoint */
+    SL_COMMAND_OPEN_FEED,  /* connect the sink, prepare queues -> FEED_OPENED or FEED_FAILED */
+    SL_COMMAND_CLOSE_FEED, /* drop all dispatchers of the feed without waiting for the sink, release everything ->
+                              FEED_CLOSED */
+    SL_COMMAND_FENCE_FEED, /* lease lost: from now on nothing of this feed may reach the sink; no report */
+    SL_COMMAND_OPEN,       /* start replicating a span after start_ts -> READY or FAILED */
+    SL_COMMAND_CLOSE,      /* stop input, flush what was taken, then stop -> CLOSED with the final checkpoint */
 };
 
 struct sl_command {
     enum sl_command_verb verb;
     sl_feed_token feed;
-    sl_dispatcher_token dispatcher; /* OPEN, CLOSE */
+    sl_dispatcher_token dispatcher;   /* OPEN, CLOSE */
     const struct sl_feed_id *feed_id; /* OPEN_FEED; valid during the call */
     struct sl_secret config;          /* OPEN_FEED: the flattened configuration */
     struct sl_dispatcher_id id;       /* OPEN, CLOSE */
@@ -52,7 +53,7 @@ struct sl_command {
     sl_ts start_ts;                   /* OPEN: the first row wanted is the first one after this */
     int64_t schema_id;
     bool skip_dml_at_start_ts;
-    bool is_table_trigger; /* the feed's DDL dispatcher; its span is the whole feed's DDL stream */
+    bool is_table_trigger;   /* the feed's DDL dispatcher; its span is the whole feed's DDL stream */
     bool cleanup_downstream; /* CLOSE_FEED: the feed was removed for good */
 };
 

@@ -7,7 +7,8 @@
 
 /*
  * An event is one line of the node's story: id from the table in events.def, typed fields, no free text. The core emits
- * events as outputs, so the simulator tells the same story as the daemon. There is no field kind for secrets on purpose.
+ * events as outputs, so the simulator tells the same story as the daemon. There is no field kind for secrets on
+ * purpose.
  */
 enum sl_event_level { SL_LEVEL_DEBUG, SL_LEVEL_INFO, SL_LEVEL_WARN, SL_LEVEL_ERROR };
 
@@ -34,10 +35,22 @@ struct sl_event {
     const struct sl_field *fields;
 };
 
-static inline struct sl_field sl_f_str(const char *key, struct sl_str v) { return (struct sl_field){ .key = key, .kind = SL_FIELD_STR, .str = v }; }
-static inline struct sl_field sl_f_u64(const char *key, uint64_t v) { return (struct sl_field){ .key = key, .kind = SL_FIELD_U64, .u64 = v }; }
-static inline struct sl_field sl_f_i64(const char *key, int64_t v) { return (struct sl_field){ .key = key, .kind = SL_FIELD_I64, .u64 = (uint64_t)v }; }
-static inline struct sl_field sl_f_id128(const char *key, uint64_t high, uint64_t low) { return (struct sl_field){ .key = key, .kind = SL_FIELD_HEX128, .u64 = high, .u64_low = low }; }
+static inline struct sl_field sl_f_str(const char *key, struct sl_str v)
+{
+    return (struct sl_field){ .key = key, .kind = SL_FIELD_STR, .str = v };
+}
+static inline struct sl_field sl_f_u64(const char *key, uint64_t v)
+{
+    return (struct sl_field){ .key = key, .kind = SL_FIELD_U64, .u64 = v };
+}
+static inline struct sl_field sl_f_i64(const char *key, int64_t v)
+{
+    return (struct sl_field){ .key = key, .kind = SL_FIELD_I64, .u64 = (uint64_t)v };
+}
+static inline struct sl_field sl_f_id128(const char *key, uint64_t high, uint64_t low)
+{
+    return (struct sl_field){ .key = key, .kind = SL_FIELD_HEX128, .u64 = high, .u64_low = low };
+}
 
 const char *sl_event_name(enum sl_event_id id); /* "TARGET_APPLIED" */
 const char *sl_event_text(enum sl_event_id id);

@@ -5,18 +5,18 @@
 #include "base/mem.h"
 
 /* What heap memory is for; the live bytes of each are reported to the operator. */
-#define SL_TAGS(X) \
-    X(NODE)        \
-    X(MEMBERS)     \
-    X(OUTBOX)      \
-    X(DECODE)      \
-    X(MANAGER)     \
-    X(MAINTAINER)  \
-    X(SPANS)       \
-    X(SPAN_INDEX)  \
-    X(OPERATORS)   \
+#define SL_TAGS(X)  \
+    X(NODE)         \
+    X(MEMBERS)      \
+    X(OUTBOX)       \
+    X(DECODE)       \
+    X(MANAGER)      \
+    X(MAINTAINER)   \
+    X(SPANS)        \
+    X(SPAN_INDEX)   \
+    X(OPERATORS)    \
     X(ORCHESTRATOR) \
-    X(DISPATCHERS) \
+    X(DISPATCHERS)  \
     X(SIM)
 
 enum sl_tag {

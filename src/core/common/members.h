@@ -7,11 +7,12 @@
 #include "wire/ids.h"
 
 /*
- * Who is in the cluster, as this node was last told. Gives each member a small number (sl_node_ref) that every part of the
- * node uses instead of the 64-byte id: arrays indexed by it replace maps. One table per node process, owned by core/node.
+ * Who is in the cluster, as this node was last told. Gives each member a small number (sl_node_ref) that every part of
+ * the node uses instead of the 64-byte id: arrays indexed by it replace maps. One table per node process, owned by
+ * core/node.
  *
- * Rule for users of a ref: when told that a member was removed, drop every use of its ref within that step. Only then may the
- * slot be given to another node (the least recently freed slot first).
+ * Rule for users of a ref: when told that a member was removed, drop every use of its ref within that step. Only then
+ * may the slot be given to another node (the least recently freed slot first).
  */
 typedef uint32_t sl_node_ref; /* 1 .. node_count_max; 0 = none */
 #define SL_NODE_NONE ((sl_node_ref)0)
@@ -29,10 +30,11 @@ SL_CHECKED enum sl_code sl_members_new(struct sl_members **out, struct sl_mem *m
 void sl_members_free(struct sl_members *m); /* null allowed */
 
 /*
- * Replaces the membership by a snapshot (ids may repeat; order is kept for new slots). Ids over node_count_max are left out:
- * the return value says how many. The change is valid until the next call.
+ * Replaces the membership by a snapshot (ids may repeat; order is kept for new slots). Ids over node_count_max are left
+ * out: the return value says how many. The change is valid until the next call.
  */
-uint32_t sl_members_apply(struct sl_members *m, const struct sl_node_id *ids, uint32_t count, const struct sl_members_change **change);
+uint32_t sl_members_apply(struct sl_members *m, const struct sl_node_id *ids, uint32_t count,
+                          const struct sl_members_change **change);
 
 sl_node_ref sl_members_find(const struct sl_members *m, const struct sl_node_id *id);
 sl_node_ref sl_members_find_str(const struct sl_members *m, struct sl_str id);

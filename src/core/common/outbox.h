@@ -18,6 +18,7 @@
 enum sl_out_kind { SL_OUT_SEND, SL_OUT_COMMAND, SL_OUT_SCHEMA_LOAD, SL_OUT_EVENT };
 
 #define SL_OUTBOX_COMMANDS_MAX 64
+#define SL_OUTBOX_COMMAND_BYTES_KEPT 65536u /* for what commands point to when other memory is exhausted */
 
 struct sl_out_send {
     sl_node_ref to; /* may be the node itself: the shell hands it back as an input, later */
@@ -26,7 +27,8 @@ struct sl_out_send {
     struct sl_bytes payload; /* one encoded payload */
 };
 
-/* Asks the shell for the feed's tables at ts; answered by an SL_IN_SCHEMA input with the same feed and request number. */
+/* Asks the shell for the feed's tables at ts; answered by an SL_IN_SCHEMA input with the same feed and request number.
+ */
 struct sl_out_schema_load {
     struct sl_feed_id feed;
     uint64_t request;
@@ -49,28 +51,39 @@ struct sl_outbox {
     struct sl_output *items;
     uint32_t count, cap, count_max;
     uint32_t tag;
+    uint32_t command_count; /* of count */
     struct sl_arena arena;
+    uint8_t *kept; /* SL_OUTBOX_COMMAND_BYTES_KEPT, of which kept_used are used */
+    uint32_t kept_used;
     uint64_t dropped_count; /* since init */
 };
 
 /* count_max > 2 * SL_OUTBOX_COMMANDS_MAX; bytes_max bounds the payloads of one step. */
-SL_CHECKED enum sl_code sl_outbox_init(struct sl_outbox *o, struct sl_mem *mem, uint32_t tag, uint32_t count_max, size_t bytes_max);
+SL_CHECKED enum sl_code sl_outbox_init(struct sl_outbox *o, struct sl_mem *mem, uint32_t tag, uint32_t count_max,
+                                       size_t bytes_max);
 void sl_outbox_deinit(struct sl_outbox *o);
 void sl_outbox_reset(struct sl_outbox *o);
 
-/* How many more messages fit. Optional work (placing spans, moving them) stops when this gets low and goes on next tick. */
+/* How many more messages fit. Optional work (placing spans, moving them) stops when this gets low and goes on next
+ * tick. */
 uint32_t sl_outbox_room(const struct sl_outbox *o);
 
-/* Encodes message as the one payload of a message of this type, to the type's first topic. False: dropped and counted. */
+/* Encodes message as the one payload of a message of this type, to the type's first topic. False: dropped and counted.
+ */
 bool sl_out_send(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message);
 /* The same to the type's second topic. */
 bool sl_out_send_second(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message);
 
-/* Copies what the command points to. */
-void sl_out_command(struct sl_outbox *o, const struct sl_command *c);
+/*
+ * Copies what the command points to. False only for OPEN_FEED and OPEN, when their configuration or keys are larger
+ * than the kept memory and there is no other: the command was not issued; go on as if its FEED_FAILED or FAILED had
+ * been reported.
+ */
+bool sl_out_command(struct sl_outbox *o, const struct sl_command *c);
 bool sl_out_schema_load(struct sl_outbox *o, const struct sl_feed_id *feed, uint64_t request, sl_ts ts);
 
-/* sl_out_event(o, SL_EV_X, sl_f_str("feed", name), sl_f_u64("epoch", 7)); copies strings. At most SL_FIELDS_MAX fields, at least one. */
+/* sl_out_event(o, SL_EV_X, sl_f_str("feed", name), sl_f_u64("epoch", 7)); copies strings. At most SL_FIELDS_MAX fields,
+ * at least one. */
 #define sl_out_event(o, id, ...)                                             \
     sl_out_event_fields((o), (id), (const struct sl_field[]){ __VA_ARGS__ }, \
                         (uint32_t)(sizeof((const struct sl_field[]){ __VA_ARGS__ }) / sizeof(struct sl_field)))

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/common/outbox.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+/*
+ * Room, by what it is kept for:
+ *
+ *   items   [ messages ............... | events 64 | commands 64 ]   count_max in all; commands may exceed it
+ *   bytes   [ messages ............... | events, 1/16 ]              bytes_max in all
+ *
+ * Messages stop first, so that a step which has too much to send can still tell so. What commands point to falls back
+ * on memory taken at init: without it a full step would have to leave the data plane in a state nobody knows.
+ */
+#define OUTBOX_EVENTS_KEPT 64u
+#define OUTBOX_CAP_MIN (2 * SL_OUTBOX_COMMANDS_MAX)
+#define OUTBOX_MESSAGE_BYTES_TYPICAL 256u
+
+enum sl_code sl_outbox_init(struct sl_outbox *o, struct sl_mem *mem, uint32_t tag, uint32_t count_max, size_t bytes_max)
+{
+    SL_REQUIRE(count_max > OUTBOX_EVENTS_KEPT + SL_OUTBOX_COMMANDS_MAX);
+    *o = (struct sl_outbox){ .mem = mem, .tag = tag, .count_max = count_max };
+    o->items = sl_mem_alloc(mem, tag, OUTBOX_CAP_MIN * sizeof *o->items);
+    o->kept = sl_mem_alloc(mem, tag, SL_OUTBOX_COMMAND_BYTES_KEPT);
+    if (!o->items || !o->kept) {
+        sl_mem_free(mem, tag, o->items, OUTBOX_CAP_MIN * sizeof *o->items);
+        sl_mem_free(mem, tag, o->kept, SL_OUTBOX_COMMAND_BYTES_KEPT);
+        *o = (struct sl_outbox){ .mem = mem, .tag = tag };
+        return SL_NOMEM;
+    }
+    o->cap = OUTBOX_CAP_MIN;
+    sl_arena_init(&o->arena, mem, tag, bytes_max);
+    return SL_OK;
+}
+
+void sl_outbox_deinit(struct sl_outbox *o)
+{
+    if (!o->items)
+        return;
+    sl_arena_deinit(&o->arena);
+    sl_mem_free(o->mem, o->tag, o->items, o->cap * sizeof *o->items);
+    sl_mem_free(o->mem, o->tag, o->kept, SL_OUTBOX_COMMAND_BYTES_KEPT);
+    *o = (struct sl_outbox){ .mem = o->mem, .tag = o->tag };
+}
+
+void sl_outbox_reset(struct sl_outbox *o)
+{
+    o->count = o->command_count = 0;
+    o->kept_used = 0;
+    sl_arena_reset(&o->arena);
+}
+
+static uint32_t outbox_others(const struct sl_outbox *o)
+{
+    return o->count - o->command_count;
+}
+
+static uint32_t outbox_messages_max(const struct sl_outbox *o)
+{
+    return o->count_max - SL_OUTBOX_COMMANDS_MAX - OUTBOX_EVENTS_KEPT;
+}
+
+static size_t outbox_message_bytes_left(const struct sl_outbox *o)
+{
+    size_t most = o->arena.bytes_max - o->arena.bytes_max / 16;
+    return most > o->arena.used_bytes ? most - o->arena.used_bytes : 0;
+}
+
+uint32_t sl_outbox_room(const struct sl_outbox *o)
+{
+    uint32_t most = outbox_messages_max(o), others = outbox_others(o);
+    size_t by_bytes = outbox_message_bytes_left(o) / OUTBOX_MESSAGE_BYTES_TYPICAL;
+    uint32_t by_count = most > others ? most - others : 0;
+    return by_bytes < by_count ? (uint32_t)by_bytes : by_count;
+}
+
+/* Makes cap at least count + 1 + kept. False: nothing changed. */
+static bool outbox_grow(struct sl_outbox *o, uint32_t kept)
+{
+    uint32_t wanted = o->count + 1 + kept;
+    if (wanted <= o->cap)
+        return true;
+    uint32_t cap = sl_u32_max(wanted, o->cap * 2);
+    struct sl_output *items =
+        sl_mem_resize(o->mem, o->tag, o->items, o->cap * sizeof *items, (size_t)cap * sizeof *items);
+    if (!items)
+        return false;
+    o->items = items;
+    o->cap = cap;
+    return true;
+}
+
+/* The next item, zeroed, or null when there is no room for one more of those that may be others_max. */
+static struct sl_output *outbox_next(struct sl_outbox *o, enum sl_out_kind kind, uint32_t others_max)
+{
+    uint32_t commands_kept = SL_OUTBOX_COMMANDS_MAX - sl_u32_min(o->command_count, SL_OUTBOX_COMMANDS_MAX);
+    if (outbox_others(o) >= others_max || !outbox_grow(o, commands_kept))
+        return NULL;
+    struct sl_output *item = &o->items[o->count++];
+    *item = (struct sl_output){ .kind = kind };
+    return item;
+}
+
+static bool outbox_drop(struct sl_outbox *o)
+{
+    o->dropped_count++;
+    return false;
+}
+
+static bool outbox_send(struct sl_outbox *o, sl_node_ref to, const struct sl_msg_row *row, enum sl_topic topic,
+                        const ProtobufCMessage *message)
+{
+    SL_REQUIRE(to != SL_NODE_NONE && topic != SL_TOPIC_NONE);
+    size_t size = sl_payload_size(row->type, message);
+    if (size > outbox_message_bytes_left(o))
+        return outbox_drop(o);
+    uint8_t *bytes = sl_arena_alloc(&o->arena, size);
+    struct sl_output *item = bytes ? outbox_next(o, SL_OUT_SEND, outbox_messages_max(o)) : NULL;
+    if (!item)
+        return outbox_drop(o);
+    SL_REQUIRE(sl_payload_encode(row->type, message, bytes) == size);
+    item->u.send = (struct sl_out_send){ .to = to, .type = row->type, .topic = topic, .payload = { bytes, size } };
+    return true;
+}
+
+bool sl_out_send(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message)
+{
+    const struct sl_msg_row *row = sl_msg_row((int32_t)type);
+    SL_REQUIRE(row != NULL);
+    return outbox_send(o, to, row, row->topic, message);
+}
+
+bool sl_out_send_second(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message)
+{
+    const struct sl_msg_row *row = sl_msg_row((int32_t)type);
+    SL_REQUIRE(row != NULL);
+    return outbox_send(o, to, row, row->topic2, message);
+}
+
+/* A copy for a command, or null when neither the arena nor the memory kept for commands can hold it. */
+static void *outbox_copy(struct sl_outbox *o, const void *bytes, size_t size)
+{
+    void *copy = sl_arena_alloc(&o->arena, size);
+    if (!copy && size <= SL_OUTBOX_COMMAND_BYTES_KEPT - o->kept_used) {
+        copy = o->kept + o->kept_used;
+        /* Whatever is copied next must be aligned as well. */
+        o->kept_used += sl_u32_min((uint32_t)((size + 15) & ~(size_t)15), SL_OUTBOX_COMMAND_BYTES_KEPT - o->kept_used);
+    }
+    if (copy && size > 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+static bool outbox_copy_bytes(struct sl_outbox *o, struct sl_bytes *b)
+{
+    if (b->len == 0)
+        return true;
+    b->ptr = outbox_copy(o, b->ptr, b->len);
+    return b->ptr != NULL;
+}
+
+static bool outbox_copy_command(struct sl_outbox *o, struct sl_command *c)
+{
+    struct sl_bytes config = sl_secret_reveal(c->config);
+    if (c->feed_id)
+        c->feed_id = outbox_copy(o, c->feed_id, sizeof *c->feed_id);
+    bool ok = c->verb != SL_COMMAND_OPEN_FEED || c->feed_id;
+    ok = ok && outbox_copy_bytes(o, &config);
+    ok = ok && outbox_copy_bytes(o, &c->span.start_key) && outbox_copy_bytes(o, &c->span.end_key);
+    c->config = sl_secret_of(config);
+    return ok;
+}
+
+bool sl_out_command(struct sl_outbox *o, const struct sl_command *c)
+{
+    struct sl_command copy = *c;
+    bool begins = c->verb == SL_COMMAND_OPEN_FEED || c->verb == SL_COMMAND_OPEN;
+    bool ok = outbox_copy_command(o, &copy) && outbox_grow(o, 0);
+    SL_REQUIRE(ok || begins);
+    if (!ok)
+        return outbox_drop(o);
+    o->items[o->count++] = (struct sl_output){ .kind = SL_OUT_COMMAND, .u.command = copy };
+    o->command_count++;
+    return true;
+}
+
+bool sl_out_schema_load(struct sl_outbox *o, const struct sl_feed_id *feed, uint64_t request, sl_ts ts)
+{
+    struct sl_output *item = outbox_next(o, SL_OUT_SCHEMA_LOAD, outbox_messages_max(o));
+    if (!item)
+        return outbox_drop(o);
+    item->u.schema_load = (struct sl_out_schema_load){ .feed = *feed, .request = request, .ts = ts };
+    return true;
+}
+
+static bool outbox_copy_fields(struct sl_outbox *o, struct sl_field *to, const struct sl_field *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = from[i];
+        if (from[i].kind != SL_FIELD_STR || from[i].str.len == 0)
+            continue;
+        char *text = sl_arena_alloc(&o->arena, from[i].str.len);
+        if (!text)
+            return false;
+        memcpy(text, from[i].str.ptr, from[i].str.len);
+        to[i].str.ptr = text;
+    }
+    return true;
+}
+
+void sl_out_event_fields(struct sl_outbox *o, enum sl_event_id id, const struct sl_field *fields, uint32_t count)
+{
+    SL_REQUIRE(count > 0 && count <= SL_FIELDS_MAX);
+    struct sl_field *copy = sl_arena_alloc(&o->arena, count * sizeof *copy);
+    struct sl_output *item = NULL;
+    if (copy && outbox_copy_fields(o, copy, fields, count))
+        item = outbox_next(o, SL_OUT_EVENT, o->count_max - SL_OUTBOX_COMMANDS_MAX);
+    if (item)
+        item->u.event = (struct sl_event){ .id = id, .field_count = count, .fields = copy };
+    else
+        o->dropped_count++;
+}
