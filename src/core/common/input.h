@@ -3,6 +3,8 @@
 #define SL_CORE_COMMON_INPUT_H
 
 #include "core/common/data_plane.h"
+#include "core/common/request.h"
+#include "core/common/store.h"
 #include "wire/message.h"
 
 /*
@@ -16,6 +18,9 @@ enum sl_in_kind {
     SL_IN_SCHEMA,        /* answer to SL_OUT_SCHEMA_LOAD */
     SL_IN_SCHEMA_CHANGE, /* tables were added to or dropped from a feed (a barrier will say this itself later) */
     SL_IN_LEASE_LOST,    /* the node's own lease is gone: fence everything, stop */
+    SL_IN_STORE,         /* the answer to an SL_OUT_STORE: exactly one for each, but a WATCH also has batches */
+    SL_IN_WATCH,         /* a batch of changes of a watch that stands, or its end */
+    SL_IN_REQUEST,       /* somebody asks; answered by one SL_OUT_REPLY with its ticket, now or later */
 };
 
 struct sl_table {
@@ -52,6 +57,9 @@ struct sl_input {
         struct sl_report report;
         struct sl_in_schema schema;
         struct sl_in_schema_change schema_change;
+        struct sl_store_result store;
+        struct sl_store_watch_batch watch;
+        struct sl_request request;
     } u;
 };
 

@@ -17,6 +17,8 @@
     X(OPERATORS)    \
     X(ORCHESTRATOR) \
     X(DISPATCHERS)  \
+    X(MEMBERSHIP)   \
+    X(STORE)        \
     X(SIM)
 
 enum sl_tag {

@@ -8,14 +8,16 @@
 /*
  * Room, by what it is kept for:
  *
- *   items   [ messages ............... | events 64 | commands 64 ]   count_max in all; commands may exceed it
- *   bytes   [ messages ............... | events, 1/16 ]              bytes_max in all
+ *   items   [ messages ............... | events 64 | commands 64 ] + replies 64   count_max + 64 in all; commands and
+ *                                                                                 replies may exceed it
+ *   bytes   [ messages ............... | events, 1/16 ]                           bytes_max in all
  *
- * Messages stop first, so that a step which has too much to send can still tell so. What commands point to falls back
- * on memory taken at init: without it a full step would have to leave the data plane in a state nobody knows.
+ * Messages stop first, and with them store operations and lists in replies, so that a step which has too much to say
+ * can still tell so. What commands point to falls back on memory taken at init: without it a full step would have to
+ * leave the data plane in a state nobody knows.
  */
 #define OUTBOX_EVENTS_KEPT 64u
-#define OUTBOX_CAP_MIN (2 * SL_OUTBOX_COMMANDS_MAX)
+#define OUTBOX_CAP_MIN (2 * SL_OUTBOX_COMMANDS_MAX + SL_OUTBOX_REPLIES_MAX)
 #define OUTBOX_MESSAGE_BYTES_TYPICAL 256u
 
 enum sl_code sl_outbox_init(struct sl_outbox *o, struct sl_mem *mem, uint32_t tag, uint32_t count_max, size_t bytes_max)
@@ -47,14 +49,14 @@ void sl_outbox_deinit(struct sl_outbox *o)
 
 void sl_outbox_reset(struct sl_outbox *o)
 {
-    o->count = o->command_count = 0;
+    o->count = o->command_count = o->reply_count = 0;
     o->kept_used = 0;
     sl_arena_reset(&o->arena);
 }
 
 static uint32_t outbox_others(const struct sl_outbox *o)
 {
-    return o->count - o->command_count;
+    return o->count - o->command_count - o->reply_count;
 }
 
 static uint32_t outbox_messages_max(const struct sl_outbox *o)
@@ -76,6 +78,13 @@ uint32_t sl_outbox_room(const struct sl_outbox *o)
     return by_bytes < by_count ? (uint32_t)by_bytes : by_count;
 }
 
+/* Items that must still fit when so many commands and replies are in. */
+static uint32_t outbox_kept(uint32_t command_count, uint32_t reply_count)
+{
+    return SL_OUTBOX_COMMANDS_MAX - sl_u32_min(command_count, SL_OUTBOX_COMMANDS_MAX) + SL_OUTBOX_REPLIES_MAX -
+           sl_u32_min(reply_count, SL_OUTBOX_REPLIES_MAX);
+}
+
 /* Makes cap at least count + 1 + kept. False: nothing changed. */
 static bool outbox_grow(struct sl_outbox *o, uint32_t kept)
 {
@@ -95,8 +104,7 @@ static bool outbox_grow(struct sl_outbox *o, uint32_t kept)
 /* The next item, zeroed, or null when there is no room for one more of those that may be others_max. */
 static struct sl_output *outbox_next(struct sl_outbox *o, enum sl_out_kind kind, uint32_t others_max)
 {
-    uint32_t commands_kept = SL_OUTBOX_COMMANDS_MAX - sl_u32_min(o->command_count, SL_OUTBOX_COMMANDS_MAX);
-    if (outbox_others(o) >= others_max || !outbox_grow(o, commands_kept))
+    if (outbox_others(o) >= others_max || !outbox_grow(o, outbox_kept(o->command_count, o->reply_count)))
         return NULL;
     struct sl_output *item = &o->items[o->count++];
     *item = (struct sl_output){ .kind = kind };
@@ -109,8 +117,8 @@ static bool outbox_drop(struct sl_outbox *o)
     return false;
 }
 
-static bool outbox_send(struct sl_outbox *o, sl_node_ref to, const struct sl_msg_row *row, enum sl_topic topic,
-                        const ProtobufCMessage *message)
+static bool outbox_send(struct sl_outbox *o, sl_op_id after, sl_node_ref to, const struct sl_msg_row *row,
+                        enum sl_topic topic, const ProtobufCMessage *message)
 {
     SL_REQUIRE(to != SL_NODE_NONE && topic != SL_TOPIC_NONE);
     size_t size = sl_payload_size(row->type, message);
@@ -121,6 +129,7 @@ static bool outbox_send(struct sl_outbox *o, sl_node_ref to, const struct sl_msg
     if (!item)
         return outbox_drop(o);
     SL_REQUIRE(sl_payload_encode(row->type, message, bytes) == size);
+    item->after = after;
     item->u.send = (struct sl_out_send){ .to = to, .type = row->type, .topic = topic, .payload = { bytes, size } };
     return true;
 }
@@ -129,14 +138,22 @@ bool sl_out_send(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, con
 {
     const struct sl_msg_row *row = sl_msg_row((int32_t)type);
     SL_REQUIRE(row != NULL);
-    return outbox_send(o, to, row, row->topic, message);
+    return outbox_send(o, 0, to, row, row->topic, message);
+}
+
+bool sl_out_send_after(struct sl_outbox *o, sl_op_id op, sl_node_ref to, enum sl_msg_type type,
+                       const ProtobufCMessage *message)
+{
+    const struct sl_msg_row *row = sl_msg_row((int32_t)type);
+    SL_REQUIRE(row != NULL && op != 0);
+    return outbox_send(o, op, to, row, row->topic, message);
 }
 
 bool sl_out_send_second(struct sl_outbox *o, sl_node_ref to, enum sl_msg_type type, const ProtobufCMessage *message)
 {
     const struct sl_msg_row *row = sl_msg_row((int32_t)type);
     SL_REQUIRE(row != NULL);
-    return outbox_send(o, to, row, row->topic2, message);
+    return outbox_send(o, 0, to, row, row->topic2, message);
 }
 
 /* A copy for a command, or null when neither the arena nor the memory kept for commands can hold it. */
@@ -177,7 +194,7 @@ bool sl_out_command(struct sl_outbox *o, const struct sl_command *c)
 {
     struct sl_command copy = *c;
     bool begins = c->verb == SL_COMMAND_OPEN_FEED || c->verb == SL_COMMAND_OPEN;
-    bool ok = outbox_copy_command(o, &copy) && outbox_grow(o, 0);
+    bool ok = outbox_copy_command(o, &copy) && outbox_grow(o, outbox_kept(o->command_count + 1, o->reply_count));
     SL_REQUIRE(ok || begins);
     if (!ok)
         return outbox_drop(o);
@@ -221,4 +238,110 @@ void sl_out_event_fields(struct sl_outbox *o, enum sl_event_id id, const struct 
         item->u.event = (struct sl_event){ .id = id, .field_count = count, .fields = copy };
     else
         o->dropped_count++;
+}
+
+/* ---- store operations ---- */
+
+/* Null when it does not fit: nothing is kept for what can be given back or cut. */
+static void *outbox_clone(struct sl_outbox *o, const void *bytes, size_t size)
+{
+    void *copy = size <= outbox_message_bytes_left(o) ? sl_arena_alloc(&o->arena, size) : NULL;
+    if (copy && size > 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+static bool outbox_clone_str(struct sl_outbox *o, struct sl_str *s)
+{
+    s->ptr = outbox_clone(o, s->ptr, s->len);
+    return s->ptr != NULL;
+}
+
+static bool outbox_clone_bytes(struct sl_outbox *o, struct sl_bytes *b)
+{
+    b->ptr = outbox_clone(o, b->ptr, b->len);
+    return b->ptr != NULL;
+}
+
+static bool outbox_clone_compares(struct sl_outbox *o, struct sl_store_op *op)
+{
+    struct sl_store_compare *copy = outbox_clone(o, op->compares, op->compare_count * sizeof *copy);
+    bool ok = copy != NULL;
+    for (uint32_t i = 0; ok && i < op->compare_count; i++)
+        ok = outbox_clone_str(o, &copy[i].key) && outbox_clone_bytes(o, &copy[i].value);
+    op->compares = copy;
+    return ok;
+}
+
+static bool outbox_clone_actions(struct sl_outbox *o, const struct sl_store_action **actions, uint32_t count)
+{
+    struct sl_store_action *copy = outbox_clone(o, *actions, count * sizeof *copy);
+    bool ok = copy != NULL;
+    for (uint32_t i = 0; ok && i < count; i++)
+        ok = outbox_clone_str(o, &copy[i].key) && outbox_clone_bytes(o, &copy[i].value);
+    *actions = copy;
+    return ok;
+}
+
+bool sl_out_store(struct sl_outbox *o, const struct sl_store_op *op)
+{
+    SL_REQUIRE(op->id != 0 && op->compare_count <= SL_STORE_COMPARES_MAX);
+    SL_REQUIRE(op->then_count <= SL_STORE_ACTIONS_MAX && op->otherwise_count <= SL_STORE_ACTIONS_MAX);
+    struct sl_store_op copy = *op;
+    bool ok = outbox_clone_str(o, &copy.key) && outbox_clone_compares(o, &copy);
+    ok = ok && outbox_clone_actions(o, &copy.then, copy.then_count);
+    ok = ok && outbox_clone_actions(o, &copy.otherwise, copy.otherwise_count);
+    struct sl_output *item = ok ? outbox_next(o, SL_OUT_STORE, outbox_messages_max(o)) : NULL;
+    if (item)
+        item->u.store = copy;
+    return item != NULL;
+}
+
+/* ---- replies ---- */
+
+/* As many rows as fit; *count becomes that number. */
+static void *outbox_clone_rows(struct sl_outbox *o, const void *rows, uint32_t *count, size_t row_size)
+{
+    size_t fit = outbox_message_bytes_left(o) / row_size;
+    *count = fit < *count ? (uint32_t)fit : *count;
+    void *copy = outbox_clone(o, rows, *count * row_size);
+    *count = copy ? *count : 0;
+    return copy;
+}
+
+static void outbox_clone_feeds(struct sl_outbox *o, struct sl_reply *r)
+{
+    struct sl_feed_view *feeds = outbox_clone_rows(o, r->feeds, &r->feed_count, sizeof *feeds);
+    for (uint32_t i = 0; i < r->feed_count; i++) {
+        struct sl_bytes info = sl_secret_reveal(feeds[i].info);
+        if (!outbox_clone_bytes(o, &info))
+            r->feed_count = i;
+        else
+            feeds[i].info = sl_secret_of(info);
+    }
+    r->feeds = feeds;
+}
+
+static uint64_t outbox_rows(const struct sl_reply *r)
+{
+    return (uint64_t)r->drain_count + r->plan_count + r->node_count + r->feed_count;
+}
+
+void sl_out_reply(struct sl_outbox *o, const struct sl_reply *reply)
+{
+    SL_REQUIRE(reply->ticket != 0 && (unsigned)reply->code < SL_CODE_COUNT);
+    struct sl_reply copy = *reply;
+    copy.drains = outbox_clone_rows(o, copy.drains, &copy.drain_count, sizeof *copy.drains);
+    copy.plan = outbox_clone_rows(o, copy.plan, &copy.plan_count, sizeof *copy.plan);
+    copy.nodes = outbox_clone_rows(o, copy.nodes, &copy.node_count, sizeof *copy.nodes);
+    outbox_clone_feeds(o, &copy);
+    if (outbox_rows(&copy) < outbox_rows(reply) && copy.code == SL_OK) {
+        struct sl_text detail;
+        copy.code = SL_LIMIT;
+        sl_text_init(&detail, copy.detail, sizeof copy.detail);
+        sl_text_cstr(&detail, "the list is cut to what one answer can hold: ask for one of them by its name");
+    }
+    SL_REQUIRE(outbox_grow(o, outbox_kept(o->command_count, o->reply_count + 1)));
+    o->items[o->count++] = (struct sl_output){ .kind = SL_OUT_REPLY, .u.reply = copy };
+    o->reply_count++;
 }
