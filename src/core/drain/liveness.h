@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 /*
- * A node's liveness: ALIVE -> DRAINING -> STOPPING, one step at a time, no return within one node epoch (docs/invariants.md I5).
+ * A node's liveness: ALIVE -> DRAINING -> STOPPING, one step at a time, no return within one node epoch
+ * (docs/invariants.md I5).
  *
  *   ALIVE ----> DRAINING ----> STOPPING
  *
@@ -15,7 +16,7 @@
  * DRAINING  takes maintainers still (moves in flight must converge), no new spans, does not campaign.
  * STOPPING  takes nothing; reached only when nothing is hosted, unless the node fences itself.
  */
-#define SL_LIVENESS_STATES(X)                          \
+#define SL_LIVENESS_STATES(X)                           \
     X(ALIVE, 1u << SL_LIVENESS_DRAINING, "alive")       \
     X(DRAINING, 1u << SL_LIVENESS_STOPPING, "draining") \
     X(STOPPING, 0u, "stopping")
@@ -26,7 +27,8 @@ enum sl_liveness {
     SL_LIVENESS_STOPPING = 2,
 };
 
-/* Moves *state to wanted if that is one legal step; true if it changed. Anything else, values out of range included, changes nothing. */
+/* Moves *state to wanted if that is one legal step; true if it changed. Anything else, values out of range included,
+ * changes nothing. */
 bool sl_liveness_step(enum sl_liveness *state, int wanted);
 const char *sl_liveness_name(int liveness); /* "unknown" for values out of range */
 Pb__NodeLiveness sl_liveness_pb(enum sl_liveness l);
