@@ -72,12 +72,14 @@ static bool feed_id_set_part(char *out, uint8_t *out_len, size_t max, const char
 
 bool sl_feed_id_set(struct sl_feed_id *out, const Pb__ChangefeedID *pb)
 {
-    *out = (struct sl_feed_id){ .high = pb->high, .low = pb->low };
+    memset(out, 0, sizeof *out); /* the padding too: ids are hashed and compared whole */
+    out->high = pb->high;
+    out->low = pb->low;
     bool fits = feed_id_set_part(out->name, &out->name_len, SL_FEED_NAME_MAX, pb->name) &&
                 feed_id_set_part(out->keyspace, &out->keyspace_len, SL_KEYSPACE_MAX, pb->keyspace);
     bool valid = fits && out->name_len > 0 && (out->high != 0 || out->low != 0);
     if (!valid) {
-        *out = (struct sl_feed_id){ 0 };
+        memset(out, 0, sizeof *out);
     }
     return valid;
 }

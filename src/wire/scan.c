@@ -117,17 +117,38 @@ static enum sl_refusal scan_field(const struct sl__field *f, const ProtobufCMess
     return known->type == PROTOBUF_C_TYPE_MESSAGE ? sl__scan(f->bytes, known->descriptor, limits) : SL_REFUSE_NONE;
 }
 
+/*
+ * A single sub-message that comes twice is to be merged field by field, says protobuf; protobuf-c 1.4 loses the numbers
+ * of the first. No encoder writes it, so it is refused rather than read in a way of our own.
+ */
+static bool scan_is_first(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *known, uint64_t *seen)
+{
+    SL_REQUIRE(d->n_fields <= 64);
+    if (known->type != PROTOBUF_C_TYPE_MESSAGE || known->label == PROTOBUF_C_LABEL_REPEATED) {
+        return true;
+    }
+    uint64_t bit = UINT64_C(1) << (known - d->fields);
+    bool first = (*seen & bit) == 0;
+    *seen |= bit;
+    return first;
+}
+
 enum sl_refusal sl__scan(struct sl_bytes bytes, const ProtobufCMessageDescriptor *d,
                          const struct sl_wire_limits *limits)
 {
     struct sl__reader reader = { bytes, 0 };
+    uint64_t seen = 0;
     enum sl_refusal refusal = SL_REFUSE_NONE;
     while (refusal == SL_REFUSE_NONE && !sl__reader_done(&reader)) {
         struct sl__field field;
         refusal = sl__reader_field(&reader, &field);
-        if (refusal == SL_REFUSE_NONE) {
-            const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(d, field.number);
-            refusal = known == NULL ? SL_REFUSE_NONE : scan_field(&field, d, known, limits);
+        if (refusal != SL_REFUSE_NONE) {
+            break;
+        }
+        const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(d, field.number);
+        if (known != NULL) {
+            bool first = scan_is_first(d, known, &seen);
+            refusal = first ? scan_field(&field, d, known, limits) : SL_REFUSE_MALFORMED;
         }
     }
     return refusal;

@@ -8,9 +8,8 @@
  * What protobuf-c does not check. Internal to src/wire. Two passes around its decoder:
  *
  *   sl__scan       over the bytes, before: structure, enum values, text. Must see the bytes, because protobuf-c turns
- * strings into NUL-terminated ones, where "a\0b" reads as "a". sl__validate   over the decoded message, after: required
- * sub-messages, ids, what depends on several fields. Must see the whole message, because protobuf merges a sub-message
- * that comes twice.
+ *                  strings into NUL-terminated ones, where "a\0b" reads as "a".
+ *   sl__validate   over the decoded message, after: required sub-messages, ids, what depends on several fields.
  *
  * Both follow the schema downwards. No message of proto/ contains itself, so their recursion is as deep as the schema.
  */

@@ -53,10 +53,10 @@ SL_CHECKED enum sl_code sl_capture_format(struct sl_bytes *out, const struct sl_
 
 /* ---- feed info and status
  * -------------------------------------------------------------------------------------------------- */
-#define SL_FEED_STATES(X)                                                                                         \
-    X(NORMAL, "normal")                                                                                           \
-    X(WARNING, "warning") X(FAILED, "failed") X(STOPPED, "stopped") X(FINISHED, "finished") X(REMOVED, "removed") \
-        X(PENDING, "pending")
+#define SL_FEED_STATES(X) \
+    X(NORMAL, "normal")   \
+    X(WARNING, "warning") \
+    X(FAILED, "failed") X(STOPPED, "stopped") X(FINISHED, "finished") X(REMOVED, "removed") X(PENDING, "pending")
 enum sl_feed_state {
 #define SL_FEED_STATE_ENUM(name, text) SL_FEED_##name,
     SL_FEED_STATES(SL_FEED_STATE_ENUM)
