@@ -103,6 +103,12 @@ void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct s
 bool sl_maintainer_status_is_due(const struct sl_maintainer *m, sl_ns now, sl_ns resend_ns);
 Pb__MaintainerStatus *sl_maintainer_status_fill(struct sl_maintainer *m, sl_ns now, struct sl_arena *arena);
 
+/*
+ * Makes the status due again, and a CLOSED maintainer not forgettable until it was taken once more: somebody asked in vain
+ * for a change and is answered by the state, or the message that held the status was not sent.
+ */
+void sl_maintainer_touch(struct sl_maintainer *m);
+
 /* Low-latency feeds want an immediate heartbeat when their checkpoint moved: true once per request. */
 bool sl_maintainer_take_prompt(struct sl_maintainer *m);
 
