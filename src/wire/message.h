@@ -37,7 +37,10 @@
     X(UNKNOWN_NODE, "sender is not a member")                                 \
     X(NOT_BOOTSTRAPPED, "no coordinator or owner has bootstrapped this yet")  \
     X(STOPPING, "the node is stopping")                                       \
-    X(NOT_HANDLED, "this node does not handle this type")
+    X(NOT_HANDLED, "this node does not handle this type")                     \
+    X(WRONG_TARGET, "addressed to another node")                              \
+    X(FEED_BUSY, "an older maintainer of the feed still lives here")          \
+    X(LIMIT, "a configured limit of this node is reached")
 
 enum sl_refusal {
 #define SL_REFUSAL_ENUM(name, text) SL_REFUSE_##name,
