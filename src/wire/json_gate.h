@@ -9,8 +9,8 @@
  * it reads, but:
  *   - an integer out of range becomes the nearest one it can hold, silently;
  *   - a number such as 1e999 is kept as text and handed on, and a foreign node stops when it reads it;
- *   - NaN and Infinity pass even in its strict mode;
- *   - "[]" of 2 bytes costs it a few hundred bytes of heap.
+ *   - NaN, Infinity, "1." and 'single quotes' pass even in its strict mode;
+ *   - "{}" of 2 bytes costs it 800 bytes of heap.
  * So the gate checks each token, and caps depth, containers and values. Order of tokens and UTF-8 stay json-c's
  * business.
  */

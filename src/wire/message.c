@@ -7,34 +7,13 @@
  */
 
 static const char *const refusal_names[] = {
-    [SL_REFUSE_NONE] = "none",
-    [SL_REFUSE_TRUNCATED] = "truncated",
-    [SL_REFUSE_MALFORMED] = "malformed",
-    [SL_REFUSE_OVERSIZED] = "oversized",
-    [SL_REFUSE_OUT_OF_MEMORY] = "out_of_memory",
-    [SL_REFUSE_UNKNOWN_TYPE] = "unknown_type",
-    [SL_REFUSE_WRONG_TOPIC] = "wrong_topic",
-    [SL_REFUSE_NO_PAYLOAD] = "no_payload",
-    [SL_REFUSE_TOO_MANY_PAYLOADS] = "too_many_payloads",
-    [SL_REFUSE_MISSING_FIELD] = "missing_field",
-    [SL_REFUSE_BAD_ENUM] = "bad_enum",
-    [SL_REFUSE_BAD_TEXT] = "bad_text",
-    [SL_REFUSE_BAD_ID] = "bad_id",
-    [SL_REFUSE_BAD_CONFIG] = "bad_config",
-    [SL_REFUSE_ZERO_CHECKPOINT] = "zero_checkpoint",
-    [SL_REFUSE_WRONG_SENDER] = "wrong_sender",
-    [SL_REFUSE_STALE_VERSION] = "stale_version",
-    [SL_REFUSE_ZERO_EPOCH] = "zero_epoch",
-    [SL_REFUSE_UNKNOWN_FEED] = "unknown_feed",
-    [SL_REFUSE_UNKNOWN_NODE] = "unknown_node",
-    [SL_REFUSE_NOT_BOOTSTRAPPED] = "not_bootstrapped",
-    [SL_REFUSE_STOPPING] = "stopping",
-    [SL_REFUSE_NOT_HANDLED] = "not_handled",
+#define REFUSAL_NAME(constant, name, text) [SL_REFUSE_##constant] = (name),
+    SL_REFUSALS(REFUSAL_NAME)
+#undef REFUSAL_NAME
 };
-_Static_assert(sizeof refusal_names / sizeof refusal_names[0] == SL_REFUSAL_COUNT, "every refusal has a name");
 
 static const char *const refusal_texts[] = {
-#define REFUSAL_TEXT(name, text) [SL_REFUSE_##name] = (text),
+#define REFUSAL_TEXT(constant, name, text) [SL_REFUSE_##constant] = (text),
     SL_REFUSALS(REFUSAL_TEXT)
 #undef REFUSAL_TEXT
 };

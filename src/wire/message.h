@@ -13,37 +13,37 @@
  * over memory; nothing here knows a socket. Whatever the bytes are, the result is a value or a refusal with a reason.
  */
 
-/* Why bytes were refused. One counter per reason lives with whoever refuses. */
-#define SL_REFUSALS(X)                                                        \
-    X(NONE, "none")                                                           \
-    X(TRUNCATED, "input ends inside a field")                                 \
-    X(MALFORMED, "bytes are not a protobuf message of this kind")             \
-    X(OVERSIZED, "larger than the configured limit")                          \
-    X(OUT_OF_MEMORY, "decoding would exceed the memory cap")                  \
-    X(UNKNOWN_TYPE, "message type number is not in the table")                \
-    X(WRONG_TOPIC, "topic does not fit the message type")                     \
-    X(NO_PAYLOAD, "payload list is empty")                                    \
-    X(TOO_MANY_PAYLOADS, "more payloads than allowed")                        \
-    X(MISSING_FIELD, "a required sub-message is absent")                      \
-    X(BAD_ENUM, "enum value is not known")                                    \
-    X(BAD_TEXT, "text is not printable UTF-8, or too long")                   \
-    X(BAD_ID, "an id is empty, too long or all zero where it may not be")     \
-    X(BAD_CONFIG, "feed configuration does not parse or lacks a field")       \
-    X(ZERO_CHECKPOINT, "checkpoint is 0")                                     \
-    X(WRONG_SENDER, "sender is not the current coordinator or owner")         \
-    X(STALE_VERSION, "sender's version or epoch is older than the known one") \
-    X(ZERO_EPOCH, "epoch 0 without interoperation mode")                      \
-    X(UNKNOWN_FEED, "no such feed here")                                      \
-    X(UNKNOWN_NODE, "sender is not a member")                                 \
-    X(NOT_BOOTSTRAPPED, "no coordinator or owner has bootstrapped this yet")  \
-    X(STOPPING, "the node is stopping")                                       \
-    X(NOT_HANDLED, "this node does not handle this type")                     \
-    X(WRONG_TARGET, "addressed to another node")                              \
-    X(FEED_BUSY, "an older maintainer of the feed still lives here")          \
-    X(LIMIT, "a configured limit of this node is reached")
+/* Why bytes were refused: constant, name, meaning. One counter per reason lives with whoever refuses. */
+#define SL_REFUSALS(X)                                                                           \
+    X(NONE, "none", "none")                                                                      \
+    X(TRUNCATED, "truncated", "input ends inside a field")                                       \
+    X(MALFORMED, "malformed", "bytes are not a protobuf message of this kind")                   \
+    X(OVERSIZED, "oversized", "larger than the configured limit")                                \
+    X(OUT_OF_MEMORY, "out_of_memory", "decoding would exceed the memory cap")                    \
+    X(UNKNOWN_TYPE, "unknown_type", "message type number is not in the table")                   \
+    X(WRONG_TOPIC, "wrong_topic", "topic does not fit the message type")                         \
+    X(NO_PAYLOAD, "no_payload", "payload list is empty")                                         \
+    X(TOO_MANY_PAYLOADS, "too_many_payloads", "more payloads than allowed")                      \
+    X(MISSING_FIELD, "missing_field", "a required sub-message is absent")                        \
+    X(BAD_ENUM, "bad_enum", "enum value is not known")                                           \
+    X(BAD_TEXT, "bad_text", "text is not printable UTF-8, or too long")                          \
+    X(BAD_ID, "bad_id", "an id is empty, too long or all zero where it may not be")              \
+    X(BAD_CONFIG, "bad_config", "feed configuration does not parse or lacks a field")            \
+    X(ZERO_CHECKPOINT, "zero_checkpoint", "checkpoint is 0")                                     \
+    X(WRONG_SENDER, "wrong_sender", "sender is not the current coordinator or owner")            \
+    X(STALE_VERSION, "stale_version", "sender's version or epoch is older than the known one")   \
+    X(ZERO_EPOCH, "zero_epoch", "epoch 0 without interoperation mode")                           \
+    X(UNKNOWN_FEED, "unknown_feed", "no such feed here")                                         \
+    X(UNKNOWN_NODE, "unknown_node", "sender is not a member")                                    \
+    X(NOT_BOOTSTRAPPED, "not_bootstrapped", "no coordinator or owner has bootstrapped this yet") \
+    X(STOPPING, "stopping", "the node is stopping")                                              \
+    X(NOT_HANDLED, "not_handled", "this node does not handle this type")                         \
+    X(WRONG_TARGET, "wrong_target", "addressed to another node")                                 \
+    X(FEED_BUSY, "feed_busy", "an older maintainer of the feed still lives here")                \
+    X(LIMIT, "limit", "a configured limit of this node is reached")
 
 enum sl_refusal {
-#define SL_REFUSAL_ENUM(name, text) SL_REFUSE_##name,
+#define SL_REFUSAL_ENUM(constant, name, text) SL_REFUSE_##constant,
     SL_REFUSALS(SL_REFUSAL_ENUM)
 #undef SL_REFUSAL_ENUM
         SL_REFUSAL_COUNT

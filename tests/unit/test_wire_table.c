@@ -135,7 +135,7 @@ static void a_refusal_is_named_like_its_constant_in_lower_case(void **state)
 {
     (void)state;
     static const char *const constants[] = {
-#define CONSTANT(name, text) #name,
+#define CONSTANT(constant, name, text) #constant,
         SL_REFUSALS(CONSTANT)
 #undef CONSTANT
     };

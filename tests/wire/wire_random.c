@@ -2,10 +2,9 @@
 /*
  * Our side of the comparison with protoc (test_protoc_crosscheck.sh):
  *
- *   wire_random proto             the schema of a batch: field N repeats the payload of message type N, field 100
- * envelopes wire_random write SEED COUNT  a batch of COUNT random messages of each type, written by our encoders
- *   wire_random read              reads a batch from standard input with our decoders, writes it again with our
- * encoders
+ *   wire_random proto             the schema of a batch: field N repeats the payload of type N, field 100 envelopes
+ *   wire_random write SEED COUNT  a batch of COUNT random messages of each type, written by our encoders
+ *   wire_random read              a batch from standard input, read by our decoders and written by our encoders
  */
 #include "tests/wire/wire_fixture.h"
 #include "tests/wire/wire_random_message.h"
