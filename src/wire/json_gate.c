@@ -63,20 +63,19 @@ static bool gate_number(struct gate *g)
     return true;
 }
 
+/* From quote to quote; json-c knows the escapes, here they only hide a quote. */
 static bool gate_string(struct gate *g)
 {
-    g->at++;
-    while (g->at < g->text.len) {
-        uint8_t c = g->text.ptr[g->at++];
-        if (c == '"') {
-            return true;
-        }
-        if (c < 0x20) {
-            return false;
-        }
-        g->at += c == '\\' ? 1 : 0; /* what follows is no end of the string; json-c knows the escapes */
+    size_t from = ++g->at;
+    while (g->at < g->text.len && g->text.ptr[g->at] != '"') {
+        g->at += g->text.ptr[g->at] == '\\' ? 2 : 1;
     }
-    return false;
+    if (g->at >= g->text.len) {
+        return false;
+    }
+    struct sl_str content = { (const char *)&g->text.ptr[from], g->at - from };
+    g->at++;
+    return sl_str_is_printable_utf8(content);
 }
 
 static bool gate_literal(struct gate *g)

@@ -10,8 +10,9 @@
  *   - an integer out of range becomes the nearest one it can hold, silently;
  *   - a number such as 1e999 is kept as text and handed on, and a foreign node stops when it reads it;
  *   - NaN, Infinity, "1." and 'single quotes' pass even in its strict mode;
+ *   - of broken UTF-8, overlong characters and surrogates pass;
  *   - "{}" of 2 bytes costs it 800 bytes of heap.
- * So the gate checks each token, and caps depth, containers and values. Order of tokens and UTF-8 stay json-c's
+ * So the gate checks each token, and caps depth, containers and values. Their order and the escapes stay json-c's
  * business.
  */
 #define SL__JSON_CONTAINERS_MAX 16384u
