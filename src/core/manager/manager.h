@@ -16,14 +16,13 @@
  *
  * Invariants (checked after every step):
  *   M1  a drain target changes only by the rule of core/drain/target.h; its epoch never decreases.
- *   M2  every drain-target request from the current coordinator is answered by a node heartbeat with the state that holds
- *       then, accepted or not, also when no maintainer lives here.
- *   M3  liveness only moves ALIVE -> DRAINING -> STOPPING, and to STOPPING only while nothing is hosted (or when fenced).
- *   M4  every registered maintainer holds the node's current drain target: a new one is registered first and seeded then,
- *       so that a target that arrives between the two reaches it by the fan-out.
- *   M5  at most one maintainer per feed; a live one is never replaced; a replaced one's late end cannot touch its successor.
- *   M6  the coordinator's version never decreases; nothing but a bootstrap request is accepted from anybody else, and an equal
- *       version is accepted only from the coordinator that holds it.
+ *   M2  every drain-target request from the current coordinator is answered by a node heartbeat with the state that
+ * holds then, accepted or not, also when no maintainer lives here. M3  liveness only moves ALIVE -> DRAINING ->
+ * STOPPING, and to STOPPING only while nothing is hosted (or when fenced). M4  every registered maintainer holds the
+ * node's current drain target: a new one is registered first and seeded then, so that a target that arrives between the
+ * two reaches it by the fan-out. M5  at most one maintainer per feed; a live one is never replaced; a replaced one's
+ * late end cannot touch its successor. M6  the coordinator's version never decreases; nothing but a bootstrap request
+ * is accepted from anybody else, and an equal version is accepted only from the coordinator that holds it.
  */
 struct sl_hosted { /* what the node still has, from all its parts */
     uint32_t maintainers, dispatchers, readers;
@@ -33,15 +32,16 @@ struct sl_hosted { /* what the node still has, from all its parts */
 struct sl_manager_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
-    uint64_t node_epoch;       /* wall-clock nanoseconds at process start; not 0 */
-    uint64_t seed;             /* of hashes and of the maintainers' dispatcher ids */
+    uint64_t node_epoch; /* wall-clock nanoseconds at process start; not 0 */
+    uint64_t seed;       /* of hashes and of the maintainers' dispatcher ids */
     uint32_t feed_count_max;
     size_t config_bytes_max;
-    bool interop;              /* accept epoch 0 as the reference does */
-    bool enforce_self_guard;   /* refuse STOPPING while work is hosted; off only in conformance tests of the reference's rule */
-    sl_ns tick_ns;             /* 200 ms */
-    sl_ns heartbeat_ns;        /* 5 s */
-    sl_ns status_resend_ns;    /* 1 s */
+    bool interop;            /* accept epoch 0 as the reference does */
+    bool enforce_self_guard; /* refuse STOPPING while work is hosted; off only in conformance tests of the reference's
+                                rule */
+    sl_ns tick_ns;           /* 200 ms */
+    sl_ns heartbeat_ns;      /* 5 s */
+    sl_ns status_resend_ns;  /* 1 s */
     struct sl_maintainer_limits maintainer;
     struct sl_pacer_opts pacer;
 };
@@ -56,15 +56,18 @@ SL_CHECKED enum sl_code sl_manager_new(struct sl_manager **out, const struct sl_
 void sl_manager_free(struct sl_manager *m); /* null allowed; closes no dispatcher anywhere */
 
 /*
- * One decoded and validated message of topic MM or MT. hosted = what the node hosts at this moment (for the self guard and the
- * heartbeat). Returns why it was refused (then nothing changed, except that the answer the sender is owed was sent), or
- * SL_REFUSE_NONE. Messages of dispatch managers are passed to the maintainer they name.
+ * One decoded and validated message of topic MM or MT. hosted = what the node hosts at this moment (for the self guard
+ * and the heartbeat). Returns why it was refused (then nothing changed, except that the answer the sender is owed was
+ * sent), or SL_REFUSE_NONE. Messages of dispatch managers are passed to the maintainer they name.
  */
 enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_ref from, enum sl_msg_type type,
-                                      const ProtobufCMessage *message, const struct sl_hosted *hosted, struct sl_outbox *out);
-void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_members_change *change, struct sl_outbox *out);
+                                      const ProtobufCMessage *message, const struct sl_hosted *hosted,
+                                      struct sl_outbox *out);
+void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_members_change *change,
+                           struct sl_outbox *out);
 void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out);
-void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct sl_in_schema_change *change, struct sl_outbox *out);
+void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct sl_in_schema_change *change,
+                                 struct sl_outbox *out);
 
 /* Work that is due: tick, heartbeat, maintainers' own deadlines. */
 void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out);

@@ -6,8 +6,8 @@
 #include "core/manager/manager.h"
 
 /*
- * A whole node as one deterministic machine: sl_node_step is the only door. The same options, inputs and times give the same
- * outputs, byte for byte. No clock, randomness, thread, file or socket; the shell performs what the outbox says.
+ * A whole node as one deterministic machine: sl_node_step is the only door. The same options, inputs and times give the
+ * same outputs, byte for byte. No clock, randomness, thread, file or socket; the shell performs what the outbox says.
  */
 struct sl_node_opts {
     struct sl_mem *mem; /* owned by the caller, used by this node alone */
@@ -17,7 +17,7 @@ struct sl_node_opts {
     uint32_t node_count_max;
     bool interop;
     struct sl_wire_limits wire;
-    size_t decode_bytes_max; /* arena for one decoded message; about 4 x wire.message_bytes_max */
+    size_t decode_bytes_max;                  /* arena for one decoded message; about 4 x wire.message_bytes_max */
     struct sl_manager_opts manager;           /* mem, members, node_epoch, seed, interop are filled in by the node */
     struct sl_orchestrator_opts orchestrator; /* likewise */
 };
@@ -30,8 +30,8 @@ SL_CHECKED enum sl_code sl_node_new(struct sl_node **out, const struct sl_node_o
 void sl_node_free(struct sl_node *n); /* null allowed */
 
 /*
- * Performs one input. now never decreases from step to step. Cannot fail: what is refused is counted by reason and shows as one
- * MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed.
+ * Performs one input. now never decreases from step to step. Cannot fail: what is refused is counted by reason and
+ * shows as one MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed.
  */
 void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struct sl_outbox *out);
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CORE_MANAGER_MANAGER_INTERNAL_H
+#define SL_CORE_MANAGER_MANAGER_INTERNAL_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/slab.h"
+#include "core/manager/manager.h"
+
+/*
+ * What the files of the maintainer manager share:
+ *
+ *   manager.c          life, the way into every step and the check at its end
+ *   node_scope.c       coordinator fence, liveness, drain target, node heartbeat
+ *   maintainer_set.c   registration, deadlines, fan-out, cleanup
+ *   admission.c        add and remove
+ *   report.c           statuses of the maintainers for the coordinator
+ */
+
+#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME)
+
+struct sl__scope {
+    struct sl_node_id coordinator; /* none before the first bootstrap; stays when it leaves the membership */
+    int64_t version;               /* the coordinator's; 0 before the first bootstrap */
+    enum sl_liveness liveness;
+    struct sl_drain_target target;
+    uint64_t report_seq;     /* of the last self report */
+    sl_ns heartbeat_at;      /* last node heartbeat, or attempt of one */
+    struct sl_hosted hosted; /* as told with the last message or tick */
+};
+
+/* One registered maintainer. */
+struct sl__entry {
+    struct sl_maintainer *maintainer;
+    struct sl_link link;    /* in set.order */
+    uint32_t heap_position; /* in set.due */
+    bool is_closed;         /* as last seen; counted in set.closed_count */
+};
+
+struct sl__set {
+    struct sl_slab entries;
+    struct sl_map by_feed;
+    struct sl_list order; /* of registration: the order of fan-outs and statuses */
+    struct sl_heap due;   /* by deadline */
+    uint32_t closed_count;
+    uint64_t created_count;  /* gives each maintainer a seed of its own */
+    struct sl_arena scratch; /* statuses while a message is built */
+    sl_ns report_at;         /* next status round */
+    sl_ns reported_at;       /* last one */
+};
+
+struct sl_manager {
+    struct sl_manager_opts opts;
+    struct sl__scope scope;
+    struct sl__set set;
+    struct sl_pacer pacer;
+    sl_ns now;
+    struct { /* values that may not go back (M1, M3, M6) */
+        int64_t version;
+        enum sl_liveness liveness;
+        uint64_t target_epoch;
+    } seen;
+};
+
+/* ---- node_scope.c ---- */
+
+/* The coordinator, if one has bootstrapped this node and is a member now. */
+sl_node_ref sl__scope_coordinator(const struct sl_manager *m);
+/* Whether a request of the coordinator comes from it. */
+enum sl_refusal sl__scope_check_sender(const struct sl_manager *m, sl_node_ref from);
+enum sl_refusal sl__scope_on_bootstrap(struct sl_manager *m, sl_node_ref from,
+                                       const Pb__CoordinatorBootstrapRequest *req, struct sl_outbox *out);
+enum sl_refusal sl__scope_on_target(struct sl_manager *m, const Pb__SetDispatcherDrainTargetRequest *req,
+                                    struct sl_outbox *out);
+enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLivenessRequest *req,
+                                      struct sl_outbox *out);
+/* To the coordinator, now; counts as the periodic one. */
+void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out);
+void sl__scope_run(struct sl_manager *m, struct sl_outbox *out);
+sl_ns sl__scope_deadline(const struct sl_manager *m);
+
+/* ---- maintainer_set.c ---- */
+
+void sl__set_init(struct sl_manager *m, sl_ns now);
+void sl__set_deinit(struct sl_manager *m);
+/* The handle of the feed's entry, or 0. */
+uint32_t sl__set_find(const struct sl_manager *m, const struct sl_feed_id *id);
+struct sl__entry *sl__set_entry(const struct sl_manager *m, uint32_t handle);
+/* Walks the entries in order of registration: 0 = start, 0 = end. */
+uint32_t sl__set_next(const struct sl_manager *m, uint32_t handle);
+/*
+ * The three phases of an Add, in this order (M4). Registration takes the maintainer over and gives its handle; 0
+ * (nothing taken) without memory. From then on fan-outs reach it. Seeding gives it the target that holds at that
+ * moment.
+ */
+uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer);
+void sl__set_seed(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
+void sl__set_start(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
+/* Frees the closed maintainer of the entry and puts its successor of the same feed in its place. */
+void sl__set_replace(struct sl_manager *m, uint32_t handle, struct sl_maintainer *successor);
+/* After every call into a maintainer: what changed about it that the set keeps. */
+void sl__set_refresh(struct sl_manager *m, uint32_t handle);
+void sl__set_fan_out_target(struct sl_manager *m, struct sl_outbox *out);
+void sl__set_fan_out_members(struct sl_manager *m, const struct sl_members_change *change, struct sl_outbox *out);
+/* Ticks the maintainers that are due. */
+void sl__set_run(struct sl_manager *m, struct sl_outbox *out);
+/* Frees every maintainer that is closed and has said so. */
+void sl__set_forget_closed(struct sl_manager *m, struct sl_outbox *out);
+sl_ns sl__set_deadline(const struct sl_manager *m);
+void sl__set_check(const struct sl_manager *m);
+
+/* ---- admission.c ---- */
+
+enum sl_refusal sl__admission_on_add(struct sl_manager *m, const Pb__AddMaintainerRequest *req, struct sl_outbox *out);
+enum sl_refusal sl__admission_on_remove(struct sl_manager *m, const Pb__RemoveMaintainerRequest *req,
+                                        struct sl_outbox *out);
+
+/* ---- report.c ---- */
+
+/* A status round if one is due: every status that is due, in as few messages as they fit. */
+void sl__report_run(struct sl_manager *m, struct sl_outbox *out);
+/* A maintainer wants its status to leave soon. */
+void sl__report_prompt(struct sl_manager *m);
+sl_ns sl__report_deadline(const struct sl_manager *m);
+/*
+ * All statuses, due or not, in memory that is valid until the next report. False (and *statuses null) without memory.
+ * sl__report_undo makes them due again if they were not sent.
+ */
+bool sl__report_all(struct sl_manager *m, Pb__MaintainerStatus ***statuses, size_t *count);
+void sl__report_undo(struct sl_manager *m);
+/* "No maintainer of this feed here", with the reason for it if there is one. */
+void sl__report_absent(struct sl_manager *m, const struct sl_feed_id *id, uint64_t epoch, enum sl_refusal reason,
+                       struct sl_outbox *out);
+
+#endif

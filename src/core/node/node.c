@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/node/node.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "core/common/mem_tags.h"
+
+/* Which part of a node a message type is for; what is in no row is not for a node. */
+#define NODE_ROUTES(X)                                 \
+    X(HEART_BEAT_REQUEST, MANAGER)                     \
+    X(HEART_BEAT_RESPONSE, ORCHESTRATOR)               \
+    X(SCHEDULE_DISPATCHER_REQUEST, ORCHESTRATOR)       \
+    X(CHECKPOINT_TS_MESSAGE, MANAGER)                  \
+    X(BLOCK_STATUS_REQUEST, MANAGER)                   \
+    X(MERGE_DISPATCHER_REQUEST, ORCHESTRATOR)          \
+    X(COORDINATOR_BOOTSTRAP_REQUEST, MANAGER)          \
+    X(ADD_MAINTAINER_REQUEST, MANAGER)                 \
+    X(REMOVE_MAINTAINER_REQUEST, MANAGER)              \
+    X(MAINTAINER_BOOTSTRAP_REQUEST, ORCHESTRATOR)      \
+    X(MAINTAINER_BOOTSTRAP_RESPONSE, MANAGER)          \
+    X(MAINTAINER_POST_BOOTSTRAP_REQUEST, ORCHESTRATOR) \
+    X(MAINTAINER_POST_BOOTSTRAP_RESPONSE, MANAGER)     \
+    X(MAINTAINER_CLOSE_REQUEST, ORCHESTRATOR)          \
+    X(MAINTAINER_CLOSE_RESPONSE, MANAGER)              \
+    X(SET_NODE_LIVENESS_REQUEST, MANAGER)              \
+    X(SET_DISPATCHER_DRAIN_TARGET_REQUEST, MANAGER)
+
+enum node_part { NODE_NOBODY, NODE_MANAGER, NODE_ORCHESTRATOR };
+
+static const enum node_part node_parts[SL_MSG_COUNT] = {
+#define NODE_ROUTE(name, part) [SL_MSG_##name] = NODE_##part,
+    NODE_ROUTES(NODE_ROUTE)
+#undef NODE_ROUTE
+};
+
+struct sl_node {
+    struct sl_node_opts opts;
+    struct sl_members *members;
+    struct sl_manager *manager;
+    struct sl_orchestrator *orchestrator;
+    struct sl_arena decode; /* the payloads of the message of this step */
+    uint64_t refusals[SL_REFUSAL_COUNT];
+    sl_ns now;
+    enum sl_liveness told_liveness; /* what the orchestrator knows */
+};
+
+/* One message on its way through the node. */
+struct node_message {
+    struct sl_envelope envelope;
+    sl_node_ref from;
+    const ProtobufCMessage *payloads[SL_PAYLOADS_MAX];
+};
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+enum { NODE_COUNT_DEFAULT = 256, NODE_FEEDS_DEFAULT = 4096, NODE_CONFIG_BYTES_DEFAULT = 1 << 20 };
+#define NODE_DECODE_GROWTH 4 /* decoded messages are larger than their bytes; beyond this they are refused */
+
+void sl_node_opts_default(struct sl_node_opts *opts)
+{
+    *opts = (struct sl_node_opts){
+        .node_count_max = NODE_COUNT_DEFAULT,
+        .wire = SL_WIRE_LIMITS_DEFAULT,
+        .manager = { .feed_count_max = NODE_FEEDS_DEFAULT,
+                     .config_bytes_max = NODE_CONFIG_BYTES_DEFAULT,
+                     .enforce_self_guard = true,
+                     .tick_ns = SL_MANAGER_TICK_NS,
+                     .heartbeat_ns = SL_MANAGER_HEARTBEAT_NS,
+                     .status_resend_ns = SL_MANAGER_STATUS_RESEND_NS,
+                     .maintainer = SL_MAINTAINER_LIMITS_DEFAULT,
+                     .pacer = SL_PACER_OPTS_DEFAULT },
+        .orchestrator = SL_ORCHESTRATOR_OPTS_DEFAULT,
+    };
+    opts->decode_bytes_max = NODE_DECODE_GROWTH * opts->wire.message_bytes_max;
+}
+
+/* Streams of the node's seed. */
+enum { NODE_SEED_MEMBERS = 1, NODE_SEED_MANAGER, NODE_SEED_ORCHESTRATOR };
+
+static void node_complete_opts(struct sl_node *n)
+{
+    struct sl_node_opts *o = &n->opts;
+    o->manager.mem = o->orchestrator.mem = o->mem;
+    o->manager.members = o->orchestrator.members = n->members;
+    o->manager.node_epoch = o->node_epoch;
+    o->manager.interop = o->orchestrator.interop = o->interop;
+    o->manager.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_MANAGER);
+    o->orchestrator.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_ORCHESTRATOR);
+}
+
+static enum sl_code node_new_parts(struct sl_node *n, sl_ns now)
+{
+    const struct sl_node_opts *o = &n->opts;
+    uint64_t seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_MEMBERS);
+    enum sl_code code = sl_members_new(&n->members, o->mem, &o->id, o->node_count_max, seed);
+    node_complete_opts(n);
+    if (code == SL_OK)
+        code = sl_manager_new(&n->manager, &o->manager, now);
+    if (code == SL_OK)
+        code = sl_orchestrator_new(&n->orchestrator, &o->orchestrator, now);
+    return code;
+}
+
+enum sl_code sl_node_new(struct sl_node **out, const struct sl_node_opts *opts, sl_ns now)
+{
+    SL_REQUIRE(opts->node_epoch != 0 && !sl_node_id_is_none(&opts->id));
+    *out = NULL;
+    struct sl_node *n = sl_mem_alloc(opts->mem, SL_TAG_NODE, sizeof *n);
+    if (!n)
+        return SL_NOMEM;
+    n->opts = *opts;
+    n->now = now;
+    sl_arena_init(&n->decode, opts->mem, SL_TAG_DECODE, opts->decode_bytes_max);
+    enum sl_code code = node_new_parts(n, now);
+    if (code != SL_OK) {
+        sl_node_free(n);
+        return code;
+    }
+    *out = n;
+    return SL_OK;
+}
+
+void sl_node_free(struct sl_node *n)
+{
+    if (!n)
+        return;
+    sl_orchestrator_free(n->orchestrator);
+    sl_manager_free(n->manager);
+    sl_members_free(n->members);
+    sl_arena_deinit(&n->decode);
+    sl_mem_free(n->opts.mem, SL_TAG_NODE, n, sizeof *n);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
+static enum sl_refusal node_check_address(const struct sl_node *n, struct node_message *m)
+{
+    if (!sl_str_eq(m->envelope.to, sl_node_id_str(&n->opts.id)))
+        return SL_REFUSE_WRONG_TARGET;
+    m->from = sl_members_find_str(n->members, m->envelope.from);
+    if (m->from == SL_NODE_NONE)
+        return SL_REFUSE_UNKNOWN_NODE;
+    return node_parts[m->envelope.type] == NODE_NOBODY ? SL_REFUSE_NOT_HANDLED : SL_REFUSE_NONE;
+}
+
+/* All or nothing: a message of which one payload is bad is not handled in part. */
+static enum sl_refusal node_decode(struct sl_node *n, struct node_message *m, struct sl_bytes bytes)
+{
+    enum sl_refusal refusal = sl_envelope_decode(&m->envelope, bytes, &n->opts.wire);
+    if (refusal == SL_REFUSE_NONE)
+        refusal = node_check_address(n, m);
+    for (uint32_t i = 0; refusal == SL_REFUSE_NONE && i < m->envelope.payload_count; i++)
+        refusal =
+            sl_payload_decode(m->envelope.type, m->envelope.payload[i], &n->opts.wire, &n->decode, &m->payloads[i]);
+    return refusal;
+}
+
+static void node_spread_liveness(struct sl_node *n, struct sl_outbox *out)
+{
+    enum sl_liveness liveness = sl_manager_liveness(n->manager);
+    if (liveness == n->told_liveness)
+        return;
+    n->told_liveness = liveness;
+    sl_orchestrator_set_liveness(n->orchestrator, n->now, liveness, out);
+}
+
+static enum sl_refusal node_handle(struct sl_node *n, const struct node_message *m, const ProtobufCMessage *payload,
+                                   struct sl_outbox *out)
+{
+    struct sl_hosted hosted;
+    switch (node_parts[m->envelope.type]) {
+    case NODE_MANAGER:
+        sl_node_hosted(n, &hosted);
+        return sl_manager_on_message(n->manager, n->now, m->from, m->envelope.type, payload, &hosted, out);
+    case NODE_ORCHESTRATOR:
+        return sl_orchestrator_on_message(n->orchestrator, n->now, m->from, m->envelope.type, payload, out);
+    case NODE_NOBODY:
+        break;
+    }
+    SL_UNREACHABLE();
+}
+
+static void node_refuse(struct sl_node *n, const struct sl_envelope *e, enum sl_refusal reason, struct sl_outbox *out)
+{
+    const struct sl_msg_row *row = sl_msg_row((int32_t)e->type);
+    n->refusals[reason]++;
+    sl_out_event(out, SL_EV_MESSAGE_REFUSED, sl_f_str("reason", sl_str_of(sl_refusal_name(reason))),
+                 sl_f_str("type", row ? sl_str_of(row->name) : SL_STR("unknown")), sl_f_str("from", e->from));
+}
+
+/* One line for the message, with the first reason, however many of its payloads were refused. */
+static void node_on_message(struct sl_node *n, struct sl_bytes bytes, struct sl_outbox *out)
+{
+    struct node_message m;
+    enum sl_refusal first = node_decode(n, &m, bytes);
+    uint32_t count = first == SL_REFUSE_NONE ? m.envelope.payload_count : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        enum sl_refusal refusal = node_handle(n, &m, m.payloads[i], out);
+        if (first == SL_REFUSE_NONE)
+            first = refusal;
+        node_spread_liveness(n, out);
+    }
+    if (first != SL_REFUSE_NONE)
+        node_refuse(n, &m.envelope, first, out);
+    sl_arena_reset(&n->decode);
+}
+
+/* ---- other inputs ------------------------------------------------------------------------------------------------ */
+
+static void node_tell_members(struct sl_node *n, const struct sl_members_change *change, uint32_t left_out,
+                              struct sl_outbox *out)
+{
+    sl_out_event(out, SL_EV_MEMBERS_CHANGED, sl_f_u64("added", change->added_count),
+                 sl_f_u64("removed", change->removed_count), sl_f_u64("members", sl_members_alive_count(n->members)),
+                 sl_f_u64("left_out", left_out));
+    sl_manager_on_members(n->manager, n->now, change, out);
+    sl_orchestrator_on_members(n->orchestrator, n->now, change, out);
+}
+
+/*
+ * A full table frees the slots of removed members only for the next snapshot. So when some were left out, the same
+ * snapshot is applied again, now that every part has dropped the removed ones.
+ */
+static void node_on_members(struct sl_node *n, const struct sl_in_members *members, struct sl_outbox *out)
+{
+    const struct sl_members_change *change;
+    uint32_t left_out;
+    do {
+        left_out = sl_members_apply(n->members, members->ids, members->count, &change);
+        if (change->added_count + change->removed_count > 0)
+            node_tell_members(n, change, left_out, out);
+    } while (left_out > 0 && change->removed_count > 0);
+}
+
+static void node_on_tick(struct sl_node *n, struct sl_outbox *out)
+{
+    struct sl_hosted hosted;
+    sl_node_hosted(n, &hosted);
+    sl_manager_on_tick(n->manager, n->now, &hosted, out);
+    sl_orchestrator_on_tick(n->orchestrator, n->now, out);
+}
+
+/* The sinks first: from here on another node may be given our work. */
+static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
+{
+    enum sl_liveness before = sl_manager_liveness(n->manager);
+    sl_orchestrator_fence(n->orchestrator, out);
+    sl_manager_fence(n->manager);
+    if (before != SL_LIVENESS_STOPPING)
+        sl_out_event(out, SL_EV_LIVENESS_CHANGED, sl_f_str("from", sl_str_of(sl_liveness_name((int)before))),
+                     sl_f_str("to", sl_str_of(sl_liveness_name((int)SL_LIVENESS_STOPPING))),
+                     sl_f_str("cause", SL_STR("lease lost")));
+}
+
+static void node_on_request(const struct sl_request *request, struct sl_outbox *out)
+{
+    struct sl_reply reply = { .ticket = request->ticket, .code = SL_NOT_OWNER };
+    sl_out_reply(out, &reply);
+}
+
+/* ---- step -------------------------------------------------------------------------------------------------------- */
+
+static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_outbox *out)
+{
+    switch (in->kind) {
+    case SL_IN_TICK:
+        node_on_tick(n, out);
+        return;
+    case SL_IN_MESSAGE:
+        node_on_message(n, in->u.message, out);
+        return;
+    case SL_IN_MEMBERS:
+        node_on_members(n, &in->u.members, out);
+        return;
+    case SL_IN_REPORT:
+        sl_orchestrator_on_report(n->orchestrator, n->now, &in->u.report, out);
+        return;
+    case SL_IN_SCHEMA:
+        sl_manager_on_schema(n->manager, n->now, &in->u.schema, out);
+        return;
+    case SL_IN_SCHEMA_CHANGE:
+        sl_manager_on_schema_change(n->manager, n->now, &in->u.schema_change, out);
+        return;
+    case SL_IN_LEASE_LOST:
+        node_on_lease_lost(n, out);
+        return;
+    case SL_IN_REQUEST:
+        node_on_request(&in->u.request, out);
+        return;
+    case SL_IN_STORE:
+    case SL_IN_WATCH:
+        return; /* this node has issued no operation and no watch */
+    }
+    SL_UNREACHABLE();
+}
+
+void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struct sl_outbox *out)
+{
+    SL_REQUIRE(now >= n->now);
+    n->now = now;
+    uint64_t dropped_before = out->dropped_count;
+    node_input(n, in, out);
+    node_spread_liveness(n, out);
+    if (out->dropped_count > dropped_before)
+        sl_out_event(out, SL_EV_OUTBOX_FULL, sl_f_u64("dropped", out->dropped_count - dropped_before));
+    SL_REQUIRE(n->told_liveness == sl_manager_liveness(n->manager));
+}
+
+sl_ns sl_node_deadline(const struct sl_node *n)
+{
+    return sl_ns_min(sl_manager_deadline(n->manager), sl_orchestrator_deadline(n->orchestrator));
+}
+
+/* ---- views ------------------------------------------------------------------------------------------------------- */
+
+uint64_t sl_node_refusal_count(const struct sl_node *n, enum sl_refusal reason)
+{
+    SL_REQUIRE((unsigned)reason < SL_REFUSAL_COUNT);
+    return n->refusals[reason];
+}
+
+const struct sl_members *sl_node_members(const struct sl_node *n)
+{
+    return n->members;
+}
+
+struct sl_manager *sl_node_manager(struct sl_node *n)
+{
+    return n->manager;
+}
+
+struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n)
+{
+    return n->orchestrator;
+}
+
+void sl_node_hosted(const struct sl_node *n, struct sl_hosted *hosted)
+{
+    *hosted = (struct sl_hosted){
+        .maintainers = sl_manager_maintainer_count(n->manager),
+        .dispatchers = sl_orchestrator_dispatcher_count(n->orchestrator),
+        .readers = sl_orchestrator_reader_count(n->orchestrator),
+        .unflushed_rows = sl_orchestrator_unflushed_rows(n->orchestrator),
+    };
+}
