@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/maintainer/maintainer_internal.h"
+
+/*
+ * Heartbeats of dispatch managers. The order within one is strict (reference behaviour): watermark, error, statuses. A
+ * status may say that a dispatcher started; from then on the node's watermark speaks for it, so the watermark that was
+ * computed with it must be in place before the span stops limiting the checkpoint by itself.
+ */
+
+#define HEARTBEAT_MODE_DEFAULT 0
+
+static void heartbeat_take_watermark(struct sl_maintainer *m, sl_node_ref from, const Pb__Watermark *pb)
+{
+    if (!pb)
+        return;
+    const struct sl_watermark said = { .checkpoint = pb->checkpoint_ts, .resolved = pb->resolved_ts, .seq = pb->seq };
+    m->round.is_wanted |= sl_watermark_apply(&sl__maintainer_node(m, from)->watermark, &said);
+    m->last_synced = sl_ts_max(m->last_synced, pb->last_synced_ts);
+}
+
+static struct sl_span_report heartbeat_report(const Pb__TableSpanStatus *s)
+{
+    return (struct sl_span_report){
+        .id = sl_dispatcher_id_of(s->id),
+        .state = s->state,
+        .checkpoint = s->checkpoint_ts,
+        .placement_seq = s->placement_seq,
+    };
+}
+
+/* Not while closing: then it is somebody else's to clean up. Without memory it is left to the next full list. */
+static void heartbeat_remove_orphan(struct sl_maintainer *m, sl_node_ref from, struct sl_dispatcher_id id,
+                                    struct sl_outbox *out)
+{
+    if (m->state != SL__MAINTAINER_RUNNING)
+        return;
+    if (sl_control_remove_dispatcher(m->control, m->now, from, id, false, out) == SL_OK)
+        sl_out_event(out, SL_EV_ORPHAN_REMOVED, sl_f_str("feed", sl_feed_id_name(&m->id)),
+                     sl_f_str("node", sl__maintainer_node_str(m, from)), sl_f_id128("dispatcher", id.high, id.low));
+}
+
+/*
+ * A heartbeat without a watermark, or with an old one, may bring the first word of a dispatcher that the stored
+ * watermark does not know: the dispatcher's own position counts until a newer watermark includes it.
+ */
+static void heartbeat_take_status(struct sl_maintainer *m, sl_node_ref from, const Pb__TableSpanStatus *s,
+                                  struct sl_outbox *out)
+{
+    const struct sl_span_report report = heartbeat_report(s);
+    bool works = report.state == PB__COMPONENT_STATE__WORKING;
+    switch (sl_control_on_status(m->control, m->now, from, &report, out)) {
+    case SL_STATUS_IGNORED:
+        break;
+    case SL_STATUS_APPLIED:
+        if (works)
+            m->round.is_wanted |= sl_watermark_lower(&m->nodes[from].watermark, report.checkpoint);
+        break;
+    case SL_STATUS_UNKNOWN:
+        if (works)
+            heartbeat_remove_orphan(m, from, report.id, out);
+        break;
+    case SL_STATUS_LOST:
+        m->round.is_wanted = true;
+        break;
+    }
+}
+
+static void heartbeat_take_statuses(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
+                                    struct sl_outbox *out)
+{
+    bool is_self = from == sl__maintainer_self(m);
+    for (size_t i = 0; i < h->n_statuses; i++) {
+        const Pb__TableSpanStatus *s = h->statuses[i];
+        if (s->mode != HEARTBEAT_MODE_DEFAULT)
+            continue;
+        if (is_self && sl_dispatcher_id_eq(sl_dispatcher_id_of(s->id), m->trigger.id))
+            sl__trigger_on_status(m, s->state);
+        else if (m->control)
+            heartbeat_take_status(m, from, s, out);
+    }
+}
+
+/* A span that started or moved on may have been all that held the checkpoint back; low-latency feeds never wait. */
+static void heartbeat_round(struct sl_maintainer *m, sl_ts limit_before)
+{
+    bool unblocked = sl_control_checkpoint_limit(m->control) > limit_before;
+    if (unblocked || (m->low_latency && m->round.is_wanted))
+        sl__maintainer_round_now(m);
+}
+
+/* A maintainer that closes without having bootstrapped waits for one word only: that its trigger has ended. */
+enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
+                                            struct sl_outbox *out)
+{
+    if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
+        return SL_REFUSE_NOT_BOOTSTRAPPED;
+    if (h->maintainer_epoch != 0 && h->maintainer_epoch != m->opts.epoch)
+        return SL_REFUSE_STALE_VERSION;
+    sl__maintainer_heard(m, from);
+    sl__maintainer_note_liveness(m, from, h->node_liveness);
+    sl_ts limit_before = m->control ? sl_control_checkpoint_limit(m->control) : SL_TS_MAX;
+    heartbeat_take_watermark(m, from, h->watermark);
+    if (h->err)
+        sl__status_note_peer_error(m, from, h->err, out);
+    heartbeat_take_statuses(m, from, h, out);
+    if (m->control)
+        heartbeat_round(m, limit_before);
+    return SL_REFUSE_NONE;
+}
