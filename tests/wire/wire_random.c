@@ -5,6 +5,10 @@
  *   wire_random proto             the schema of a batch: field N repeats the payload of type N, field 100 envelopes
  *   wire_random write SEED COUNT  a batch of COUNT random messages of each type, written by our encoders
  *   wire_random read              a batch from standard input, read by our decoders and written by our encoders
+ *
+ * and of the comparison of docs/protocol.md with the tables of src/wire (test_protocol_doc.sh):
+ *
+ *   wire_random doc               both tables as the document must show them
  */
 #include "tests/wire/wire_fixture.h"
 #include "tests/wire/wire_random_message.h"
@@ -64,6 +68,40 @@ static int run_proto(const enum sl_msg_type *types, uint32_t types_count)
         printf("  repeated %s m%u = %u;\n", sl_wire_descriptor(types[i])->name, (unsigned)types[i], (unsigned)types[i]);
     }
     printf("  repeated Message envelope = %d;\n}\n", BATCH_ENVELOPE_FIELD);
+    return EXIT_SUCCESS;
+}
+
+static void print_topics(const struct sl_msg_row *row)
+{
+    printf("%s%s%s", row->topic == SL_TOPIC_NONE ? "" : "`", sl_topic_text(row->topic),
+           row->topic == SL_TOPIC_NONE ? "none" : "`");
+    if (row->topic2 != SL_TOPIC_NONE) {
+        printf(", `%s`", sl_topic_text(row->topic2));
+    }
+}
+
+static int run_doc(void)
+{
+    static const char *const payloads[] = {
+        [SL_PAYLOAD_ENVELOPE] = "event envelope",
+        [SL_PAYLOAD_LOG] = "logservice",
+        [SL_PAYLOAD_EVENTPB] = "event service",
+        [SL_PAYLOAD_EMPTY] = "no bytes",
+        [SL_PAYLOAD_JSON] = "JSON",
+    };
+    printf("| # | type | payload | topic | lane |\n|---|---|---|---|---|\n");
+    for (int32_t number = 1; number < SL_MSG_COUNT; number++) {
+        const struct sl_msg_row *row = sl_msg_row(number);
+        bool pb = row->kind == SL_PAYLOAD_PB;
+        const char *payload = pb ? strchr(sl_wire_descriptor(row->type)->name, '.') + 1 : payloads[row->kind];
+        printf("| %d | %s | %s%s%s | ", (int)number, row->name, pb ? "`" : "", payload, pb ? "`" : "");
+        print_topics(row);
+        printf(" | %s |\n", row->lane == SL_LANE_COMMAND ? "command" : "event");
+    }
+    printf("| reason | meaning |\n|---|---|\n");
+    for (uint32_t r = SL_REFUSE_NONE + 1; r < SL_REFUSAL_COUNT; r++) {
+        printf("| `%s` | %s |\n", sl_refusal_name((enum sl_refusal)r), sl_refusal_text((enum sl_refusal)r));
+    }
     return EXIT_SUCCESS;
 }
 
@@ -179,6 +217,9 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "read") == 0) {
         return run_read();
     }
-    fprintf(stderr, "usage: %s proto | write SEED COUNT | read\n", argv[0]);
+    if (argc == 2 && strcmp(argv[1], "doc") == 0) {
+        return run_doc();
+    }
+    fprintf(stderr, "usage: %s proto | write SEED COUNT | read | doc\n", argv[0]);
     return EXIT_FAILURE;
 }
