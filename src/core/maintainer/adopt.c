@@ -322,15 +322,22 @@ static void merge_dispatcher(struct sl_maintainer *m, sl_node_ref from, const Pb
         (void)adopt_remove_stray(m, m->control, from, id, out);
 }
 
+static uint32_t merge_bound_count(const struct sl_maintainer *m, sl_node_ref node)
+{
+    struct sl_node_counts counts;
+    sl_control_node_counts(m->control, node, &counts);
+    return counts.bound;
+}
+
 /*
  * A node that joined later: what it runs was placed elsewhere long ago, so it is removed, and the node may be given
- * spans. A node that was asked again: spans it does not list are lost. A dispatch manager that lists none may be a new
- * one, whose count of watermarks begins anew.
+ * spans. A node that was asked again: spans it does not list are lost. A dispatch manager that lost some or lists none
+ * may be a new one, whose watermarks are counted anew.
  */
 void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__MaintainerBootstrapResponse *r,
                           struct sl_outbox *out)
 {
-    uint32_t listed_count = 0;
+    uint32_t listed_count = 0, bound_count = merge_bound_count(m, from);
     sl_control_audit_begin(m->control, from);
     for (size_t i = 0; i < r->n_spans; i++) {
         bool is_trigger = sl_dispatcher_id_eq(sl_dispatcher_id_of(r->spans[i]->id), m->trigger.id);
@@ -343,8 +350,8 @@ void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__M
     sl_control_node_ready(m->control, from);
     SL_REQUIRE(sl_bootstrap_answered(&m->bootstrap, from));
     sl_bootstrap_clear(&m->bootstrap);
-    if (listed_count == 0)
-        sl__maintainer_node(m, from)->watermark = (struct sl_watermark){ 0 };
+    if (listed_count == 0 || merge_bound_count(m, from) < bound_count)
+        sl__maintainer_node(m, from)->mark = (struct sl_mark){ 0 };
     if (from == sl__maintainer_self(m))
         m->trigger.post_at = m->now;
     m->round.is_wanted = true;

@@ -3,22 +3,22 @@
 
 #include "core/maintainer/maintainer_internal.h"
 
-bool sl_watermark_apply(struct sl_watermark *w, const struct sl_watermark *said)
+bool sl_mark_apply(struct sl_mark *mark, const struct sl_mark *said)
 {
-    bool newer = !w->is_known || said->seq > w->seq;
-    if (!newer && !(said->seq == w->seq && said->checkpoint > w->checkpoint))
+    bool newer = !mark->is_known || said->seq > mark->seq;
+    if (!newer && !(said->seq == mark->seq && said->checkpoint > mark->checkpoint))
         return false;
-    bool changed = !w->is_known || said->checkpoint != w->checkpoint || said->resolved != w->resolved;
-    *w = *said;
-    w->is_known = true;
+    bool changed = !mark->is_known || said->checkpoint != mark->checkpoint || said->resolved != mark->resolved;
+    *mark = *said;
+    mark->is_known = true;
     return changed;
 }
 
-bool sl_watermark_lower(struct sl_watermark *w, sl_ts position)
+bool sl_mark_lower(struct sl_mark *mark, sl_ts position)
 {
-    if (!w->is_known || position == SL_TS_NONE || w->checkpoint <= position)
+    if (!mark->is_known || position == SL_TS_NONE || mark->checkpoint <= position)
         return false;
-    w->checkpoint = position;
+    mark->checkpoint = position;
     return true;
 }
 
@@ -50,13 +50,13 @@ static bool round_collect(const struct sl_maintainer *m, sl_ts *checkpoint, sl_t
 {
     for (sl_node_ref ref = sl_members_next(m->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
          ref = sl_members_next(m->opts.members, ref)) {
-        const struct sl_watermark *w = &m->nodes[ref].watermark;
+        const struct sl_mark *mark = &m->nodes[ref].mark;
         if (ref != sl__maintainer_self(m) && !sl_control_node_is_used(m->control, ref))
             continue;
-        if (!w->is_known)
+        if (!mark->is_known)
             return false;
-        *checkpoint = sl_ts_min(*checkpoint, w->checkpoint);
-        *resolved = sl_ts_min(*resolved, w->resolved);
+        *checkpoint = sl_ts_min(*checkpoint, mark->checkpoint);
+        *resolved = sl_ts_min(*resolved, mark->resolved);
     }
     return true;
 }

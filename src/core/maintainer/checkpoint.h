@@ -16,7 +16,7 @@
  */
 
 /* What one node last said of all its dispatchers of the feed. */
-struct sl_watermark {
+struct sl_mark {
     sl_ts checkpoint, resolved;
     uint64_t seq;
     bool is_known;
@@ -27,10 +27,10 @@ struct sl_watermark {
  * seq only with a greater checkpoint; a smaller seq never (it may have been computed without the newest dispatcher).
  * True if checkpoint or resolved changed.
  */
-bool sl_watermark_apply(struct sl_watermark *w, const struct sl_watermark *said);
+bool sl_mark_apply(struct sl_mark *mark, const struct sl_mark *said);
 
 /* A dispatcher of the node is only at this position: the checkpoint may not be beyond it. True if that changed it. */
-bool sl_watermark_lower(struct sl_watermark *w, sl_ts position);
+bool sl_mark_lower(struct sl_mark *mark, sl_ts position);
 
 struct sl_checkpoint {
     sl_ts committed;

@@ -13,8 +13,8 @@ static void heartbeat_take_watermark(struct sl_maintainer *m, sl_node_ref from, 
 {
     if (!pb)
         return;
-    const struct sl_watermark said = { .checkpoint = pb->checkpoint_ts, .resolved = pb->resolved_ts, .seq = pb->seq };
-    m->round.is_wanted |= sl_watermark_apply(&sl__maintainer_node(m, from)->watermark, &said);
+    const struct sl_mark said = { .checkpoint = pb->checkpoint_ts, .resolved = pb->resolved_ts, .seq = pb->seq };
+    m->round.is_wanted |= sl_mark_apply(&sl__maintainer_node(m, from)->mark, &said);
     m->last_synced = sl_ts_max(m->last_synced, pb->last_synced_ts);
 }
 
@@ -53,7 +53,7 @@ static void heartbeat_take_status(struct sl_maintainer *m, sl_node_ref from, con
         break;
     case SL_STATUS_APPLIED:
         if (works)
-            m->round.is_wanted |= sl_watermark_lower(&m->nodes[from].watermark, report.checkpoint);
+            m->round.is_wanted |= sl_mark_lower(&m->nodes[from].mark, report.checkpoint);
         break;
     case SL_STATUS_UNKNOWN:
         if (works)
@@ -88,14 +88,18 @@ static void heartbeat_round(struct sl_maintainer *m, sl_ts limit_before)
         sl__maintainer_round_now(m);
 }
 
-/* A maintainer that closes without having bootstrapped waits for one word only: that its trigger has ended. */
+/*
+ * While bootstrapping, heartbeats of nodes that were taken over already are nothing to wonder at, and say nothing that
+ * the next one does not. A maintainer that closes without having bootstrapped waits for one word only: that its trigger
+ * has ended.
+ */
 enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
                                             struct sl_outbox *out)
 {
-    if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
-        return SL_REFUSE_NOT_BOOTSTRAPPED;
     if (h->maintainer_epoch != 0 && h->maintainer_epoch != m->opts.epoch)
         return SL_REFUSE_STALE_VERSION;
+    if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
+        return SL_REFUSE_NONE;
     sl__maintainer_heard(m, from);
     sl__maintainer_note_liveness(m, from, h->node_liveness);
     sl_ts limit_before = m->control ? sl_control_checkpoint_limit(m->control) : SL_TS_MAX;

@@ -68,7 +68,7 @@ struct sl__error {
 
 /* What is known of one member. */
 struct sl__node {
-    struct sl_watermark watermark;
+    struct sl_mark mark;
     sl_ns heard_at; /* or last seen without spans: silence counts from here */
     enum sl_liveness liveness;
     bool is_closed;            /* cascade: its dispatch manager is gone, or not ours to close */

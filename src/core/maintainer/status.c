@@ -268,3 +268,9 @@ Pb__MaintainerStatus *sl_maintainer_status_fill(struct sl_maintainer *m, sl_ns n
     m->report.closed_was_taken = m->state == SL__MAINTAINER_CLOSED;
     return s;
 }
+
+void sl_maintainer_touch(struct sl_maintainer *m)
+{
+    m->report.is_dirty = true;
+    m->report.closed_was_taken = false;
+}
