@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/feed_config.h"
 
-#include "wire/json_gate.h"
+#include "wire/json_doc.h"
 
-#include <json-c/json.h>
-#include <limits.h>
 #include <string.h>
 
 /* ---- the fields
@@ -56,99 +54,26 @@ static const struct feed_field feed_fields[] = {
 
 enum { FEED_FIELDS_COUNT = sizeof feed_fields / sizeof feed_fields[0] };
 
-/* ---- json-c
- * ---------------------------------------------------------------------------------------------------------- */
-
-/* The document's tree, owned by the caller, or a null pointer with *refusal set. A key that comes twice: the last one
- * counts. */
-static struct json_object *doc_parse(struct sl_secret json, size_t json_bytes_max, enum sl_refusal *refusal)
-{
-    struct sl_bytes text = sl_secret_reveal(json);
-    *refusal = SL_REFUSE_BAD_CONFIG;
-    if (text.len > INT_MAX || !sl__json_gate(text, (struct sl__json_limits){ json_bytes_max, SL_JSON_DEPTH_MAX })) {
-        return NULL;
-    }
-    struct json_tokener *tokener = json_tokener_new_ex(SL_JSON_DEPTH_MAX + 1);
-    if (tokener == NULL) {
-        *refusal = SL_REFUSE_OUT_OF_MEMORY;
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *root = json_tokener_parse_ex(tokener, (const char *)text.ptr, (int)text.len);
-    bool parsed =
-        json_tokener_get_error(tokener) == json_tokener_success && json_object_is_type(root, json_type_object);
-    json_tokener_free(tokener);
-    if (!parsed) {
-        json_object_put(root);
-        return NULL;
-    }
-    *refusal = SL_REFUSE_NONE;
-    return root;
-}
-
-/* The value of a key, borrowed; a null pointer if it is absent or null. */
-static struct json_object *doc_get(struct json_object *object, const char *key)
-{
-    struct json_object *value = NULL;
-    return json_object_object_get_ex(object, key, &value) ? value : NULL;
-}
-
-static bool doc_is_int(struct json_object *value)
-{
-    bool negative = json_object_get_int64(value) < 0;
-    return json_object_is_type(value, json_type_int) && (negative || json_object_get_uint64(value) <= INT64_MAX);
-}
-
-static bool doc_is_uint(struct json_object *value)
-{
-    return json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0;
-}
-
-/* Without NUL: it would be cut wherever it is used as a C string. */
-static bool doc_is_text(struct json_object *value)
-{
-    return json_object_is_type(value, json_type_string) &&
-           strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value);
-}
-
-static bool doc_is_kind(struct json_object *value, enum feed_kind kind)
+static bool feed_is_kind(struct json_object *value, enum feed_kind kind)
 {
     switch (kind) {
     case KIND_OBJECT:
         return json_object_is_type(value, json_type_object);
     case KIND_STRING:
-        return doc_is_text(value);
+        return sl__doc_is_text(value);
     case KIND_BOOL:
         return json_object_is_type(value, json_type_boolean);
     case KIND_UINT:
-        return doc_is_uint(value);
+        return sl__doc_is_uint(value);
     case KIND_INT:
-        return doc_is_int(value);
+        return sl__doc_is_int(value);
     }
     SL_UNREACHABLE();
 }
 
-static bool doc_is_kind_or_absent(struct json_object *value, enum feed_kind kind)
+static bool feed_is_kind_or_absent(struct json_object *value, enum feed_kind kind)
 {
-    return value == NULL || doc_is_kind(value, kind);
-}
-
-/* Absent reads as zero, as in the reference. */
-static uint64_t doc_u64(struct json_object *object, const char *key)
-{
-    struct json_object *value = doc_get(object, key);
-    return value == NULL ? 0 : json_object_get_uint64(value);
-}
-
-static bool doc_bool(struct json_object *object, const char *key)
-{
-    return json_object_get_boolean(doc_get(object, key)) != 0;
-}
-
-static const char *doc_text(struct json_object *object, const char *key)
-{
-    struct json_object *value = doc_get(object, key);
-    return value == NULL ? "" : json_object_get_string(value);
+    return value == NULL || feed_is_kind(value, kind);
 }
 
 /* ---- the record
@@ -161,29 +86,29 @@ struct feed_record {
 
 static bool feed_field_is_valid(struct json_object *value, const struct feed_field *f)
 {
-    return value == NULL ? f->fallback != NULL : doc_is_kind(value, f->kind);
+    return value == NULL ? f->fallback != NULL : feed_is_kind(value, f->kind);
 }
 
 /* Identity: both halves must be there if the object is. */
 static bool feed_id_is_valid(struct json_object *root)
 {
-    struct json_object *outer = doc_get(root, "id");
-    struct json_object *inner = outer == NULL ? NULL : doc_get(outer, "id");
-    return outer == NULL || (doc_is_kind(inner, KIND_OBJECT) && doc_is_uint(doc_get(inner, "low")) &&
-                             doc_is_uint(doc_get(inner, "high")));
+    struct json_object *outer = sl__doc_get(root, "id");
+    struct json_object *inner = outer == NULL ? NULL : sl__doc_get(outer, "id");
+    return outer == NULL || (feed_is_kind(inner, KIND_OBJECT) && sl__doc_is_uint(sl__doc_get(inner, "low")) &&
+                             sl__doc_is_uint(sl__doc_get(inner, "high")));
 }
 
 static bool feed_record_open(struct feed_record *out, struct json_object *root)
 {
-    struct json_object *config = doc_get(root, "config");
-    struct json_object *scheduler = doc_is_kind(config, KIND_OBJECT) ? doc_get(config, "scheduler") : NULL;
+    struct json_object *config = sl__doc_get(root, "config");
+    struct json_object *scheduler = feed_is_kind(config, KIND_OBJECT) ? sl__doc_get(config, "scheduler") : NULL;
     *out = (struct feed_record){ { root, config, scheduler } };
-    if (!doc_is_kind(scheduler, KIND_OBJECT) || !feed_id_is_valid(root)) {
+    if (!feed_is_kind(scheduler, KIND_OBJECT) || !feed_id_is_valid(root)) {
         return false;
     }
     for (size_t i = 0; i < FEED_FIELDS_COUNT; i++) {
         const struct feed_field *f = &feed_fields[i];
-        if (!feed_field_is_valid(doc_get(out->section[f->section], f->key), f)) {
+        if (!feed_field_is_valid(sl__doc_get(out->section[f->section], f->key), f)) {
             return false;
         }
     }
@@ -193,10 +118,10 @@ static bool feed_record_open(struct feed_record *out, struct json_object *root)
 static bool feed_tasks_per_node(struct json_object *scheduler, uint32_t *out)
 {
     const char *key = "scheduling-task-count-per-node";
-    if (!doc_is_kind_or_absent(doc_get(scheduler, key), KIND_UINT)) {
+    if (!feed_is_kind_or_absent(sl__doc_get(scheduler, key), KIND_UINT)) {
         return false;
     }
-    uint64_t count = doc_u64(scheduler, key);
+    uint64_t count = sl__doc_u64(scheduler, key);
     *out = count == 0 ? 1 : (uint32_t)count;
     return count <= UINT32_MAX;
 }
@@ -218,17 +143,17 @@ static bool feed_info_take(struct sl_feed_info *out, const struct feed_record *r
 {
     struct json_object *root = record->section[SECTION_RECORD];
     struct json_object *scheduler = record->section[SECTION_SCHEDULER];
-    struct json_object *outer = doc_get(root, "id");
-    struct json_object *id = outer == NULL ? NULL : doc_get(outer, "id");
+    struct json_object *outer = sl__doc_get(root, "id");
+    struct json_object *id = outer == NULL ? NULL : sl__doc_get(outer, "id");
     *out = (struct sl_feed_info){
-        .id_high = id == NULL ? 0 : doc_u64(id, "high"),
-        .id_low = id == NULL ? 0 : doc_u64(id, "low"),
-        .start_ts = doc_u64(root, "start-ts"),
-        .target_ts = doc_u64(root, "target-ts"),
-        .epoch = doc_u64(root, "epoch"),
-        .low_latency = strcmp(doc_text(record->section[SECTION_CONFIG], "performance-mode"), "low-latency") == 0,
-        .names_needed = !feed_sink_is_blackhole(doc_text(root, "sink-uri")),
-        .across_nodes = doc_bool(scheduler, "enable-table-across-nodes"),
+        .id_high = id == NULL ? 0 : sl__doc_u64(id, "high"),
+        .id_low = id == NULL ? 0 : sl__doc_u64(id, "low"),
+        .start_ts = sl__doc_u64(root, "start-ts"),
+        .target_ts = sl__doc_u64(root, "target-ts"),
+        .epoch = sl__doc_u64(root, "epoch"),
+        .low_latency = strcmp(sl__doc_text(record->section[SECTION_CONFIG], "performance-mode"), "low-latency") == 0,
+        .names_needed = !feed_sink_is_blackhole(sl__doc_text(root, "sink-uri")),
+        .across_nodes = sl__doc_bool(scheduler, "enable-table-across-nodes"),
     };
     return feed_tasks_per_node(scheduler, &out->tasks_per_node);
 }
@@ -237,7 +162,7 @@ enum sl_refusal sl_feed_info_parse(struct sl_feed_info *out, struct sl_secret js
 {
     *out = (struct sl_feed_info){ 0 };
     enum sl_refusal refusal = SL_REFUSE_NONE;
-    struct json_object *root = doc_parse(json, json_bytes_max, &refusal);
+    struct json_object *root = sl__doc_parse(json, json_bytes_max, &refusal);
     if (root == NULL) {
         return refusal;
     }
@@ -265,7 +190,7 @@ static bool flat_add(struct json_object *flat, const char *key, struct json_obje
 
 static bool flat_add_field(struct json_object *flat, const struct feed_record *record, const struct feed_field *f)
 {
-    struct json_object *value = doc_get(record->section[f->section], f->key);
+    struct json_object *value = sl__doc_get(record->section[f->section], f->key);
     if (value != NULL) {
         return flat_add(flat, f->flat_key, json_object_get(value));
     }
@@ -318,7 +243,7 @@ enum sl_refusal sl_feed_bootstrap_config(struct sl_secret *out, struct sl_secret
 {
     *out = (struct sl_secret){ 0 };
     enum sl_refusal refusal = SL_REFUSE_NONE;
-    struct json_object *root = doc_parse(json, SIZE_MAX, &refusal);
+    struct json_object *root = sl__doc_parse(json, SIZE_MAX, &refusal);
     if (root == NULL) {
         return refusal;
     }
@@ -330,7 +255,7 @@ enum sl_refusal sl_feed_bootstrap_config(struct sl_secret *out, struct sl_secret
 static bool flat_is_valid(struct json_object *root)
 {
     for (size_t i = 0; i < FEED_FIELDS_COUNT; i++) {
-        if (!feed_field_is_valid(doc_get(root, feed_fields[i].flat_key), &feed_fields[i])) {
+        if (!feed_field_is_valid(sl__doc_get(root, feed_fields[i].flat_key), &feed_fields[i])) {
             return false;
         }
     }
@@ -341,16 +266,16 @@ enum sl_refusal sl_bootstrap_config_parse(struct sl_bootstrap_config *out, struc
 {
     *out = (struct sl_bootstrap_config){ 0 };
     enum sl_refusal refusal = SL_REFUSE_NONE;
-    struct json_object *root = doc_parse(json, json_bytes_max, &refusal);
+    struct json_object *root = sl__doc_parse(json, json_bytes_max, &refusal);
     if (root == NULL) {
         return refusal;
     }
     if (flat_is_valid(root)) {
         *out = (struct sl_bootstrap_config){
-            .epoch = doc_u64(root, "epoch"),
-            .start_ts = doc_u64(root, "start_ts"),
-            .target_ts = doc_u64(root, "target_ts"),
-            .low_latency = strcmp(doc_text(root, "performance_mode"), "low-latency") == 0,
+            .epoch = sl__doc_u64(root, "epoch"),
+            .start_ts = sl__doc_u64(root, "start_ts"),
+            .target_ts = sl__doc_u64(root, "target_ts"),
+            .low_latency = strcmp(sl__doc_text(root, "performance_mode"), "low-latency") == 0,
         };
     } else {
         refusal = SL_REFUSE_BAD_CONFIG;

@@ -11,10 +11,17 @@
  * Keys and values of the metadata store (docs/metadata.md). The layout under /tidb/ is the protocol's; foreign writers
  * may add JSON members we do not know, so a value that we change keeps every member that we do not touch. What does not
  * parse is reported and left alone, never overwritten.
+ *
+ * A parse that fails leaves *out zero and says SL_LIMIT (too large), SL_MALFORMED (not JSON), SL_BAD_FIELD (a member
+ * is missing or has a value it may not have) or SL_NOMEM. A member that is absent or null is zero, unknown members are
+ * passed over, of a member that comes twice the last one counts. A format that fails leaves *out empty: SL_NOMEM (the
+ * arena is full), SL_BAD_FIELD (a text is not UTF-8). No result and no code ever holds bytes of a secret.
  */
+#define SL_VALUE_BYTES_MAX 8192           /* every value but a feed's info */
+#define SL_FEED_INFO_BYTES_MAX (1u << 20) /* the store's own limit is 1.5 MiB for a whole transaction */
 
-/* ---- keys. Each writes at most SL_KEY_MAX bytes and a NUL; false if it does not fit.
- * ------------------------------------- */
+/* ---- keys. Each writes at most SL_KEY_MAX bytes and a NUL; false (the key is empty) if it does not fit, or if a part
+ * is empty, not printable or holds a '/', with which it could name somebody else's key. ---- */
 #define SL_KEY_MAX 511
 struct sl_key {
     size_t len;
@@ -70,20 +77,21 @@ struct sl_feed_error {
     char code[64], message[SL_ERROR_TEXT_MAX + 1], addr[SL_ADDRESS_MAX + 1];
 };
 struct sl_feed_record {   /* the few members of an info value that the control plane reads */
-    struct sl_feed_id id; /* name and keyspace from the key when the value lacks them */
+    struct sl_feed_id id; /* name and keyspace of the key, with which the value must agree; high = low = 0 when the
+                             value has no id yet */
     enum sl_feed_state state;
     uint64_t epoch;
     sl_ts start_ts, target_ts;
-    struct sl_feed_error error;
+    struct sl_feed_error error; /* "error", or "warning" if there is none; URIs in the message are masked */
 };
 SL_CHECKED enum sl_code sl_feed_record_parse(struct sl_feed_record *out, struct sl_str keyspace, struct sl_str name,
                                              struct sl_secret json);
 
-struct sl_feed_edit { /* what to change; everything else in the value stays byte-equivalent JSON */
+struct sl_feed_edit { /* what to change; every other byte of the value stays as it is */
     bool set_epoch, set_state, set_error;
     uint64_t epoch;
     enum sl_feed_state state;
-    struct sl_feed_error error; /* present = false removes it */
+    struct sl_feed_error error; /* present = false removes it; a "warning" goes in both cases */
 };
 SL_CHECKED enum sl_code sl_feed_record_edit(struct sl_secret *out, struct sl_secret json,
                                             const struct sl_feed_edit *edit, struct sl_arena *arena);
@@ -94,7 +102,7 @@ struct sl_feed_status {
     enum sl_feed_progress progress;
 };
 SL_CHECKED enum sl_code sl_feed_status_parse(struct sl_feed_status *out, struct sl_bytes json);
-/* Keeps unknown members of old (which may be empty). */
+/* Keeps every other byte of old (which may be empty: then all members of the protocol are written). */
 SL_CHECKED enum sl_code sl_feed_status_format(struct sl_bytes *out, const struct sl_feed_status *s, struct sl_bytes old,
                                               struct sl_arena *arena);
 
