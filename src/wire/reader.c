@@ -42,9 +42,6 @@ static enum sl_refusal reader_bytes(struct sl__reader *r, struct sl_bytes *out)
     if (refusal != SL_REFUSE_NONE) {
         return refusal;
     }
-    if (size > r->bytes.len - r->at) {
-        return SL_REFUSE_TRUNCATED;
-    }
     *out = (struct sl_bytes){ &r->bytes.ptr[r->at], (size_t)size };
     return sl__reader_skip(r, (size_t)size);
 }
