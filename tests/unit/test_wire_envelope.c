@@ -17,9 +17,11 @@ static const struct sl_wire_limits limits = { .message_bytes_max = 1024,
                                               .payload_count_max = SL_PAYLOADS_MAX,
                                               .text_bytes_max = 64 };
 
+/* The views in *out are valid until the next call. */
 static enum sl_refusal decode(struct sl_envelope *out, const char *digits)
 {
-    struct sl_wire_hex bytes = sl_wire_hex(digits);
+    static struct sl_wire_hex bytes;
+    bytes = sl_wire_hex(digits);
     return sl_envelope_decode(out, sl_wire_hex_bytes(&bytes), &limits);
 }
 
