@@ -13,15 +13,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Between the two: the number of a type. */
 enum {
     KIND_ENVELOPE = 0,
     KIND_RECORD = SL_MSG_COUNT,
-    KIND_FLAT_CONFIG,
-    KIND_COUNT,
-    HEADER_BYTES = 2,
-    ARENA_BYTES_MAX = 16 << 20,
-    JSON_BYTES_MAX = 64 << 10,
+    KIND_FLAT_CONFIG = SL_MSG_COUNT + 1,
+    KIND_COUNT = SL_MSG_COUNT + 2
 };
+enum { HEADER_BYTES = 2, ARENA_BYTES_MAX = 16 << 20, JSON_BYTES_MAX = 64 << 10 };
 
 struct fuzz {
     struct sl_mem mem;

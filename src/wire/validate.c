@@ -132,7 +132,7 @@ static enum sl_refusal validate_repeated(const ProtobufCMessage *message, const 
     size_t count = 0;
     ProtobufCMessage **elements = NULL;
     field_load(&count, sizeof count, message, f->quantifier_offset);
-    field_load(&elements, sizeof elements, message, f->offset);
+    field_load(&elements, sizeof(ProtobufCMessage **), message, f->offset);
     enum sl_refusal refusal = SL_REFUSE_NONE;
     for (size_t i = 0; i < count && refusal == SL_REFUSE_NONE; i++) {
         refusal = validate_sub(elements[i], false);
@@ -144,7 +144,7 @@ static enum sl_refusal validate_single(const ProtobufCMessage *message, const Pr
                                        bool required)
 {
     ProtobufCMessage *sub = NULL;
-    field_load(&sub, sizeof sub, message, f->offset);
+    field_load(&sub, sizeof(ProtobufCMessage *), message, f->offset);
     if (sub == NULL) {
         return required ? SL_REFUSE_MISSING_FIELD : SL_REFUSE_NONE;
     }
@@ -154,7 +154,7 @@ static enum sl_refusal validate_single(const ProtobufCMessage *message, const Pr
 static enum sl_refusal validate_node_id(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f)
 {
     const char *text = NULL;
-    field_load(&text, sizeof text, message, f->offset);
+    field_load(&text, sizeof(const char *), message, f->offset);
     struct sl_node_id id;
     return sl_node_id_set(&id, sl_str_of(text)) ? SL_REFUSE_NONE : SL_REFUSE_BAD_ID;
 }

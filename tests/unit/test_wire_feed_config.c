@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { TEXT_BYTES_MAX = 16 * 1024, JSON_BYTES_MAX = 64 * 1024 };
@@ -519,41 +520,51 @@ static bool holds_canary(const void *bytes, size_t len)
     return false;
 }
 
-/* Everything that can come out of a refusal: its texts and the result. */
-static void expect_no_canary(const char *text)
+/* Looks at everything that can come out of a refusal: the result and its texts. */
+static bool refusal_holds_canary(const char *text)
 {
     struct sl_feed_info info;
-    enum sl_refusal refusal = parse(&info, text);
-    assert_false(holds_canary(&info, sizeof info));
-    assert_null(strstr(sl_refusal_name(refusal), CANARY));
-    assert_null(strstr(sl_refusal_text(refusal), CANARY));
     struct sl_bootstrap_config config;
-    refusal = sl_bootstrap_config_parse(&config, secret_of(text), JSON_BYTES_MAX);
-    assert_false(holds_canary(&config, sizeof config));
+    enum sl_refusal refusals[] = { parse(&info, text),
+                                   sl_bootstrap_config_parse(&config, secret_of(text), JSON_BYTES_MAX) };
+    bool holds = holds_canary(&info, sizeof info) || holds_canary(&config, sizeof config);
+    for (size_t i = 0; i < 2; i++) {
+        holds = holds || strstr(sl_refusal_name(refusals[i]), CANARY) || strstr(sl_refusal_text(refusals[i]), CANARY);
+    }
+    return holds;
+}
+
+/* Runs in a process of its own, whose standard output and error are the pipe: json-c could print too. */
+static _Noreturn void parse_all_cuts(char *text, int said)
+{
+    bool holds = dup2(said, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0;
+    for (size_t cut = strlen(text); cut > 0; cut--) {
+        text[cut] = '\0';
+        holds = refusal_holds_canary(text) || holds;
+    }
+    _exit(holds ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static void a_password_in_the_sink_uri_is_never_said(void **state)
 {
     (void)state;
-    char safe[sizeof record + 64];
-    const char *text = record_with("blackhole://", "mysql://root:" CANARY "@h/");
-    memcpy(safe, text, strlen(text) + 1);
-    FILE *said = tmpfile();
-    assert_non_null(said);
-    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-    assert_true(out >= 0 && err >= 0);
-    assert_true(dup2(fileno(said), STDOUT_FILENO) >= 0 && dup2(fileno(said), STDERR_FILENO) >= 0);
-    size_t len = strlen(safe);
-    for (size_t cut = len; cut > 0; cut--) {
-        safe[cut] = '\0';
-        expect_no_canary(safe);
+    char text[sizeof record + 64];
+    const char *with_password = record_with("blackhole://", "mysql://root:" CANARY "@h/");
+    memcpy(text, with_password, strlen(with_password) + 1);
+    int ends[2];
+    sl_assert_i64(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        parse_all_cuts(text, ends[1]);
     }
-    assert_true(dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0);
-    close(out);
-    close(err);
-    assert_true(fseek(said, 0, SEEK_END) == 0);
-    sl_assert_i64(ftell(said), 0);
-    fclose(said);
+    assert_true(child > 0);
+    close(ends[1]);
+    char said;
+    sl_assert_i64(read(ends[0], &said, 1), 0);
+    close(ends[0]);
+    int status = -1;
+    sl_assert_i64(waitpid(child, &status, 0), child);
+    sl_assert_i64(status, 0);
 }
 
 int main(int argc, char **argv)
