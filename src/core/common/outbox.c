@@ -242,6 +242,20 @@ void sl_out_event_fields(struct sl_outbox *o, enum sl_event_id id, const struct 
 
 /* ---- store operations ---- */
 
+bool sl_out_store(struct sl_outbox *o, const struct sl_store_op *op)
+{
+    SL_REQUIRE(op->id != 0 && op->compare_count <= SL_STORE_COMPARES_MAX);
+    SL_REQUIRE(op->then_count <= SL_STORE_ACTIONS_MAX && op->otherwise_count <= SL_STORE_ACTIONS_MAX);
+    size_t size = sl_store_op_bytes(op);
+    void *memory = size <= outbox_message_bytes_left(o) ? sl_arena_alloc(&o->arena, size) : NULL;
+    struct sl_output *item = memory ? outbox_next(o, SL_OUT_STORE, outbox_messages_max(o)) : NULL;
+    if (item)
+        sl_store_op_copy(&item->u.store, op, memory);
+    return item != NULL;
+}
+
+/* ---- replies ---- */
+
 /* Null when it does not fit: nothing is kept for what can be given back or cut. */
 static void *outbox_clone(struct sl_outbox *o, const void *bytes, size_t size)
 {
@@ -251,53 +265,11 @@ static void *outbox_clone(struct sl_outbox *o, const void *bytes, size_t size)
     return copy;
 }
 
-static bool outbox_clone_str(struct sl_outbox *o, struct sl_str *s)
-{
-    s->ptr = outbox_clone(o, s->ptr, s->len);
-    return s->ptr != NULL;
-}
-
 static bool outbox_clone_bytes(struct sl_outbox *o, struct sl_bytes *b)
 {
     b->ptr = outbox_clone(o, b->ptr, b->len);
     return b->ptr != NULL;
 }
-
-static bool outbox_clone_compares(struct sl_outbox *o, struct sl_store_op *op)
-{
-    struct sl_store_compare *copy = outbox_clone(o, op->compares, op->compare_count * sizeof *copy);
-    bool ok = copy != NULL;
-    for (uint32_t i = 0; ok && i < op->compare_count; i++)
-        ok = outbox_clone_str(o, &copy[i].key) && outbox_clone_bytes(o, &copy[i].value);
-    op->compares = copy;
-    return ok;
-}
-
-static bool outbox_clone_actions(struct sl_outbox *o, const struct sl_store_action **actions, uint32_t count)
-{
-    struct sl_store_action *copy = outbox_clone(o, *actions, count * sizeof *copy);
-    bool ok = copy != NULL;
-    for (uint32_t i = 0; ok && i < count; i++)
-        ok = outbox_clone_str(o, &copy[i].key) && outbox_clone_bytes(o, &copy[i].value);
-    *actions = copy;
-    return ok;
-}
-
-bool sl_out_store(struct sl_outbox *o, const struct sl_store_op *op)
-{
-    SL_REQUIRE(op->id != 0 && op->compare_count <= SL_STORE_COMPARES_MAX);
-    SL_REQUIRE(op->then_count <= SL_STORE_ACTIONS_MAX && op->otherwise_count <= SL_STORE_ACTIONS_MAX);
-    struct sl_store_op copy = *op;
-    bool ok = outbox_clone_str(o, &copy.key) && outbox_clone_compares(o, &copy);
-    ok = ok && outbox_clone_actions(o, &copy.then, copy.then_count);
-    ok = ok && outbox_clone_actions(o, &copy.otherwise, copy.otherwise_count);
-    struct sl_output *item = ok ? outbox_next(o, SL_OUT_STORE, outbox_messages_max(o)) : NULL;
-    if (item)
-        item->u.store = copy;
-    return item != NULL;
-}
-
-/* ---- replies ---- */
 
 /* As many rows as fit; *count becomes that number. */
 static void *outbox_clone_rows(struct sl_outbox *o, const void *rows, uint32_t *count, size_t row_size)

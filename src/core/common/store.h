@@ -28,9 +28,9 @@ enum sl_store_verb {
     SL_STORE_GRANT,     /* a lease of ttl_ns; the store chooses the id */
     SL_STORE_KEEPALIVE, /* lease; SL_STORE_LEASE_GONE if it is gone */
     SL_STORE_REVOKE,    /* lease; deletes what hangs on it */
-    SL_STORE_WATCH,   /* changes of keys that start with "key", from revision on; one result when it stands, then watch
-                         inputs */
-    SL_STORE_UNWATCH, /* the watch whose op id is "watch" */
+    SL_STORE_WATCH,     /* changes of keys that start with "key", from from_revision on; one result when it stands, then
+                           batches */
+    SL_STORE_UNWATCH,   /* the watch whose op id is "watch"; no batch of it comes after the result */
 };
 
 enum sl_compare_kind { SL_COMPARE_MOD_REVISION, SL_COMPARE_CREATE_REVISION, SL_COMPARE_VALUE }; /* all: equal */
@@ -49,6 +49,7 @@ struct sl_store_action {
     sl_lease_id lease; /* PUT */
 };
 
+/* A list of actions names a key at most once. */
 #define SL_STORE_COMPARES_MAX 128
 #define SL_STORE_ACTIONS_MAX 128
 
@@ -58,7 +59,7 @@ struct sl_store_op {
     bool critical;             /* elections, epochs, intents: must survive a power cut when answered OK */
     struct sl_str key;         /* RANGE, WATCH */
     bool exact;                /* RANGE: the key itself, not the prefix */
-    sl_revision from_revision; /* WATCH: first revision wanted */
+    sl_revision from_revision; /* WATCH: first revision wanted; 0 = what comes after the watch stands */
     sl_op_id watch;            /* UNWATCH */
     sl_lease_id lease;         /* KEEPALIVE, REVOKE */
     sl_ns ttl_ns;              /* GRANT */
@@ -72,7 +73,7 @@ enum sl_store_outcome {
     SL_STORE_REFUSED,    /* certainly not done: no connection, store says no; try later */
     SL_STORE_UNKNOWN,    /* may have been done */
     SL_STORE_COMPACTED,  /* compacted_revision: nothing before it is known */
-    SL_STORE_LEASE_GONE, /* KEEPALIVE of, or PUT on, a lease that is no more */
+    SL_STORE_LEASE_GONE, /* KEEPALIVE or REVOKE of, or PUT on, a lease that is no more; a TXN has done nothing */
 };
 
 struct sl_store_pair {
@@ -111,5 +112,17 @@ struct sl_store_watch_batch {
     enum sl_store_outcome why; /* when ended */
     sl_revision compacted_revision;
 };
+
+/*
+ * Deep copies, for whoever keeps plain data longer than the call that brought it: bytes says how much memory the copy
+ * needs beside *out, copy fills it. memory is aligned to 8 and may be null when bytes is 0; *out is valid as long as
+ * it.
+ */
+size_t sl_store_op_bytes(const struct sl_store_op *op);
+void sl_store_op_copy(struct sl_store_op *out, const struct sl_store_op *op, void *memory);
+size_t sl_store_result_bytes(const struct sl_store_result *r);
+void sl_store_result_copy(struct sl_store_result *out, const struct sl_store_result *r, void *memory);
+size_t sl_store_batch_bytes(const struct sl_store_watch_batch *b);
+void sl_store_batch_copy(struct sl_store_watch_batch *out, const struct sl_store_watch_batch *b, void *memory);
 
 #endif
