@@ -6,7 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slab.h"
-#include "core/manager/manager.h"
+#include "core/manager/maintainer_set.h"
 
 /*
  * What the files of the maintainer manager share:
@@ -79,36 +79,6 @@ enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLiv
 void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out);
 void sl__scope_run(struct sl_manager *m, struct sl_outbox *out);
 sl_ns sl__scope_deadline(const struct sl_manager *m);
-
-/* ---- maintainer_set.c ---- */
-
-void sl__set_init(struct sl_manager *m, sl_ns now);
-void sl__set_deinit(struct sl_manager *m);
-/* The handle of the feed's entry, or 0. */
-uint32_t sl__set_find(const struct sl_manager *m, const struct sl_feed_id *id);
-struct sl__entry *sl__set_entry(const struct sl_manager *m, uint32_t handle);
-/* Walks the entries in order of registration: 0 = start, 0 = end. */
-uint32_t sl__set_next(const struct sl_manager *m, uint32_t handle);
-/*
- * The three phases of an Add, in this order (M4). Registration takes the maintainer over and gives its handle; 0
- * (nothing taken) without memory. From then on fan-outs reach it. Seeding gives it the target that holds at that
- * moment.
- */
-uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer);
-void sl__set_seed(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
-void sl__set_start(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
-/* Frees the closed maintainer of the entry and puts its successor of the same feed in its place. */
-void sl__set_replace(struct sl_manager *m, uint32_t handle, struct sl_maintainer *successor);
-/* After every call into a maintainer: what changed about it that the set keeps. */
-void sl__set_refresh(struct sl_manager *m, uint32_t handle);
-void sl__set_fan_out_target(struct sl_manager *m, struct sl_outbox *out);
-void sl__set_fan_out_members(struct sl_manager *m, const struct sl_members_change *change, struct sl_outbox *out);
-/* Ticks the maintainers that are due. */
-void sl__set_run(struct sl_manager *m, struct sl_outbox *out);
-/* Frees every maintainer that is closed and has said so. */
-void sl__set_forget_closed(struct sl_manager *m, struct sl_outbox *out);
-sl_ns sl__set_deadline(const struct sl_manager *m);
-void sl__set_check(const struct sl_manager *m);
 
 /* ---- admission.c ---- */
 
