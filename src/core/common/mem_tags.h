@@ -19,6 +19,7 @@
     X(DISPATCHERS)  \
     X(MEMBERSHIP)   \
     X(STORE)        \
+    X(COORDINATOR)  \
     X(SIM)
 
 enum sl_tag {
