@@ -98,7 +98,7 @@ static const struct sl_msg_row *envelope_row(const struct envelope_raw *raw)
     return raw->type < SL_MSG_COUNT ? sl_msg_row((int32_t)raw->type) : NULL;
 }
 
-static enum sl_refusal envelope_check(const struct envelope_raw *raw)
+static enum sl_refusal envelope_check(const struct envelope_raw *raw, enum sl_refusal from_refusal)
 {
     const struct sl_envelope *e = &raw->fields;
     const struct sl_msg_row *row = envelope_row(raw);
@@ -108,7 +108,7 @@ static enum sl_refusal envelope_check(const struct envelope_raw *raw)
     if (!envelope_topic_fits(e->topic, row)) {
         return SL_REFUSE_WRONG_TOPIC;
     }
-    enum sl_refusal refusal = envelope_check_id(e->from);
+    enum sl_refusal refusal = from_refusal;
     if (refusal == SL_REFUSE_NONE) {
         refusal = envelope_check_id(e->to);
     }
@@ -127,15 +127,16 @@ enum sl_refusal sl_envelope_decode(struct sl_envelope *out, struct sl_bytes byte
     }
     struct envelope_raw raw = { 0 };
     enum sl_refusal refusal = envelope_read(&raw, bytes, limits->payload_count_max);
+    enum sl_refusal from_refusal = envelope_check_id(raw.fields.from);
     if (refusal == SL_REFUSE_NONE) {
-        refusal = envelope_check(&raw);
+        refusal = envelope_check(&raw, from_refusal);
     }
     if (refusal == SL_REFUSE_NONE) {
         *out = raw.fields;
     }
     const struct sl_msg_row *row = envelope_row(&raw);
     out->type = row == NULL ? SL_MSG_INVALID : row->type;
-    out->from = envelope_check_id(raw.fields.from) == SL_REFUSE_NONE ? raw.fields.from : (struct sl_str){ 0 };
+    out->from = from_refusal == SL_REFUSE_NONE ? raw.fields.from : (struct sl_str){ 0 };
     return refusal;
 }
 

@@ -6,6 +6,10 @@ enum { VARINT_BYTES_MAX = 10, KEY_BYTES_MAX = 5, FIELD_NUMBER_SHIFT = 3, WIRE_TY
 static enum sl_refusal reader_varint(struct sl__reader *r, uint32_t bytes_max, uint64_t *out)
 {
     uint64_t value = 0;
+    if (!sl__reader_done(r) && r->bytes.ptr[r->at] < 0x80) {
+        *out = r->bytes.ptr[r->at++];
+        return SL_REFUSE_NONE;
+    }
     for (uint32_t i = 0; i < bytes_max; i++) {
         if (sl__reader_done(r)) {
             return SL_REFUSE_TRUNCATED;

@@ -133,11 +133,27 @@ static bool scan_is_first(const ProtobufCMessageDescriptor *d, const ProtobufCFi
     return first;
 }
 
+/* Senders write fields in order, so the field after the last one is nearly always the one looked for. */
+static const ProtobufCFieldDescriptor *scan_lookup(const ProtobufCMessageDescriptor *d, uint32_t number, uint32_t *next)
+{
+    const ProtobufCFieldDescriptor *known = NULL;
+    if (*next < d->n_fields && d->fields[*next].id == number) {
+        known = &d->fields[*next];
+    } else {
+        known = protobuf_c_message_descriptor_get_field(d, number);
+    }
+    if (known != NULL) {
+        *next = (uint32_t)(known - d->fields) + (known->label == PROTOBUF_C_LABEL_REPEATED ? 0 : 1);
+    }
+    return known;
+}
+
 enum sl_refusal sl__scan(struct sl_bytes bytes, const ProtobufCMessageDescriptor *d,
                          const struct sl_wire_limits *limits)
 {
     struct sl__reader reader = { bytes, 0 };
     uint64_t seen = 0;
+    uint32_t next = 0;
     enum sl_refusal refusal = SL_REFUSE_NONE;
     while (refusal == SL_REFUSE_NONE && !sl__reader_done(&reader)) {
         struct sl__field field;
@@ -145,7 +161,7 @@ enum sl_refusal sl__scan(struct sl_bytes bytes, const ProtobufCMessageDescriptor
         if (refusal != SL_REFUSE_NONE) {
             break;
         }
-        const ProtobufCFieldDescriptor *known = protobuf_c_message_descriptor_get_field(d, field.number);
+        const ProtobufCFieldDescriptor *known = scan_lookup(d, field.number, &next);
         if (known != NULL) {
             bool first = scan_is_first(d, known, &seen);
             refusal = first ? scan_field(&field, d, known, limits) : SL_REFUSE_MALFORMED;
