@@ -127,35 +127,34 @@ static bool adopt_has_table(const struct adoption *a, int64_t table_id)
 /* ---- dispatchers ------------------------------------------------------------------------------------------------- */
 
 /*
- * A dispatcher that should not be. If its id belongs to a span that runs elsewhere, only this copy is told to go: the
- * span and its operator are none of its business.
+ * A dispatcher that should not be: nobody knows it, or its id belongs to a span that runs elsewhere. The removal
+ * concerns this copy only.
  */
 static enum sl_code adopt_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
                                        struct sl_dispatcher_id id, struct sl_outbox *out)
 {
     struct sl_span_view view;
-    bool is_known = sl_control_view(control, id, &view) == SL_OK;
-    if (is_known && view.node == node)
+    if (sl_control_view(control, id, &view) == SL_OK && view.node == node)
         return SL_OK; /* the same one, listed twice */
-    sl_out_event(out, SL_EV_ORPHAN_REMOVED, sl_f_str("feed", sl_feed_id_name(&m->id)),
-                 sl_f_str("node", sl__maintainer_node_str(m, node)), sl_f_id128("dispatcher", id.high, id.low));
-    if (is_known) {
-        sl__trigger_send_remove(m, node, id, out);
-        return SL_OK;
-    }
     enum sl_code code = sl_control_remove_dispatcher(control, m->now, node, id, false, out);
+    if (code == SL_OK)
+        sl_out_event(out, SL_EV_ORPHAN_REMOVED, sl_f_str("feed", sl_feed_id_name(&m->id)),
+                     sl_f_str("node", sl__maintainer_node_str(m, node)), sl_f_id128("dispatcher", id.high, id.low));
     return code == SL_EXISTS ? SL_OK : code; /* being removed already */
 }
 
+/* What cannot be taken over for what it is, and not for want of room, is removed: one report must not stop a feed. */
 static enum sl_code adopt_item(struct adoption *a, const struct adopt_item *item)
 {
     const struct sl_span_report *report = item->report;
-    enum sl_code code = SL_EXISTS;
+    enum sl_code code = SL_NOT_FOUND;
     if (sl_dispatcher_id_eq(report->id, a->m->trigger.id) || adopt_is_terminal(report->state))
         return SL_OK;
     if (adopt_has_table(a, report->span.table_id))
         code = sl_control_adopt(a->control, item->node, report);
-    return code == SL_EXISTS ? adopt_remove_stray(a->m, a->control, item->node, report->id, a->out) : code;
+    if (code == SL_OK || code == SL_NOMEM || code == SL_LIMIT)
+        return code;
+    return adopt_remove_stray(a->m, a->control, item->node, report->id, a->out);
 }
 
 static enum sl_code adopt_dispatchers(struct adoption *a)
@@ -185,7 +184,7 @@ static enum sl_code adopt_operator(struct adoption *a, sl_node_ref node, const s
         code = sl_control_remove_dispatcher(a->control, a->m->now, node, report->id, true, a->out);
     else if (op->action == PB__SCHEDULE_ACTION__CREATE && !is_known && adopt_has_table(a, report->span.table_id))
         code = sl_control_resume_create(a->control, a->m->now, node, report, a->out);
-    return code == SL_EXISTS ? SL_OK : code;
+    return code == SL_NOMEM || code == SL_LIMIT ? code : SL_OK;
 }
 
 static enum sl_code adopt_operators(struct adoption *a)

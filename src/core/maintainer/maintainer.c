@@ -155,6 +155,16 @@ void sl__maintainer_set_state(struct sl_maintainer *m, enum sl__maintainer_state
                  sl_f_u64("epoch", m->opts.epoch));
 }
 
+/* Counters and lists against a full count (T4). A feed of more spans would make debug builds crawl. */
+#define MAINTAINER_RECOUNT_SPANS_MAX 64
+
+static bool maintainer_counts_fit(const struct sl_maintainer *m)
+{
+    if (m->control && sl_control_span_count(m->control) <= MAINTAINER_RECOUNT_SPANS_MAX)
+        sl__control_check(m->control);
+    return true;
+}
+
 /* What must hold at the end of every step. */
 static void maintainer_check(const struct sl_maintainer *m)
 {
@@ -170,6 +180,7 @@ static void maintainer_check(const struct sl_maintainer *m)
     SL_REQUIRE(m->closing.cascade == (m->closing.phase == SL__CLOSE_DISPATCHERS));
     SL_REQUIRE(!target_is_member || sl_node_id_eq(sl_members_id(m->opts.members, m->target_ref), &m->target.node));
     SL_REQUIRE(m->report.was_taken || !m->report.closed_was_taken);
+    SL_HOT(maintainer_counts_fit(m));
 }
 
 /* ---- what the files share ---------------------------------------------------------------------------------------- */

@@ -212,10 +212,6 @@ sl_ns sl__maintainer_round_deadline(const struct sl_maintainer *m);
 /* ---- trigger.c ---- */
 
 void sl__trigger_init(struct sl_maintainer *m);
-/* A Remove without operator: for the trigger, and for a second dispatcher under the id of a span that runs elsewhere.
- */
-void sl__trigger_send_remove(const struct sl_maintainer *m, sl_node_ref to, struct sl_dispatcher_id id,
-                             struct sl_outbox *out);
 void sl__trigger_on_status(struct sl_maintainer *m, Pb__ComponentState state);
 enum sl_refusal sl__trigger_on_post_response(struct sl_maintainer *m, sl_node_ref from,
                                              const Pb__MaintainerPostBootstrapResponse *r, struct sl_outbox *out);

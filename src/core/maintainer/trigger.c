@@ -36,20 +36,19 @@ static void trigger_send_post_bootstrap(const struct sl_maintainer *m, struct sl
     (void)sl_out_send(out, sl__maintainer_self(m), SL_MSG_MAINTAINER_POST_BOOTSTRAP_REQUEST, &request.base);
 }
 
-void sl__trigger_send_remove(const struct sl_maintainer *m, sl_node_ref to, struct sl_dispatcher_id id,
-                             struct sl_outbox *out)
+static void trigger_send_remove(const struct sl_maintainer *m, struct sl_outbox *out)
 {
     Pb__ChangefeedID feed = sl_feed_id_pb(&m->id);
-    Pb__DispatcherID dispatcher = sl_dispatcher_id_pb(id);
+    Pb__DispatcherID id = sl_dispatcher_id_pb(m->trigger.id);
     Pb__DispatcherConfig config = PB__DISPATCHER_CONFIG__INIT;
     Pb__ScheduleDispatcherRequest request = PB__SCHEDULE_DISPATCHER_REQUEST__INIT;
-    config.dispatcher_id = &dispatcher;
+    config.dispatcher_id = &id;
     request.changefeed = &feed;
     request.config = &config;
     request.action = PB__SCHEDULE_ACTION__REMOVE;
     request.operator_type = PB__OPERATOR_TYPE__O_REMOVE;
     request.maintainer_epoch = m->opts.epoch;
-    (void)sl_out_send(out, to, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &request.base);
+    (void)sl_out_send(out, sl__maintainer_self(m), SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &request.base);
 }
 
 /*
@@ -96,7 +95,7 @@ static void trigger_run_closing(struct sl_maintainer *m, struct sl_outbox *out)
     if (m->closing.phase != SL__CLOSE_TRIGGER || m->trigger.remove_at > m->now)
         return;
     m->trigger.remove_at = sl_ns_after(m->now, m->opts.limits.operator_resend_ns);
-    sl__trigger_send_remove(m, sl__maintainer_self(m), m->trigger.id, out);
+    trigger_send_remove(m, out);
 }
 
 void sl__trigger_run(struct sl_maintainer *m, struct sl_outbox *out)
