@@ -54,11 +54,14 @@ static bool nodes_observe(struct sl_observed *o, sl_ns now, uint64_t node_epoch,
 {
     if (node_epoch < o->node_epoch)
         return false;
-    if (node_epoch > o->node_epoch)
+    /* A foreign bootstrap answer names no epoch: the first heartbeat completes it, only a later one replaces the
+     * process. */
+    if (node_epoch > o->node_epoch && o->node_epoch > 0)
         *o = (struct sl_observed){ .node_epoch = node_epoch };
     else if (o->observed && (enum sl_liveness)liveness < o->liveness)
         return false;
     o->observed = true;
+    o->node_epoch = node_epoch;
     o->last_seen = now;
     o->liveness = (enum sl_liveness)liveness;
     return true;
