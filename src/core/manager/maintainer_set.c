@@ -84,7 +84,6 @@ uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer
     }
     sl_list_push_back(&s->order, &s->entries, SET_LINK, handle);
     SL_REQUIRE(sl_heap_push(&s->due, (uint64_t)SL_NEVER, handle));
-    sl__set_refresh(m, handle);
     return handle;
 }
 
