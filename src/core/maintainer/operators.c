@@ -356,19 +356,26 @@ static sl_ns operator_resend_at(const struct sl_control *c, const struct sl_oper
     return c->limits.reference_pacing ? sl__reference_send_at(op->started_at, at) : at;
 }
 
+static void operator_send_order(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
+{
+    struct operator_order order;
+    bool create = operator_fill(c, op, &order);
+    SL_REQUIRE(!create || order.config.start_ts != SL_TS_NONE);
+    c->sends_left--;
+    op->sent = true;
+    /* One that finds no room in spite of sl__control_can_send is lost, as on the wire, and sent again. */
+    (void)sl_out_send(out, operator_waits_for(op), SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &order.request.base);
+}
+
 static void operator_send(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
 {
     if (operator_row(op)->order == SL_ORDER_CREATE && !sl__control_may_place(c, op->id, op->dest)) {
         sl__operator_give_up_dest(c, op, out);
         return;
     }
-    struct operator_order order;
-    bool create = operator_fill(c, op, &order);
-    SL_REQUIRE(!create || order.config.start_ts != SL_TS_NONE);
-    c->sends_left--;
-    /* One that finds no room in spite of sl__control_can_send is lost, as on the wire, and sent again. */
-    (void)sl_out_send(out, operator_waits_for(op), SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &order.request.base);
-    op->sent = true;
+    /* When several nodes are lost at once, a move may turn to one of which this was not said yet. */
+    if (sl_members_is_alive(c->members, operator_waits_for(op)))
+        operator_send_order(c, op, out);
     op->send_at = operator_resend_at(c, op);
     operator_arm(c, op);
 }
