@@ -4,7 +4,7 @@
 
 #include "core/common/outbox.h"
 #include "core/drain/liveness.h"
-#include "core/drain/target.h"
+#include "core/drain/target_set.h"
 
 /*
  * What the coordinator has observed of each node: by its heartbeats, liveness answers and bootstrap answer, per process
@@ -15,8 +15,6 @@
  * included. Silence longer than unknown_ns makes a node UNKNOWN; it is no destination then, and no drain of it can be
  * proved.
  */
-#define SL_TARGETS_MAX 16
-
 struct sl_self_report {
     bool valid; /* seen from this node epoch */
     uint64_t seq;
