@@ -351,7 +351,9 @@ void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__M
     sl_bootstrap_clear(&m->bootstrap);
     if (listed_count == 0 || merge_bound_count(m, from) < bound_count)
         sl__maintainer_node(m, from)->mark = (struct sl_mark){ 0 };
-    if (from == sl__maintainer_self(m))
+    if (from == sl__maintainer_self(m)) { /* its request named the trigger: if it had ended, it is there again */
+        m->trigger.is_stopped = false;
         m->trigger.post_at = m->now;
+    }
     m->round.is_wanted = true;
 }
