@@ -232,10 +232,24 @@ void ctl_adopt_many(struct control_driver *d, int64_t first_table, uint32_t coun
 struct sl_dispatcher_id ctl_moving(struct control_driver *d, int64_t table_id, sl_node_ref origin, sl_node_ref dest)
 {
     struct sl_dispatcher_id id = ctl_adopt(d, table_id, origin, 10);
-    driver_begin(d);
-    assert_int_equal(sl_control_move_table(d->control, d->now, table_id, dest, &d->out), SL_OK);
-    driver_end(d);
+    assert_int_equal(ctl_move(d, table_id, dest), SL_OK);
     return id;
+}
+
+enum sl_code ctl_move(struct control_driver *d, int64_t table_id, sl_node_ref dest)
+{
+    driver_begin(d);
+    enum sl_code code = sl_control_move_table(d->control, d->now, table_id, dest, &d->out);
+    driver_end(d);
+    return code;
+}
+
+enum sl_code ctl_remove(struct control_driver *d, sl_node_ref node, struct sl_dispatcher_id id, bool keep_span)
+{
+    driver_begin(d);
+    enum sl_code code = sl_control_remove_dispatcher(d->control, d->now, node, id, keep_span, &d->out);
+    driver_end(d);
+    return code;
 }
 
 bool ctl_drop(struct control_driver *d, int64_t table_id)

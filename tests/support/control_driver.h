@@ -63,6 +63,8 @@ void ctl_adopt_many(struct control_driver *d, int64_t first_table, uint32_t coun
 /* A whole life of an adopted table to a MOVE that waits for its origin. */
 struct sl_dispatcher_id ctl_moving(struct control_driver *d, int64_t table_id, sl_node_ref origin, sl_node_ref dest);
 bool ctl_drop(struct control_driver *d, int64_t table_id);
+enum sl_code ctl_move(struct control_driver *d, int64_t table_id, sl_node_ref dest);
+enum sl_code ctl_remove(struct control_driver *d, sl_node_ref node, struct sl_dispatcher_id id, bool keep_span);
 enum sl_status_effect ctl_status(struct control_driver *d, sl_node_ref from, struct sl_dispatcher_id id,
                                  Pb__ComponentState state, sl_ts checkpoint, uint64_t seq);
 enum sl_status_effect ctl_working(struct control_driver *d, sl_node_ref from, struct sl_dispatcher_id id, sl_ts ts);

@@ -370,11 +370,11 @@ static void a_stale_stop_of_an_earlier_placement_does_not_flip_a_move(void **sta
     struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
     ctl_stopped(&d, N1, id, 20);
     ctl_status(&d, N2, id, PB__COMPONENT_STATE__WORKING, 20, 1);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N1, &d.out), SL_OK);
+    assert_int_equal(ctl_move(&d, 1, N1), SL_OK);
     ctl_status(&d, N2, id, PB__COMPONENT_STATE__STOPPED, 30, 1);
     ctl_status(&d, N1, id, PB__COMPONENT_STATE__WORKING, 30, 2);
     ctl_assert_replicating(&d, id, N1);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N2, &d.out), SL_OK);
+    assert_int_equal(ctl_move(&d, 1, N2), SL_OK);
     assert_int_equal(ctl_status(&d, N1, id, PB__COMPONENT_STATE__STOPPED, 31, 1), SL_STATUS_IGNORED);
     ctl_assert_scheduling(&d, id, N1);
     sl_assert_u64(ctl_view(&d, id).checkpoint, 30);
@@ -390,15 +390,15 @@ static void a_move_on_request_names_why_it_cannot_be(void **state)
     struct control_driver d;
     ctl_start(&d, 2, NULL);
     struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 9, N2, &d.out), SL_NOT_FOUND);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N2, &d.out), SL_BUSY);
+    assert_int_equal(ctl_move(&d, 9, N2), SL_NOT_FOUND);
+    assert_int_equal(ctl_move(&d, 1, N2), SL_BUSY);
     ctl_stopped(&d, N1, id, 20);
     ctl_working(&d, N2, id, 20);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N2, &d.out), SL_OK); /* it is there */
+    assert_int_equal(ctl_move(&d, 1, N2), SL_OK); /* it is there */
     sl_assert_u64(ctl_stats(&d).operators, 0);
     make_ineligible(&d, 1);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N1, &d.out), SL_NOT_READY);
-    assert_int_equal(sl_control_move_table(d.control, d.now, 1, N3, &d.out), SL_NOT_READY);
+    assert_int_equal(ctl_move(&d, 1, N1), SL_NOT_READY);
+    assert_int_equal(ctl_move(&d, 1, N3), SL_NOT_READY);
     ctl_stop(&d);
 }
 
