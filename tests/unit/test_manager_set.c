@@ -50,7 +50,7 @@ static void bad_config_is_refused_not_fatal(void **state)
         "null",
         "[]",
         "{\"config\":null}",
-        "{\"id\":{\"id\":{\"low\":1,\"high\":7}},\"sink-uri\":\"mysql://u:" MF_PASSWORD "@h/\",\"config\":{}}",
+        ("{\"id\":{\"id\":{\"low\":1,\"high\":7}},\"sink-uri\":\"mysql://u:" MF_PASSWORD "@h/\",\"config\":{}}"),
     };
     struct manager_fixture f;
     mf_setup(&f);

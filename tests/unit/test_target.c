@@ -95,7 +95,8 @@ static void no_sequence_of_requests_reactivates_a_cleared_epoch(void **unused)
             assert_false(sl_drain_target_is_set(&state) && cleared[state.epoch]);
             for (uint64_t e = 0; e < state.epoch; e++)
                 cleared[e] = true;
-            cleared[state.epoch] |= !sl_drain_target_is_set(&state);
+            if (!sl_drain_target_is_set(&state))
+                cleared[state.epoch] = true;
         }
     }
 }

@@ -6,7 +6,6 @@
 #include "core/manager/manager_internal.h"
 
 #include <stddef.h>
-#include <string.h>
 
 enum sl_code sl_manager_new(struct sl_manager **out, const struct sl_manager_opts *opts, sl_ns now)
 {
@@ -103,10 +102,10 @@ static const struct manager_route {
 static enum sl_refusal manager_pass_on(struct sl_manager *m, sl_node_ref from, const struct manager_route *route,
                                        const ProtobufCMessage *message, struct sl_outbox *out)
 {
-    const Pb__ChangefeedID *changefeed;
+    const void *field = (const char *)message + route->changefeed;
+    Pb__ChangefeedID *const *changefeed = field;
     struct sl_feed_id id;
-    memcpy(&changefeed, (const char *)message + route->changefeed, sizeof changefeed);
-    if (!sl_feed_id_set(&id, changefeed))
+    if (!sl_feed_id_set(&id, *changefeed))
         return SL_REFUSE_BAD_ID;
     uint32_t handle = sl__set_find(m, &id);
     if (handle == 0)

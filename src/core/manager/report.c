@@ -128,12 +128,12 @@ void sl__report_undo(struct sl_manager *m)
 /* Constant texts only: nothing of the request but its feed id and epoch may come back. */
 static void report_fill_refusal(struct sl_manager *m, Pb__RunningError *error, enum sl_refusal reason)
 {
-    static char code[] = "CDC:ErrSluiceRefused";
+    static const char code[] = "CDC:ErrSluiceRefused";
     const struct sl_members *members = m->opts.members;
     pb__running_error__init(error);
-    error->node = (char *)(uintptr_t)sl_members_id(members, sl_members_self(members))->text;
-    error->code = code;
-    error->message = (char *)(uintptr_t)sl_refusal_text(reason);
+    error->node = (char *)sl_members_id(members, sl_members_self(members))->text;
+    error->code = (char *)code;
+    error->message = (char *)sl_refusal_text(reason);
 }
 
 void sl__report_absent(struct sl_manager *m, const struct sl_feed_id *id, uint64_t epoch, enum sl_refusal reason,
