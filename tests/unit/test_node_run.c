@@ -23,6 +23,23 @@ static void a_feed_added_here_replicates_its_tables(void **state)
     nf_teardown(&f);
 }
 
+/* A maintainer whose step is full asks for the next one at once. It must get it, and must not keep the manager in this
+ * one. */
+static void a_feed_that_may_send_little_per_step_gets_there_in_more_steps(void **state)
+{
+    (void)state;
+    struct node_fixture f;
+    nf_init(&f);
+    f.opts.manager.maintainer.sends_per_step = 1;
+    f.coordinator = "n1";
+    sl_assert_i64(sl_node_new(&f.node, &f.opts, f.now), SL_OK);
+    nf_bootstrap(&f, 1);
+    nf_send_add(&f, "n1", 1, 100, mf_config(1));
+    nf_shell_run(&f, f.now + 2 * SL_S);
+    sl_assert_u64(nf_stats(&f).replicating, NF_TABLES);
+    nf_teardown(&f);
+}
+
 static void a_node_that_runs_dispatchers_does_not_stop(void **state)
 {
     (void)state;
@@ -239,6 +256,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_feed_added_here_replicates_its_tables),
+        cmocka_unit_test(a_feed_that_may_send_little_per_step_gets_there_in_more_steps),
         cmocka_unit_test(a_node_that_runs_dispatchers_does_not_stop),
         cmocka_unit_test(on_a_stopping_node_no_sink_is_opened),
         cmocka_unit_test(a_lost_lease_fences_every_sink_and_stops_the_node),

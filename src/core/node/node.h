@@ -32,6 +32,9 @@ void sl_node_free(struct sl_node *n); /* null allowed */
 /*
  * Performs one input. now never decreases from step to step. Cannot fail: what is refused is counted by reason and
  * shows as one MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed.
+ *
+ * A message with several payloads is refused as a whole if one of them cannot be decoded; otherwise they are handled
+ * in order, each for itself, and the first refusal among them is the one that is counted and shown.
  */
 void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struct sl_outbox *out);
 
