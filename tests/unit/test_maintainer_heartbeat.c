@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/maintainer_driver.h"
+
+/*
+ * Heartbeats of dispatch managers: conformance fact 25, orphans, and what the extension fields say. Fact 31 is about
+ * the queue of the barrier, which does not exist yet.
+ */
+
+static struct driver d;
+
+static void begin(uint32_t nodes, uint32_t tables)
+{
+    driver_init(&d, nodes);
+    driver_set_tables(&d, tables);
+}
+
+static void end(void)
+{
+    driver_deinit(&d);
+}
+
+/* One table, running on node 1. */
+static struct sl_dispatcher_id begin_with_one_on_node_1(void)
+{
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 11, 1);
+    driver_bootstrap(&d);
+    driver_forget(&d);
+    return (struct sl_dispatcher_id){ 9, 11 };
+}
+
+static void stopped_without_an_operator_makes_the_span_absent_and_placed_anew(void **state)
+{
+    (void)state;
+    struct sl_dispatcher_id id = begin_with_one_on_node_1();
+    d.nodes[0].ignores_schedules = d.nodes[1].ignores_schedules = true;
+    const struct driver_beat stopped = {
+        .checkpoint = SL_TS_MAX, .id = id, .state = PB__COMPONENT_STATE__STOPPED, .status_checkpoint = 1500
+    };
+    sl_assert_i64(driver_beat(&d, 1, &stopped), SL_REFUSE_NONE);
+    sl_assert_u64(driver_stats(&d).replicating, 0u);
+    sl_assert_u64(driver_stats(&d).operators, 1u); /* a new place was found at once */
+    const Pb__ScheduleDispatcherRequest *create = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 0);
+    create = create ? create : driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
+    assert_non_null(create);
+    sl_assert_u64(create->config->start_ts, 1500u); /* the final checkpoint is not thrown away */
+    end();
+}
+
+static void stopped_while_being_removed_for_good_is_only_noted(void **state)
+{
+    (void)state;
+    struct sl_dispatcher_id id = begin_with_one_on_node_1();
+    d.nodes[0].is_silent = d.nodes[1].is_silent = true;
+    driver_remove(&d, true, false, DRIVER_EPOCH);
+    const struct driver_beat stopped = { .checkpoint = SL_TS_MAX, .id = id, .state = PB__COMPONENT_STATE__STOPPED };
+    sl_assert_i64(driver_beat(&d, 1, &stopped), SL_REFUSE_NONE);
+    sl_assert_u64(driver_stats(&d).replicating, 1u);
+    sl_assert_u64(driver_stats(&d).operators, 0u);
+    sl_assert_u64(driver_stats(&d).absent, 0u);
+    end();
+}
+
+static void unknown_working_dispatcher_is_removed_and_others_are_ignored(void **state)
+{
+    (void)state;
+    begin_with_one_on_node_1();
+    const Pb__ComponentState harmless[] = { PB__COMPONENT_STATE__STOPPED, PB__COMPONENT_STATE__REMOVED,
+                                            PB__COMPONENT_STATE__INITIALIZING, PB__COMPONENT_STATE__WAITING_MERGE };
+    for (uint32_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        const struct driver_beat beat = { .checkpoint = 2000, .id = { 5, 5 }, .state = harmless[i] };
+        driver_beat(&d, 1, &beat);
+        sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 0u);
+    }
+    const struct driver_beat orphan = { .checkpoint = 2000, .id = { 5, 5 } };
+    driver_beat(&d, 1, &orphan);
+    const Pb__ScheduleDispatcherRequest *r = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
+    assert_non_null(r);
+    sl_assert_i64(r->action, PB__SCHEDULE_ACTION__REMOVE);
+    sl_assert_i64(r->operator_type, PB__OPERATOR_TYPE__O_REMOVE);
+    sl_assert_u64(r->maintainer_epoch, DRIVER_EPOCH);
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 1u);
+    driver_beat(&d, 1, &orphan);
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 1u);
+    end();
+}
+
+static void orphan_is_left_alone_by_a_maintainer_that_hands_over(void **state)
+{
+    (void)state;
+    begin_with_one_on_node_1();
+    d.nodes[0].is_silent = true;
+    driver_remove(&d, false, false, DRIVER_EPOCH);
+    driver_forget(&d);
+    const struct driver_beat orphan = { .checkpoint = 2000, .id = { 5, 5 } };
+    sl_assert_i64(driver_beat(&d, 1, &orphan), SL_REFUSE_NONE);
+    sl_assert_u64(d.sent[SL_MSG_SCHEDULE_DISPATCHER_REQUEST][1], 0u);
+    end();
+}
+
+/* The other copy is an orphan too, but the span that has the id is not touched. */
+static void copy_on_another_node_is_removed_there_only(void **state)
+{
+    (void)state;
+    struct sl_dispatcher_id id = begin_with_one_on_node_1();
+    driver_add_dispatcher(&d, 0, 11, 1);
+    driver_heartbeat(&d, 0);
+    driver_run(&d, SL_S);
+    assert_null(driver_find(&d, 0, id));
+    assert_non_null(driver_find(&d, 1, id));
+    sl_assert_u64(driver_stats(&d).replicating, 1u);
+    end();
+}
+
+static void heartbeat_of_another_epoch_is_refused_and_zero_is_not_known(void **state)
+{
+    (void)state;
+    begin_with_one_on_node_1();
+    struct driver_beat beat = { .checkpoint = 2000, .id = { 5, 5 }, .epoch = DRIVER_EPOCH - 1 };
+    sl_assert_i64(driver_beat(&d, 1, &beat), SL_REFUSE_STALE_VERSION);
+    sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 0u);
+    beat.epoch = 0;
+    sl_assert_i64(driver_beat(&d, 1, &beat), SL_REFUSE_NONE);
+    beat.epoch = DRIVER_EPOCH;
+    sl_assert_i64(driver_beat(&d, 1, &beat), SL_REFUSE_NONE);
+    end();
+}
+
+static void heartbeat_before_the_bootstrap_says_nothing(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_start(&d);
+    const struct driver_beat beat = { .checkpoint = 9000, .id = { 5, 5 }, .error_code = "CDC:ErrSinkDown" };
+    sl_assert_i64(driver_beat(&d, 1, &beat), SL_REFUSE_NONE);
+    sl_assert_u64(driver_status(&d)->n_errors, 0u);
+    sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 0u);
+    end();
+}
+
+static void heartbeat_of_a_node_that_left_is_refused(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_bootstrap(&d);
+    sl_node_ref gone = driver_ref(&d, 1);
+    driver_members(&d, 1);
+    Pb__ChangefeedID feed = sl_feed_id_pb(&d.feed);
+    Pb__HeartBeatRequest beat = PB__HEART_BEAT_REQUEST__INIT;
+    beat.changefeed = &feed;
+    sl_assert_i64(sl_maintainer_on_message(d.m, d.now, gone, SL_MSG_HEART_BEAT_REQUEST, &beat.base, &d.out),
+                  SL_REFUSE_UNKNOWN_NODE);
+    end();
+}
+
+/* The table comes with the watermark that knows it, so the checkpoint cannot jump over its start. */
+static void watermark_is_taken_before_the_statuses(void **state)
+{
+    (void)state;
+    begin(1, 1);
+    d.nodes[0].ignores_schedules = true;
+    driver_bootstrap(&d);
+    driver_beat(&d, 0, &(struct driver_beat){ .checkpoint = 9000 });
+    driver_run_alone(&d, SL_S);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), DRIVER_START_TS);
+    driver_run_alone(&d, 2 * SL_S);
+    driver_lose(&d);
+    d.nodes[0].is_silent = true;
+    const Pb__ScheduleDispatcherRequest *create = NULL;
+    while (!create) {
+        d.now = sl_maintainer_deadline(d.m);
+        sl_maintainer_on_tick(d.m, d.now, &d.out);
+        driver_collect(&d);
+        create = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 0);
+    }
+    const struct driver_beat started = { .checkpoint = DRIVER_START_TS,
+                                         .id = sl_dispatcher_id_of(create->config->dispatcher_id),
+                                         .status_checkpoint = DRIVER_START_TS,
+                                         .placement_seq = create->placement_seq };
+    driver_beat(&d, 0, &started);
+    sl_assert_u64(driver_stats(&d).replicating, 1u);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), DRIVER_START_TS);
+    end();
+}
+
+static void node_that_is_not_alive_gets_no_spans(void **state)
+{
+    (void)state;
+    begin(3, 0);
+    driver_bootstrap(&d);
+    d.nodes[1].liveness = SL_LIVENESS_DRAINING;
+    driver_run(&d, SL_S);
+    struct sl_table added[8];
+    for (int64_t i = 0; i < 8; i++)
+        added[i] = (struct sl_table){ .table_id = 20 + i, .schema_id = 1 };
+    const struct sl_in_schema_change change = { .feed = d.feed, .commit_ts = 2000, .added = added, .added_count = 8 };
+    sl_maintainer_on_schema_change(d.m, d.now, &change, &d.out);
+    driver_collect(&d);
+    driver_run(&d, SL_S);
+    sl_assert_u64(d.nodes[1].dispatcher_count, 0u);
+    sl_assert_u64(driver_stats(&d).replicating, 8u);
+    end();
+}
+
+static void liveness_in_the_bootstrap_answer_counts_from_the_start(void **state)
+{
+    (void)state;
+    begin(3, 8);
+    d.nodes[1].liveness = SL_LIVENESS_STOPPING;
+    driver_bootstrap(&d);
+    driver_run(&d, SL_S);
+    sl_assert_u64(d.nodes[1].dispatcher_count, 0u);
+    sl_assert_u64(driver_stats(&d).replicating, 8u);
+    end();
+}
+
+static void block_statuses_are_not_handled_yet(void **state)
+{
+    (void)state;
+    begin(1, 0);
+    driver_bootstrap(&d);
+    Pb__ChangefeedID feed = sl_feed_id_pb(&d.feed);
+    Pb__BlockStatusRequest r = PB__BLOCK_STATUS_REQUEST__INIT;
+    r.changefeed = &feed;
+    sl_assert_i64(sl_maintainer_on_message(d.m, d.now, driver_ref(&d, 0), SL_MSG_BLOCK_STATUS_REQUEST, &r.base, &d.out),
+                  SL_REFUSE_NOT_HANDLED);
+    sl_assert_u64(d.out.count, 0u);
+    end();
+}
+
+static void lost_node_gives_its_spans_to_the_others(void **state)
+{
+    (void)state;
+    begin(3, 6);
+    driver_bootstrap(&d);
+    driver_run(&d, SL_S);
+    d.nodes[2].dispatcher_count = 0;
+    d.nodes[2].has_manager = false;
+    driver_members(&d, 1 | 2);
+    driver_run(&d, SL_S);
+    sl_assert_u64(driver_stats(&d).replicating, 6u);
+    sl_assert_u64(d.nodes[0].dispatcher_count + d.nodes[1].dispatcher_count, 6u);
+    d.nodes[0].checkpoint = d.nodes[1].checkpoint = 4000;
+    driver_run(&d, SL_S);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), 4000u); /* the watermark of the lost node is forgotten */
+    end();
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stopped_without_an_operator_makes_the_span_absent_and_placed_anew),
+        cmocka_unit_test(stopped_while_being_removed_for_good_is_only_noted),
+        cmocka_unit_test(unknown_working_dispatcher_is_removed_and_others_are_ignored),
+        cmocka_unit_test(orphan_is_left_alone_by_a_maintainer_that_hands_over),
+        cmocka_unit_test(copy_on_another_node_is_removed_there_only),
+        cmocka_unit_test(heartbeat_of_another_epoch_is_refused_and_zero_is_not_known),
+        cmocka_unit_test(heartbeat_before_the_bootstrap_says_nothing),
+        cmocka_unit_test(heartbeat_of_a_node_that_left_is_refused),
+        cmocka_unit_test(watermark_is_taken_before_the_statuses),
+        cmocka_unit_test(node_that_is_not_alive_gets_no_spans),
+        cmocka_unit_test(liveness_in_the_bootstrap_answer_counts_from_the_start),
+        cmocka_unit_test(block_statuses_are_not_handled_yet),
+        cmocka_unit_test(lost_node_gives_its_spans_to_the_others),
+    };
+    return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
