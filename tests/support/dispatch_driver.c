@@ -260,8 +260,7 @@ sl_dispatcher_token dispatch_open(struct dispatch_driver *d, sl_node_ref from, u
     return token;
 }
 
-/* ---- what a step put out ------------------------------------------------------------------------------------------
- */
+/* ---- what a step put out ----------------------------------------------------------------------------------------- */
 
 static const struct sl_out_send *sent_at(const struct dispatch_driver *d, enum sl_msg_type type, uint32_t index)
 {
@@ -346,8 +345,7 @@ uint32_t dispatch_output_count(const struct dispatch_driver *d)
     return count;
 }
 
-/* ---- all invariants ------------------------------------------------------------------------------------------------
- */
+/* ---- all invariants ---------------------------------------------------------------------------------------------- */
 
 /* What the naive way of keeping a minimum would give. */
 struct audit {

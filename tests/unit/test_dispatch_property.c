@@ -9,7 +9,7 @@
  * Random maintainers, a random data plane, lost messages and changing membership against a model of what the invariants
  * of orchestrator.h allow. The model keeps what was said, not how the orchestrator keeps it.
  */
-enum { FEEDS = 3, IDS = 14, NODES = 5, STEPS = 4000, SEEDS = 24, TRIGGER_A = 12, TRIGGER_B = 13 };
+enum { FEEDS = 3, IDS = 14, NODES = 5, STEPS = 4000, SEEDS = 48, TRIGGER_A = 12, TRIGGER_B = 13 };
 
 enum model_state { ABSENT, OPENING, OPEN, HOLLOW, CLOSING };
 enum span_state { SPAN_NONE, SPAN_OPENING, SPAN_WORKING, SPAN_CLOSING, SPAN_ENDED };
@@ -69,8 +69,7 @@ static sl_ts minimum_of(const struct feed *f)
     return least;
 }
 
-/* ---- what comes out ------------------------------------------------------------------------------------------------
- */
+/* ---- what comes out ---------------------------------------------------------------------------------------------- */
 
 static void observe_status(struct feed *f, const Pb__TableSpanStatus *status, uint64_t seq)
 {
@@ -160,8 +159,7 @@ static void observe(struct model *m)
     }
 }
 
-/* ---- maintainers ---------------------------------------------------------------------------------------------------
- */
+/* ---- maintainers ------------------------------------------------------------------------------------------------- */
 
 struct sender {
     uint32_t feed, node;
@@ -283,8 +281,7 @@ static void do_close(struct model *m)
         f->state = CLOSING;
 }
 
-/* ---- the data plane ------------------------------------------------------------------------------------------------
- */
+/* ---- the data plane ---------------------------------------------------------------------------------------------- */
 
 static void report_span(struct model *m, struct feed *f, struct span *s)
 {
@@ -354,8 +351,7 @@ static void do_feed(struct model *m)
     }
 }
 
-/* ---- the world ------------------------------------------------------------------------------------------------------
- */
+/* ---- the world --------------------------------------------------------------------------------------------------- */
 
 static void do_members(struct model *m)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/dispatch_driver.h"
 
+#include <string.h>
+
 /* The orchestrator as a whole: routing, tokens, the fence, a node that stops, sizes. */
 
 static const Pb__MaintainerBootstrapResponse *response_of(struct dispatch_driver *d)
@@ -111,8 +113,7 @@ static void counts_are_those_of_dispatchers_that_may_write_and_of_the_data_plane
     dispatch_stop(&d);
 }
 
-/* ---- a node that stops --------------------------------------------------------------------------------------------
- */
+/* ---- a node that stops ------------------------------------------------------------------------------------------- */
 
 static void stopping_node_answers_a_bootstrap_with_nothing_and_opens_nothing(void **state)
 {
@@ -188,8 +189,7 @@ static void sink_that_opens_on_a_stopping_node_is_given_back(void **state)
     dispatch_stop(&d);
 }
 
-/* ---- the fence -----------------------------------------------------------------------------------------------------
- */
+/* ---- the fence --------------------------------------------------------------------------------------------------- */
 
 static void fence_reaches_every_feed_and_ends_all_talk(void **state)
 {
@@ -233,21 +233,94 @@ static void fence_of_many_feeds_goes_on_in_ticks_that_are_due_at_once(void **sta
     dispatch_start(&d, NULL);
     for (uint32_t feed = 1; feed <= FEEDS; feed++)
         dispatch_open_feed(&d, DISPATCH_N2, feed, 5);
+    dispatch_bootstrap(&d, DISPATCH_N2, FEEDS + 1, 5, 0, 1);
+    sl_feed_token last = dispatch_command(&d, SL_COMMAND_OPEN_FEED, 0)->feed;
     dispatch_fence(&d);
     uint32_t fenced = dispatch_command_count(&d, SL_COMMAND_FENCE_FEED);
     sl_ns begin = d.now;
-    for (int i = 0; i < 10 && fenced < FEEDS; i++) {
+    dispatch_report_feed(&d, SL_REPORT_FEED_OPENED, last, 0);
+    sl_assert_u64(dispatch_output_count(&d), 0u); /* its turn has not come, but it is as silent as the others */
+    for (int i = 0; i < 10 && fenced < FEEDS + 1; i++) {
         dispatch_tick_due(&d);
         sl_assert_i64(d.now, begin);
         assert_true(d.out.command_count <= SL_OUTBOX_COMMANDS_MAX);
         fenced += dispatch_command_count(&d, SL_COMMAND_FENCE_FEED);
     }
-    sl_assert_u64(fenced, (uint32_t)FEEDS);
+    sl_assert_u64(fenced, FEEDS + 1u);
     dispatch_stop(&d);
 }
 
-/* ---- sizes ---------------------------------------------------------------------------------------------------------
- */
+/* ---- no room for a command --------------------------------------------------------------------------------------- */
+
+/* Larger than what an outbox keeps for commands, when it has no other memory. */
+static uint8_t large[SL_OUTBOX_COMMAND_BYTES_KEPT + 4096];
+
+static void dispatcher_whose_command_does_not_fit_is_not_made(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    Pb__ScheduleDispatcherRequest request = PB__SCHEDULE_DISPATCHER_REQUEST__INIT;
+    Pb__DispatcherConfig config = PB__DISPATCHER_CONFIG__INIT;
+    Pb__TableSpan span = PB__TABLE_SPAN__INIT;
+    Pb__DispatcherID id = sl_dispatcher_id_pb((struct sl_dispatcher_id){ 9, 11 });
+    Pb__ChangefeedID feed = dispatch_feed_pb(&d, 1);
+    span.end_key = (ProtobufCBinaryData){ sizeof large, large };
+    config.span = &span;
+    config.dispatcher_id = &id;
+    config.start_ts = 100;
+    request.changefeed = &feed;
+    request.config = &config;
+    request.maintainer_epoch = 5;
+    size_t bytes_max = d.out.arena.bytes_max;
+    d.out.arena.bytes_max = 4096;
+    dispatch_message(&d, DISPATCH_N2, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &request.base);
+    sl_assert_i64(d.refusal, SL_REFUSE_OUT_OF_MEMORY);
+    sl_assert_u64(d.out.command_count, 0u);
+    sl_assert_i64(dispatch_status(&d, 11)->state, PB__COMPONENT_STATE__REMOVED);
+    sl_assert_u64(d.o->dispatchers.count, 0u);
+    d.out.arena.bytes_max = bytes_max;
+    dispatch_message(&d, DISPATCH_N2, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &request.base);
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_OPEN), 1u);
+    dispatch_stop(&d);
+}
+
+static void feed_whose_command_does_not_fit_is_not_opened(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    memset(large, ' ', sizeof large);
+    memcpy(large, d.config.ptr, d.config.len); /* blanks after the document are legal */
+    d.config = (struct sl_str){ (const char *)large, sizeof large };
+    size_t bytes_max = d.out.arena.bytes_max;
+    d.out.arena.bytes_max = 4096;
+    dispatch_bootstrap(&d, DISPATCH_N2, 1, 5, 0, 1);
+    sl_assert_i64(d.refusal, SL_REFUSE_OUT_OF_MEMORY);
+    sl_assert_str(response_of(&d)->err->code, "NOMEM");
+    sl_assert_u64(d.o->dms.count, 0u);
+    d.out.arena.bytes_max = bytes_max;
+    dispatch_bootstrap(&d, DISPATCH_N2, 1, 5, 0, 1);
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_OPEN_FEED), 1u);
+    dispatch_stop(&d);
+}
+
+static void answer_too_large_for_a_message_is_an_error_instead_of_silence(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    for (uint64_t id = 1; id <= 100; id++)
+        dispatch_create(&d, DISPATCH_N2, 1, 5, id, 100);
+    d.out.arena.bytes_max = 2048;
+    dispatch_bootstrap(&d, DISPATCH_N2, 1, 5, 0, 1);
+    sl_assert_str(response_of(&d)->err->code, "LIMIT");
+    dispatch_stop(&d);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------- */
 
 static void dispatcher_costs_at_most_160_bytes(void **state)
 {
@@ -285,6 +358,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(sink_that_opens_on_a_stopping_node_is_given_back),
         cmocka_unit_test(fence_reaches_every_feed_and_ends_all_talk),
         cmocka_unit_test(fence_of_many_feeds_goes_on_in_ticks_that_are_due_at_once),
+        cmocka_unit_test(dispatcher_whose_command_does_not_fit_is_not_made),
+        cmocka_unit_test(feed_whose_command_does_not_fit_is_not_opened),
+        cmocka_unit_test(answer_too_large_for_a_message_is_an_error_instead_of_silence),
         cmocka_unit_test(dispatcher_costs_at_most_160_bytes),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -208,8 +208,7 @@ enum sl_refusal sl__on_post_bootstrap(struct sl_orchestrator *o, sl_node_ref fro
     return SL_REFUSE_NONE;
 }
 
-/* ---- the sink is there, or not ------------------------------------------------------------------------------------
- */
+/* ---- the sink is there, or not ----------------------------------------------------------------------------------- */
 
 void sl__on_feed_opened(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out)
 {

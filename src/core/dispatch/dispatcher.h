@@ -17,7 +17,7 @@
  *
  *   -> OPENING           sl__dm_open_dispatcher     (dispatchers.c)
  *   -> WORKING           dispatch_on_ready          (report.c)
- *   -> CLOSING           schedule_remove            (schedule.c)
+ *   -> CLOSING           schedule_begin_close       (schedule.c)
  *   -> CLOSED, FAILED    dispatch_on_end            (report.c); the entry is freed once its Stopped status was sent
  *
  * Per state, what may be trusted:

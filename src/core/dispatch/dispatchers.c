@@ -13,6 +13,9 @@
  * The minimum without a scan: whoever follows the feed and is not ahead of it is exactly at dm->progress. All others
  * are in the heap "lagging", with their own checkpoint as key: those that open, lag or close, and followers that are
  * still ahead. The latter leave the heap when they come to its top and the feed has reached them.
+ *
+ * That the feed's progress holds for a follower from its first moment is the data plane's promise: it lets a dispatcher
+ * follow only from where the feed is.
  */
 #define DISPATCHER_LINK offsetof(struct sl_dispatcher, link)
 #define LAGGING_CAP_MIN 16u

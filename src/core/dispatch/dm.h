@@ -219,8 +219,7 @@ Pb__RunningError sl__error_pb(const struct sl_orchestrator *o, const char *code,
 
 /* The trigger that counts, or null: one that is on its way out belongs to nobody any more. */
 const struct sl_dispatcher *sl__dm_trigger(const struct sl_orchestrator *o, const struct sl_dm *dm);
-/* To the owner: all that runs here. Without memory the answer is lost, as any message may be: the maintainer asks
- * again. */
+/* To the owner: all that runs here, or the error that it does not fit into one message. */
 void sl__bootstrap_respond(struct sl_orchestrator *o, const struct sl_dm *dm, struct sl_outbox *out);
 void sl__bootstrap_respond_error(struct sl_orchestrator *o, const struct sl_feed_id *feed, sl_node_ref to,
                                  uint64_t epoch, const char *code, const char *text, struct sl_outbox *out);

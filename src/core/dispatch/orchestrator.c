@@ -5,7 +5,7 @@
 #include "core/common/mem_tags.h"
 #include "core/dispatch/dm.h"
 
-#define ORCHESTRATOR_TURNS_PER_STEP 32u /* DMs served per tick; the rest is due at once again */
+#define ORCHESTRATOR_TURNS_PER_STEP 16u /* DMs served per tick; the rest is due at once again */
 #define ORCHESTRATOR_FENCES_PER_STEP (SL_OUTBOX_COMMANDS_MAX / 2)
 #define ORCHESTRATOR_SCRATCH_BYTES_MIN 65536u
 

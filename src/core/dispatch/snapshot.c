@@ -116,21 +116,18 @@ const struct sl_dispatcher *sl__dm_trigger(const struct sl_orchestrator *o, cons
     return d && d->state != SL_DISPATCHER_CLOSING ? d : NULL;
 }
 
-void sl__bootstrap_respond(struct sl_orchestrator *o, const struct sl_dm *dm, struct sl_outbox *out)
+static bool snapshot_send(struct sl_orchestrator *o, const struct sl_dm *dm, const struct snapshot *s,
+                          Pb__ChangefeedID *feed, struct sl_outbox *out)
 {
-    Pb__ChangefeedID feed = sl_feed_id_pb(&dm->feed);
-    struct snapshot s;
-    if (!snapshot_fill(o, &s, dm, &feed))
-        return;
     Pb__MaintainerBootstrapResponse response = PB__MAINTAINER_BOOTSTRAP_RESPONSE__INIT;
     response_sign(o, &response, dm->owner.epoch);
-    response.changefeed = &feed;
-    response.n_spans = s.span_count;
-    response.spans = s.spans;
-    response.n_operators = s.journal_count;
-    response.operators = s.journal;
+    response.changefeed = feed;
+    response.n_spans = s->span_count;
+    response.spans = s->spans;
+    response.n_operators = s->journal_count;
+    response.operators = s->journal;
     response.checkpoint_ts = sl__dm_trigger(o, dm) ? dm->trigger.start_ts : 0;
-    (void)sl_out_send(out, dm->owner.node, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, &response.base);
+    return sl_out_send(out, dm->owner.node, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, &response.base);
 }
 
 void sl__bootstrap_respond_error(struct sl_orchestrator *o, const struct sl_feed_id *feed_id, sl_node_ref to,
@@ -143,4 +140,16 @@ void sl__bootstrap_respond_error(struct sl_orchestrator *o, const struct sl_feed
     response.changefeed = &feed;
     response.err = &error;
     (void)sl_out_send(out, to, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, &response.base);
+}
+
+void sl__bootstrap_respond(struct sl_orchestrator *o, const struct sl_dm *dm, struct sl_outbox *out)
+{
+    Pb__ChangefeedID feed = sl_feed_id_pb(&dm->feed);
+    struct snapshot s;
+    enum sl_code code = snapshot_fill(o, &s, dm, &feed) ? SL_OK : SL_NOMEM;
+    if (code == SL_OK && !snapshot_send(o, dm, &s, &feed, out))
+        code = SL_LIMIT;
+    if (code != SL_OK)
+        sl__bootstrap_respond_error(o, &dm->feed, dm->owner.node, dm->owner.epoch, sl_code_name(code),
+                                    sl_code_text(code), out);
 }
