@@ -51,8 +51,8 @@ SL_CHECKED enum sl_code sl_orchestrator_new(struct sl_orchestrator **out, const 
 void sl_orchestrator_free(struct sl_orchestrator *o); /* null allowed */
 
 /*
- * Types 14, 15, 22, 29, 31, 33, decoded and validated, from a member (the node itself included). Returns SL_REFUSE_NONE,
- * or why nothing was changed; an answer that the sender is owed all the same was sent then.
+ * Types 14, 15, 22, 29, 31, 33, decoded and validated, from a member (the node itself included). Returns
+ * SL_REFUSE_NONE, or why nothing was changed; an answer that the sender is owed all the same was sent then.
  */
 enum sl_refusal sl_orchestrator_on_message(struct sl_orchestrator *o, sl_ns now, sl_node_ref from,
                                            enum sl_msg_type type, const ProtobufCMessage *message,
@@ -75,8 +75,8 @@ void sl_orchestrator_set_liveness(struct sl_orchestrator *o, sl_ns now, enum sl_
 void sl_orchestrator_fence(struct sl_orchestrator *o, struct sl_outbox *out);
 
 /*
- * Dispatchers that may write: opening, working or closing, table triggers included; not those that have stopped and wait
- * only for their last status to be sent. And what the data plane last said it holds.
+ * Dispatchers that may write: opening, working or closing, table triggers included; not those that have stopped and
+ * wait only for their last status to be sent. And what the data plane last said it holds.
  */
 uint32_t sl_orchestrator_dispatcher_count(const struct sl_orchestrator *o);
 uint32_t sl_orchestrator_reader_count(const struct sl_orchestrator *o);
