@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/scenario.h"
+#include "sim/script.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef SL_SIM_DATA_DIR
+#define SL_SIM_DATA_DIR "tests/data" /* from the root of the tree, where ./dev runs everything */
+#endif
+#define MAIN_WORKERS 2
+
+struct main_args {
+    struct sl_sim_request request;
+    const char *script;
+    enum sl_sim_script_mode mode;
+    uint64_t seed_first, seed_last, worker_count;
+    bool is_range, as_json, is_twice, wants_help, wants_script_help;
+};
+
+static const char MAIN_HELP[] =
+    "usage: sluice-sim --scenario NAME [--seed S | --seeds A..B] [options]\n"
+    "       sluice-sim --script FILE [--check | --rewrite] [--seed S]\n"
+    "\n"
+    "Runs a whole cluster in one thread and in virtual time; the same seed gives the same run, to the bit.\n"
+    "Scenarios: drain-swarm (random faults), drain-scale (any size, no faults), or a script of tests/data.\n"
+    "\n"
+    "  --seed S          default 1\n"
+    "  --seeds A..B      many runs and a table by kind of fault\n"
+    "  --nodes N --feeds F --dispatchers D   sizes; a scripted scenario is then replaced by drain-scale\n"
+    "  --twice           run twice and compare the digests\n"
+    "  --json            one object per run\n"
+    "  --trace           every event of every node\n"
+    "  --workers N       processes for --seeds (2)\n"
+    "  --data DIR        where the scripts are (tests/data)\n"
+    "  --check           compare the script's story with the file\n"
+    "  --rewrite         write the story as it is now into the file\n"
+    "  --help-script     the commands of scripts\n"
+    "\n"
+    "Exit status: 0 nothing violated, 1 a violation or another story, 2 wrong arguments.\n";
+
+static bool main_number(const char *text, uint64_t max, uint64_t *out)
+{
+    char *end;
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return errno == 0 && *end == 0 && *out <= max;
+}
+
+static bool main_range(const char *text, struct main_args *a)
+{
+    char *end;
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    a->seed_first = strtoull(text, &end, 10);
+    a->is_range = true;
+    return strncmp(end, "..", 2) == 0 && main_number(end + 2, UINT64_MAX - 1, &a->seed_last) &&
+           a->seed_first <= a->seed_last;
+}
+
+static bool main_size(const char *text, uint64_t max, uint32_t *out)
+{
+    uint64_t value;
+    if (!main_number(text, max, &value) || value == 0)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool main_flag(const char *option, struct main_args *a)
+{
+    if (strcmp(option, "--json") == 0)
+        a->as_json = true;
+    else if (strcmp(option, "--twice") == 0)
+        a->is_twice = true;
+    else if (strcmp(option, "--trace") == 0)
+        a->request.trace = stdout;
+    else if (strcmp(option, "--check") == 0)
+        a->mode = SL_SIM_SCRIPT_CHECK;
+    else if (strcmp(option, "--rewrite") == 0)
+        a->mode = SL_SIM_SCRIPT_REWRITE;
+    else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
+        a->wants_help = true;
+    else if (strcmp(option, "--help-script") == 0)
+        a->wants_script_help = true;
+    else
+        return false;
+    return true;
+}
+
+/* True if the option is known and its value is good. */
+static bool main_value(const char *option, const char *value, struct main_args *a)
+{
+    struct sl_sim_request *r = &a->request;
+    if (!value)
+        return false;
+    if (strcmp(option, "--scenario") == 0)
+        r->scenario = value;
+    else if (strcmp(option, "--script") == 0)
+        a->script = value;
+    else if (strcmp(option, "--data") == 0)
+        r->data_dir = value;
+    else if (strcmp(option, "--seed") == 0)
+        return main_number(value, UINT64_MAX, &r->seed);
+    else if (strcmp(option, "--seeds") == 0)
+        return main_range(value, a);
+    else if (strcmp(option, "--workers") == 0)
+        return main_number(value, 64, &a->worker_count) && a->worker_count > 0;
+    else if (strcmp(option, "--nodes") == 0)
+        return main_size(value, SL_SIM_HOST_MAX, &r->node_count);
+    else if (strcmp(option, "--feeds") == 0)
+        return main_size(value, 100000, &r->feed_count);
+    else if (strcmp(option, "--dispatchers") == 0)
+        return main_size(value, SL_SIM_TABLE_MAX - 1, &r->dispatcher_count);
+    else
+        return false;
+    return true;
+}
+
+static bool main_parse(int argc, char **argv, struct main_args *a)
+{
+    *a = (struct main_args){ .request = { .data_dir = SL_SIM_DATA_DIR, .seed = 1 }, .worker_count = MAIN_WORKERS };
+    for (int i = 1; i < argc; i++) {
+        if (main_flag(argv[i], a))
+            continue;
+        if (i + 1 >= argc || !main_value(argv[i], argv[i + 1], a)) {
+            fprintf(stderr, "sluice-sim: '%s': no such option, or its value is missing or wrong (--help)\n", argv[i]);
+            return false;
+        }
+        i++;
+    }
+    if (!a->script && !a->request.scenario && !a->wants_help && !a->wants_script_help) {
+        fputs(MAIN_HELP, stderr);
+        return false;
+    }
+    return true;
+}
+
+static int main_script_help(void)
+{
+    struct sl_sim_buffer out = { 0 };
+    sl_sim_script_help(&out);
+    fputs(out.ptr, stdout);
+    sl_sim_buffer_deinit(&out);
+    return 0;
+}
+
+static int main_one(const struct main_args *a)
+{
+    char repeat[SL_SIM_REPEAT_TEXT];
+    struct sl_sim_result first, second;
+    struct sl_sim_request request = a->request;
+    request.prints_story = !a->as_json;
+    sl_sim_repeat_text(&request, request.seed, repeat);
+    if (!sl_sim_scenario_run(&request, &first))
+        return 2;
+    if (a->is_twice) {
+        request.prints_story = false;
+        request.trace = NULL;
+        if (!sl_sim_scenario_run(&request, &second))
+            return 2;
+        if (first.digest != second.digest) {
+            first.has_failed = true;
+            snprintf(first.text, sizeof first.text, "two runs differ: digests %016" PRIx64 " and %016" PRIx64,
+                     first.digest, second.digest);
+        }
+    }
+    if (a->as_json)
+        sl_sim_result_print_json(&first, request.scenario, repeat);
+    else
+        sl_sim_result_print(&first, request.scenario, repeat);
+    return first.has_failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct main_args args;
+    if (!main_parse(argc, argv, &args))
+        return 2;
+    if (args.wants_help) {
+        fputs(MAIN_HELP, stdout);
+        return 0;
+    }
+    if (args.wants_script_help)
+        return main_script_help();
+    if (args.script)
+        return sl_sim_scenario_file(args.script, &args.request, args.mode);
+    if (!args.is_range)
+        return main_one(&args);
+    return sl_sim_scenario_run_many(&args.request, args.seed_first, args.seed_last, (uint32_t)args.worker_count,
+                                    args.as_json) == 0
+               ? 0
+               : 1;
+}

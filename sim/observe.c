@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim.h"
+
+/*
+ * What leaves a node and what it is given, looked at from outside: facts for the oracles, moments for aimed faults,
+ * events for the log.
+ */
+
+static const ProtobufCMessage *observe_decode(struct sl_sim *sim, const struct sl_out_send *send)
+{
+    const struct sl_wire_limits limits = SL_WIRE_LIMITS_DEFAULT;
+    const ProtobufCMessage *message;
+    sl_arena_reset(&sim->arena);
+    enum sl_refusal refusal = sl_payload_decode(send->type, send->payload, &limits, &sim->arena, &message);
+    SL_REQUIRE(refusal == SL_REFUSE_NONE); /* what a node sends, a node must accept */
+    return message;
+}
+
+static void observe_target(struct sl_drain_target *target, const char *node_id, uint64_t epoch)
+{
+    bool set = sl_node_id_set(&target->node, sl_str_of(node_id));
+    SL_REQUIRE(set);
+    target->epoch = epoch;
+}
+
+static void observe_status(struct sl_sim *sim, const Pb__MaintainerStatus *status)
+{
+    struct sl_feed_id id;
+    bool set = sl_feed_id_set(&id, status->changefeed);
+    uint32_t feed = set ? sl_sim_catalog_find(&sim->catalog, &id) : SL_SIM_FEED_NONE;
+    SL_REQUIRE(feed != SL_SIM_FEED_NONE);
+    sl_sim_oracle_feed_epoch_used(&sim->oracle, feed, status->maintainer_epoch);
+    if (status->checkpoint_ts != 0 && status->bootstrap_done)
+        sl_sim_oracle_checkpoint(&sim->oracle, feed, status->maintainer_epoch, status->checkpoint_ts,
+                                 sl_sim_sink_feed_durable(&sim->sink, feed));
+    if (status->drain_progress)
+        sl_sim_oracle_drain_epoch_used(&sim->oracle, status->drain_progress->target_epoch);
+}
+
+static void observe_bootstrap(struct sl_sim *sim, const struct sl_sim_host *h,
+                              const Pb__CoordinatorBootstrapResponse *r)
+{
+    struct sl_drain_target target;
+    observe_target(&target, r->drain_target_node_id, r->drain_target_epoch);
+    struct sl_sim_self_image image = { .process = h->process,
+                                       .node_epoch = r->node_epoch,
+                                       .liveness = (int)r->liveness,
+                                       .target = &target,
+                                       .is_unleased = h->is_unleased };
+    sl_sim_oracle_self(&sim->oracle, &image);
+    for (size_t i = 0; i < r->n_statuses; i++)
+        observe_status(sim, r->statuses[i]);
+}
+
+static void observe_heartbeat(struct sl_sim *sim, const struct sl_sim_host *h, const Pb__NodeHeartbeat *hb)
+{
+    struct sl_drain_target target;
+    observe_target(&target, hb->drain_target_node_id, hb->drain_target_epoch);
+    struct sl_sim_self_image image = { .process = h->process,
+                                       .node_epoch = hb->node_epoch,
+                                       .liveness = (int)hb->liveness,
+                                       .target = &target,
+                                       .is_unleased = h->is_unleased };
+    sl_sim_oracle_self(&sim->oracle, &image);
+}
+
+static void observe_liveness(struct sl_sim *sim, const struct sl_sim_host *h, const Pb__SetNodeLivenessResponse *r)
+{
+    struct sl_sim_self_image image = {
+        .process = h->process, .node_epoch = r->node_epoch, .liveness = (int)r->applied, .is_unleased = h->is_unleased
+    };
+    sl_sim_oracle_self(&sim->oracle, &image);
+}
+
+void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_out_send *send)
+{
+    SL_REQUIRE(send->payload.len <= SL_SIM_PAYLOAD_BYTES_MAX);
+    if (send->type != SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST)
+        sl_sim_oracle_secret(&sim->oracle, send->payload, "a message");
+    if (send->type == SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE) {
+        observe_bootstrap(sim, h, (const Pb__CoordinatorBootstrapResponse *)observe_decode(sim, send));
+    } else if (send->type == SL_MSG_NODE_HEARTBEAT_REQUEST) {
+        observe_heartbeat(sim, h, (const Pb__NodeHeartbeat *)observe_decode(sim, send));
+    } else if (send->type == SL_MSG_SET_NODE_LIVENESS_RESPONSE) {
+        observe_liveness(sim, h, (const Pb__SetNodeLivenessResponse *)observe_decode(sim, send));
+    } else if (send->type == SL_MSG_MAINTAINER_HEARTBEAT_REQUEST) {
+        const Pb__MaintainerHeartbeat *hb = (const Pb__MaintainerHeartbeat *)observe_decode(sim, send);
+        for (size_t i = 0; i < hb->n_statuses; i++)
+            observe_status(sim, hb->statuses[i]);
+    }
+}
+
+static bool observe_moment_of(enum sl_event_id id, enum sl_sim_moment *moment)
+{
+    if (id == SL_EV_TARGET_APPLIED)
+        *moment = SL_SIM_MOMENT_TARGET_APPLIED;
+    else if (id == SL_EV_MAINTAINER_ADDED)
+        *moment = SL_SIM_MOMENT_MAINTAINER_ADDED;
+    else if (id == SL_EV_MAINTAINER_BOOTSTRAPPED)
+        *moment = SL_SIM_MOMENT_BOOTSTRAPPED;
+    else
+        return false;
+    return true;
+}
+
+void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_event *event)
+{
+    enum sl_sim_moment moment;
+    for (uint32_t i = 0; i < event->field_count; i++) {
+        if (event->fields[i].kind == SL_FIELD_STR)
+            sl_sim_oracle_secret(
+                &sim->oracle, (struct sl_bytes){ (const uint8_t *)event->fields[i].str.ptr, event->fields[i].str.len },
+                "an event");
+    }
+    if (observe_moment_of(event->id, &moment))
+        sl_sim_faults_on_moment(sim, moment, h->index);
+    if (event->id == SL_EV_LIVENESS_CHANGED) {
+        bool stops = sl_manager_liveness(sl_node_manager(h->node)) == SL_LIVENESS_STOPPING;
+        sl_sim_faults_on_moment(sim, stops ? SL_SIM_MOMENT_STOPPING : SL_SIM_MOMENT_DRAINING, h->index);
+    }
+    if (event->id == SL_EV_MOVE_DONE)
+        sim->stats.moves_done++;
+    if (event->id == SL_EV_MAINTAINER_ADDED)
+        sl_sim_oracle_work(&sim->oracle, h->process, "a maintainer");
+    sl_sim_log_event(&sim->log, h->id.text, event);
+}
+
+void sl_sim_observe_input(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_input *in)
+{
+    if (in->kind != SL_IN_REPORT)
+        return;
+    if (in->u.report.kind == SL_REPORT_CLOSED)
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_ORIGIN_STOPPED, h->index);
+    else if (in->u.report.kind == SL_REPORT_READY)
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DESTINATION_READY, h->index);
+}
+
+void sl_sim_observe_command(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_command *c)
+{
+    if (c->verb == SL_COMMAND_OPEN) {
+        sl_sim_oracle_work(&sim->oracle, h->process, "a dispatcher");
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DESTINATION_OPENS, h->index);
+    } else if (c->verb == SL_COMMAND_OPEN_FEED) {
+        sl_sim_oracle_work(&sim->oracle, h->process, "a feed");
+    } else if (c->verb == SL_COMMAND_CLOSE) {
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_ORIGIN_CLOSES, h->index);
+    }
+}

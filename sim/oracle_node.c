@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/oracle_internal.h"
+
+#include <inttypes.h>
+
+#define ORACLE_CAP_MIN 16u
+
+static const char *const oracle_names[SL_SIM_ORACLE_COUNT] = {
+#define ORACLE_NAME(name, invariant, text) #name,
+    SL_SIM_ORACLES(ORACLE_NAME)
+#undef ORACLE_NAME
+};
+
+const char *sl_sim_oracle_name(enum sl_sim_oracle_id id)
+{
+    return oracle_names[id];
+}
+
+void sl_sim_oracle_init(struct sl_sim_oracle *o, struct sl_sim_engine *e)
+{
+    *o = (struct sl_sim_oracle){ .engine = e };
+}
+
+void sl_sim_oracle_deinit(struct sl_sim_oracle *o)
+{
+    sl_sim_free(o->engine, o->processes, o->process_cap * sizeof *o->processes);
+    sl_sim_free(o->engine, o->feeds, o->feed_cap * sizeof *o->feeds);
+    sl_sim_oracle_init(o, o->engine);
+}
+
+static uint32_t oracle_cap_for(uint32_t index)
+{
+    uint32_t cap = ORACLE_CAP_MIN;
+    while (cap <= index)
+        cap *= 2;
+    return cap;
+}
+
+struct sl_sim_oracle_process *sl_sim_oracle_process(struct sl_sim_oracle *o, uint32_t process)
+{
+    if (process >= o->process_cap) {
+        uint32_t cap = oracle_cap_for(process);
+        o->processes =
+            sl_sim_resize(o->engine, o->processes, o->process_cap * sizeof *o->processes, cap * sizeof *o->processes);
+        o->process_cap = cap;
+    }
+    return &o->processes[process];
+}
+
+struct sl_sim_oracle_feed *sl_sim_oracle_feed(struct sl_sim_oracle *o, uint32_t feed)
+{
+    if (feed >= o->feed_cap) {
+        uint32_t cap = oracle_cap_for(feed);
+        o->feeds = sl_sim_resize(o->engine, o->feeds, o->feed_cap * sizeof *o->feeds, cap * sizeof *o->feeds);
+        o->feed_cap = cap;
+    }
+    return &o->feeds[feed];
+}
+
+void sl_sim_oracle_count(struct sl_sim_oracle *o, enum sl_sim_oracle_id id)
+{
+    o->check_counts[id]++;
+}
+
+/* Written out here instead of calling the core's rule, which is what is on trial. */
+static bool oracle_target_may_follow(const struct sl_drain_target *was, const struct sl_drain_target *is)
+{
+    if (is->epoch != was->epoch)
+        return is->epoch > was->epoch;
+    return is->node.len == 0 || sl_node_id_eq(&is->node, &was->node);
+}
+
+static void oracle_judge_target(struct sl_sim_oracle *o, struct sl_sim_oracle_process *p, uint32_t process,
+                                const struct sl_drain_target *target)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_TARGET);
+    if (!oracle_target_may_follow(&p->target, target))
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_TARGET,
+                           "process %" PRIu32 ": drain target went from ('%s', %" PRIu64 ") to ('%s', %" PRIu64 ")",
+                           process, p->target.node.text, p->target.epoch, target->node.text, target->epoch);
+    if (target->node.len > 0 && target->epoch == 0)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_TARGET, "process %" PRIu32 ": drain target '%s' at epoch 0", process,
+                           target->node.text);
+    p->target = *target;
+    sl_sim_oracle_drain_epoch_used(o, target->epoch);
+}
+
+static void oracle_judge_liveness(struct sl_sim_oracle *o, struct sl_sim_oracle_process *p,
+                                  const struct sl_sim_self_image *s)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_LIVENESS);
+    int step = s->liveness - p->liveness;
+    if (step < 0 || (step > 1 && !s->is_unleased) || s->liveness > 2)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_LIVENESS, "process %" PRIu32 ": liveness went from %d to %d", s->process,
+                           p->liveness, s->liveness);
+    p->liveness = s->liveness;
+}
+
+void sl_sim_oracle_self(struct sl_sim_oracle *o, const struct sl_sim_self_image *s)
+{
+    struct sl_sim_oracle_process *p = sl_sim_oracle_process(o, s->process);
+    if (s->node_epoch != 0) {
+        if (p->is_known && p->node_epoch != s->node_epoch)
+            sl_sim_oracle_fail(o, SL_SIM_ORACLE_LIVENESS,
+                               "process %" PRIu32 ": node epoch changed from %" PRIu64 " to %" PRIu64, s->process,
+                               p->node_epoch, s->node_epoch);
+        p->is_known = true;
+        p->node_epoch = s->node_epoch;
+    }
+    if (s->liveness >= 0)
+        oracle_judge_liveness(o, p, s);
+    if (s->target)
+        oracle_judge_target(o, p, s->process, s->target);
+}
+
+void sl_sim_oracle_drain_epoch_durable(struct sl_sim_oracle *o, uint64_t epoch)
+{
+    if (epoch <= o->drain_epoch_durable)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_EPOCH, "drain epoch %" PRIu64 " given out after %" PRIu64, epoch,
+                           o->drain_epoch_durable);
+    o->drain_epoch_durable = epoch;
+}
+
+void sl_sim_oracle_drain_epoch_used(struct sl_sim_oracle *o, uint64_t epoch)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_EPOCH);
+    if (epoch > o->drain_epoch_durable)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_EPOCH, "drain epoch %" PRIu64 " used, durable is %" PRIu64, epoch,
+                           o->drain_epoch_durable);
+}
+
+void sl_sim_oracle_feed_epoch_durable(struct sl_sim_oracle *o, uint32_t feed, uint64_t epoch)
+{
+    struct sl_sim_oracle_feed *f = sl_sim_oracle_feed(o, feed);
+    if (epoch <= f->epoch_durable)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_EPOCH, "feed %" PRIu32 ": epoch %" PRIu64 " given out after %" PRIu64, feed,
+                           epoch, f->epoch_durable);
+    f->epoch_durable = epoch;
+}
+
+void sl_sim_oracle_feed_epoch_used(struct sl_sim_oracle *o, uint32_t feed, uint64_t epoch)
+{
+    struct sl_sim_oracle_feed *f = sl_sim_oracle_feed(o, feed);
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_EPOCH);
+    if (epoch == 0 || epoch > f->epoch_durable)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_EPOCH,
+                           "feed %" PRIu32 ": maintainer epoch %" PRIu64 " used, durable is %" PRIu64, feed, epoch,
+                           f->epoch_durable);
+}
+
+void sl_sim_oracle_safe(struct sl_sim_oracle *o, uint32_t process, uint64_t work)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_SAFE);
+    if (work > 0)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_SAFE,
+                           "process %" PRIu32 " was said to be safe to stop and holds %" PRIu64 " pieces of work",
+                           process, work);
+    sl_sim_oracle_process(o, process)->is_safe = true;
+}
+
+void sl_sim_oracle_work(struct sl_sim_oracle *o, uint32_t process, const char *what)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_SAFE);
+    if (sl_sim_oracle_process(o, process)->is_safe)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_SAFE, "process %" PRIu32 " was said to be safe to stop and begins work: %s",
+                           process, what);
+}

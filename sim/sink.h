@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_SIM_SINK_H
+#define SL_SIM_SINK_H
+
+#include "base/heap.h"
+#include "sim/oracle.h"
+
+/*
+ * The sink that all nodes share: what is durable of each table of each feed, and which placement wrote it last. It
+ * fences like a transactional sink does: a claim raises the placement, and whoever holds a smaller one is refused.
+ *
+ * A million tables cost nothing per event: a dispatcher that has caught up follows its session (one per process and
+ * feed), and only the session's progress moves. A table is written out when it stops following:
+ *
+ *     durable(table) = following ? progress of its session : its own value
+ *
+ * Invariants:
+ *   1. A table is in the heap of its feed iff it counts (is not retired) and does not follow.
+ *   2. followers of a session = tables that follow it; a session without references and closed is gone.
+ *   3. What is durable never goes back.
+ */
+#define SL_SIM_TABLE_MAX (1u << 24)
+
+struct sl_sim_sink_feed;
+
+struct sl_sim_sink {
+    struct sl_sim_engine *engine;
+    struct sl_sim_oracle *oracle;
+    struct sl_slab sessions;
+    struct sl_sim_sink_feed *feeds;
+    uint8_t *processes; /* flags by process number */
+    uint32_t feed_count, feed_cap, process_cap;
+    uint64_t claim_count, refusal_count; /* accepted writers; refused claims and writes */
+};
+
+void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_sim_oracle *o);
+void sl_sim_sink_deinit(struct sl_sim_sink *s);
+
+/* Feeds are numbered from 0. A table is durable up to start from the beginning; its id is its number below
+ * SL_SIM_TABLE_MAX. */
+uint32_t sl_sim_sink_add_feed(struct sl_sim_sink *s);
+void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start);
+/* The table was dropped: it holds no checkpoint back any more. */
+void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+
+/* Processes are numbered from 1. */
+void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process);
+void sl_sim_sink_process_unleased(struct sl_sim_sink *s, uint32_t process);
+
+/* A feed's connection of one process. Handles stay valid until closed. */
+uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process);
+/* Nothing of the session is written any more (fenced, feed closed, process gone). */
+void sl_sim_sink_close_session(struct sl_sim_sink *s, uint32_t session);
+
+/* Who writes a table. */
+struct sl_sim_writer {
+    uint32_t session;
+    int64_t table_id;
+    struct sl_placement placement;
+};
+
+/* First write: raises the placement. False: refused, a larger one has written. start is where the dispatcher begins. */
+bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts start);
+/* Makes the table durable up to to (if that is more than before). False: refused, somebody else claimed it. */
+bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts to);
+/* From now on the table moves with the session, whose progress is at or above what the table has. False: as above. */
+bool sl_sim_sink_follow(struct sl_sim_sink *s, const struct sl_sim_writer *w);
+/* It has its own value again, the session's progress. No effect on a table that is not followed by w. */
+void sl_sim_sink_unfollow(struct sl_sim_sink *s, const struct sl_sim_writer *w);
+/* The writer has stopped and flushed. No effect if somebody else claimed the table. */
+void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w);
+
+/* Everything that follows is durable up to to. */
+void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t session, sl_ts to);
+sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t session);
+
+sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+/* Minimum over the feed's tables that count. */
+sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed);
+
+/* Who writes a table now: its process, or 0. For status pages and the progress check. */
+uint32_t sl_sim_sink_writer(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+
+#endif
