@@ -295,7 +295,7 @@ static void an_outage_cuts_one_host_off_and_ends(void **state)
         submit_put(&f, 1, "/b");
     }
     f.now += 900 * SL_MS;
-    for (int i = 0; sl_store_sim_take_due(f.sim, f.now, &due); i++)
+    while (sl_store_sim_take_due(f.sim, f.now, &due))
         sl_assert_i64(due.result.outcome, due.host == 0 ? SL_STORE_OK : SL_STORE_REFUSED);
     f.now += 10 * SL_S;
     int unknown = 0;
