@@ -20,7 +20,7 @@
 #define SL_REQUIRE(c) ((c) ? (void)0 : sl_check_failed(#c, __FILE__, __LINE__))
 #define SL_EXPECT(c) ((c) ? true : sl_check_counted(#c, __FILE__, __LINE__))
 #ifdef NDEBUG
-#define SL_HOT(c) ((void)sizeof(c))
+#define SL_HOT(c) ((void)(false && (c)))
 #else
 #define SL_HOT(c) SL_REQUIRE(c)
 #endif
