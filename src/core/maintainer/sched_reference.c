@@ -20,10 +20,9 @@ uint32_t sl__reference_limit(uint32_t spans_on_target)
 sl_ns sl__reference_send_at(sl_ns started_at, sl_ns now)
 {
     sl_ns first = (started_at / REFERENCE_EXECUTOR_NS + 1) * REFERENCE_EXECUTOR_NS;
-    if (now <= first)
+    if (now < first)
         return first;
-    sl_ns polls = (now - first + REFERENCE_NOTIFY_NS - 1) / REFERENCE_NOTIFY_NS;
-    return first + polls * REFERENCE_NOTIFY_NS;
+    return first + ((now - first) / REFERENCE_NOTIFY_NS + 1) * REFERENCE_NOTIFY_NS;
 }
 
 void sl__reference_drain_run(struct sl_control *c, struct sl_outbox *out)
