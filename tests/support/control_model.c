@@ -324,7 +324,7 @@ static void model_fail_something(struct control_model *m)
     if (!m->strict && d->phase != MODEL_NONE && model_chance(m, 20))
         model_end_dispatcher(m, d);
     if (model_chance(m, 10))
-        m->d.mem.fail_at = m->d.mem.calls + 1 + model_below(m, 4);
+        m->d.mem.fail_at = 1 + model_below(m, 8);
 }
 
 static void model_rare_step(struct control_model *m)
@@ -465,6 +465,7 @@ void model_converge(struct control_model *m)
             model_list(m, number, true);
         }
     }
-    model_exchange(m);
+    for (uint32_t i = 0; i < 5; i++) /* a round of balancing may just have begun */
+        model_exchange(m);
     model_assert_rest(m);
 }

@@ -347,6 +347,22 @@ static void a_destination_that_does_not_start_is_cleaned_and_another_one_is_foun
     ctl_stop(&d);
 }
 
+static void a_destination_that_refuses_is_not_asked_again_while_there_is_another(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 3, no_balance());
+    ctl_adopt_many(&d, 100, 5, N3);
+    struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
+    sl_control_node_liveness(d.control, N1, SL_LIVENESS_DRAINING);
+    ctl_stopped(&d, N1, id, 20);
+    ctl_status(&d, N2, id, PB__COMPONENT_STATE__REMOVED, 0, 1);
+    ctl_assert_scheduling(&d, id, N3);
+    sl_assert_u64(ctl_last(&d)->start_ts, 20);
+    sl_assert_u64(d.event_count[SL_EV_OPERATOR_FAILED], 1);
+    ctl_stop(&d);
+}
+
 /* T5: nothing was created yet, so another destination costs nothing. */
 static void a_destination_that_is_not_eligible_any_more_gets_nothing(void **state)
 {
@@ -421,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_origin_that_does_not_stop_is_named_and_waited_for),
         cmocka_unit_test(stuck_moves_are_named_oldest_first),
         cmocka_unit_test(a_destination_that_does_not_start_is_cleaned_and_another_one_is_found),
+        cmocka_unit_test(a_destination_that_refuses_is_not_asked_again_while_there_is_another),
         cmocka_unit_test(a_destination_that_is_not_eligible_any_more_gets_nothing),
         cmocka_unit_test(a_stale_stop_of_an_earlier_placement_does_not_flip_a_move),
         cmocka_unit_test(a_move_on_request_names_why_it_cannot_be),

@@ -167,6 +167,17 @@ static void a_removal_during_a_create_takes_it_back(void **state)
     ctl_stop(&d);
 }
 
+static void a_removal_during_a_move_off_the_node_is_the_same_thing(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
+    assert_int_equal(ctl_remove(&d, N1, id, true), SL_EXISTS);
+    sl_assert_u64(ctl_stats(&d).moves, 1);
+    ctl_stop(&d);
+}
+
 static void a_stale_stop_does_not_end_the_removal_of_a_newer_placement(void **state)
 {
     (void)state;
@@ -216,6 +227,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(replacing_a_removal_by_another_forgets_what_the_first_was_for),
         cmocka_unit_test(a_removal_is_asked_for_once),
         cmocka_unit_test(a_removal_during_a_create_takes_it_back),
+        cmocka_unit_test(a_removal_during_a_move_off_the_node_is_the_same_thing),
         cmocka_unit_test(a_stale_stop_does_not_end_the_removal_of_a_newer_placement),
         cmocka_unit_test(a_lost_removal_is_sent_again_with_what_is_known),
     };

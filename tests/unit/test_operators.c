@@ -157,6 +157,23 @@ static void orders_without_room_wait_in_line_and_are_sent_in_order(void **state)
     ctl_stop(&d);
 }
 
+static void dropping_a_table_whose_create_was_never_sent_removes_nothing(void **state)
+{
+    (void)state;
+    struct sl_maintainer_limits limits = ctl_limits();
+    limits.sends_per_step = 1;
+    struct control_driver d;
+    ctl_start(&d, 3, &limits);
+    ctl_moving(&d, 1, 3, N2);
+    ctl_moving(&d, 2, 3, N2);
+    ctl_lost(&d, 3);
+    ctl_forget(&d);
+    assert_true(ctl_drop(&d, 2)); /* the second one in line */
+    sl_assert_u64(ctl_stats(&d).operators, 1);
+    sl_assert_u64(ctl_removes_to(&d, N2), 0);
+    ctl_stop(&d);
+}
+
 static void a_create_that_waits_in_line_for_a_lost_node_leaves_no_trace_there(void **state)
 {
     (void)state;
@@ -243,7 +260,7 @@ static void every_failing_allocation_is_survived(void **state)
     for (uint64_t nth = 1; nth <= 40; nth++) {
         struct control_driver d;
         ctl_start(&d, 3, NULL);
-        d.mem.fail_at = d.mem.calls + nth;
+        d.mem.fail_at = nth;
         uint32_t added = story(&d);
         for (int i = 0; i < 20; i++) {
             ctl_run(&d, SL_S);
@@ -255,6 +272,30 @@ static void every_failing_allocation_is_survived(void **state)
         sl_assert_u64(ctl_stats(&d).operators, 0);
         ctl_stop(&d);
     }
+}
+
+static void a_refused_call_changes_nothing(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    ctl_adopt(&d, 1, N1, 10);
+    struct sl_span_report report = { .id = { 8, 1 }, .span = { .table_id = 2 }, .checkpoint = 10 };
+    d.mem.fail_at = 1;
+    assert_int_equal(sl_control_resume_create(d.control, d.now, N1, &report, &d.out), SL_NOMEM);
+    d.mem.fail_at = 1;
+    assert_int_equal(ctl_move(&d, 1, N2), SL_NOMEM);
+    d.mem.fail_at = 1;
+    assert_int_equal(ctl_remove(&d, N1, (struct sl_dispatcher_id){ 9, 1 }, true), SL_NOMEM);
+    d.mem.fail_at = 1;
+    assert_int_equal(ctl_remove(&d, N1, report.id, false), SL_NOMEM);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 3, 1 }, SL_TS_NONE, 0), SL_BAD_FIELD);
+    sl_assert_u64(ctl_stats(&d).spans, 1);
+    sl_assert_u64(ctl_counts(&d, N1).idle, 1);
+    sl_assert_u64(ctl_stats(&d).operators, 0);
+    struct sl_span_view view;
+    assert_int_equal(sl_control_view(d.control, report.id, &view), SL_NOT_FOUND);
+    ctl_stop(&d);
 }
 
 static void a_new_control_without_memory_leaves_nothing(void **state)
@@ -269,7 +310,7 @@ static void a_new_control_without_memory_leaves_nothing(void **state)
     enum sl_code code = SL_NOMEM;
     for (uint64_t nth = 1; code == SL_NOMEM; nth++) {
         struct sl_control *c = NULL;
-        d.mem.fail_at = d.mem.calls + nth;
+        d.mem.fail_at = nth;
         code = sl_control_new(&c, &opts, d.now);
         assert_true((code == SL_OK) == (c != NULL));
         sl_control_free(c);
@@ -290,10 +331,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(slots_come_back_when_a_control_freezes_or_ends),
         cmocka_unit_test(orders_of_one_call_are_limited_and_the_rest_follows_at_once),
         cmocka_unit_test(orders_without_room_wait_in_line_and_are_sent_in_order),
+        cmocka_unit_test(dropping_a_table_whose_create_was_never_sent_removes_nothing),
         cmocka_unit_test(a_create_that_waits_in_line_for_a_lost_node_leaves_no_trace_there),
         cmocka_unit_test(a_full_outbox_delays_orders_but_loses_none_and_does_not_spin),
         cmocka_unit_test(a_slot_comes_back_when_a_move_is_stuck_and_only_once),
         cmocka_unit_test(every_failing_allocation_is_survived),
+        cmocka_unit_test(a_refused_call_changes_nothing),
         cmocka_unit_test(a_new_control_without_memory_leaves_nothing),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

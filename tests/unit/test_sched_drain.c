@@ -235,6 +235,52 @@ static void stuck_moves_do_not_stop_the_drain(void **state)
     ctl_stop(&d);
 }
 
+static void a_drain_goes_on_at_once_when_one_call_may_not_send_more(void **state)
+{
+    (void)state;
+    struct sl_maintainer_limits limits = ctl_limits();
+    limits.sends_per_step = 10;
+    struct control_driver d;
+    ctl_start(&d, 2, &limits);
+    ctl_adopt_many(&d, 1, 25, N2);
+    ctl_target(&d, N2, 1);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, 10);
+    sl_assert_i64(sl_control_deadline(d.control), d.now);
+    ctl_run(&d, 0);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, 25);
+    ctl_stop(&d);
+}
+
+static void a_span_that_cannot_move_now_does_not_hold_up_the_others(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    struct sl_dispatcher_id busy = ctl_adopt(&d, 1, N2, 10);
+    ctl_adopt_many(&d, 2, 3, N2);
+    assert_int_equal(ctl_remove(&d, N1, busy, false), SL_OK); /* a copy of it on the only destination */
+    ctl_target(&d, N2, 1);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, 3);
+    ctl_assert_replicating(&d, busy, N2);
+    ctl_stopped(&d, N1, busy, 0);
+    ctl_assert_scheduling(&d, busy, N2);
+    ctl_stop(&d);
+}
+
+static void without_memory_it_tries_again_soon(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    ctl_adopt_many(&d, 1, 3, N2);
+    d.mem.fail_at = 1;
+    ctl_target(&d, N2, 1);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, 0);
+    ctl_target(&d, N2, 1); /* the same again: nothing new */
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, 3);
+    ctl_stop(&d);
+}
+
 static void a_lost_target_ends_its_drain(void **state)
 {
     (void)state;
@@ -402,6 +448,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_destination_is_said_once_and_a_new_node_is_used_at_once),
         cmocka_unit_test(evacuated_is_said_once_an_epoch_and_not_before_the_last_dispatcher_has_stopped),
         cmocka_unit_test(stuck_moves_do_not_stop_the_drain),
+        cmocka_unit_test(a_drain_goes_on_at_once_when_one_call_may_not_send_more),
+        cmocka_unit_test(a_span_that_cannot_move_now_does_not_hold_up_the_others),
+        cmocka_unit_test(without_memory_it_tries_again_soon),
         cmocka_unit_test(a_lost_target_ends_its_drain),
         cmocka_unit_test(another_target_takes_over_while_moves_off_the_first_go_on),
         cmocka_unit_test(reference_limit_is_one_percent_rounded_up_but_ten_at_least),

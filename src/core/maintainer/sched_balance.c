@@ -12,24 +12,19 @@ static bool balance_is_quiet(const struct sl_control *c)
            c->operators.slab.count == 0 && sl_spans_absent_count(&c->spans) == 0;
 }
 
-struct balance_plan {
-    uint32_t floor;  /* average of the eligible nodes, rounded down */
-    uint32_t needed; /* moves until no node is below it */
-};
-
-static struct balance_plan balance_plan_of(const struct sl_control *c)
+/* Until no eligible node is below their average, rounded down. */
+static uint32_t balance_moves_needed(const struct sl_control *c)
 {
     uint64_t total = 0;
-    uint32_t needed = 0;
     for (sl_node_ref node = 1; node <= c->ref_max; node++)
         total += sl_load_is_eligible(&c->load, node) ? sl_load_of(&c->load, node) : 0;
-    uint32_t count = sl_load_eligible_count(&c->load);
+    uint32_t count = sl_load_eligible_count(&c->load), needed = 0;
     uint32_t floor = count > 0 ? (uint32_t)(total / count) : 0;
     for (sl_node_ref node = 1; node <= c->ref_max; node++) {
         uint32_t load = sl_load_of(&c->load, node);
         needed += sl_load_is_eligible(&c->load, node) && load < floor ? floor - load : 0;
     }
-    return (struct balance_plan){ .floor = floor, .needed = needed };
+    return needed;
 }
 
 /* The eligible node with most idle spans: these shrink with every move that starts, unlike what is bound. */
@@ -47,19 +42,15 @@ static sl_node_ref balance_largest(const struct sl_control *c)
     return largest;
 }
 
-static void balance_move(struct sl_control *c, uint32_t moves, struct sl_outbox *out)
+/* From the largest to the least loaded, which counts what is on the way already. */
+static bool balance_move_one(struct sl_control *c, struct sl_outbox *out)
 {
-    for (; moves > 0; moves--) {
-        sl_node_ref origin = balance_largest(c);
-        sl_node_ref dest = sl_load_least(&c->load); /* counts what is on the way already */
-        if (origin == SL_NODE_NONE || origin == dest)
-            return;
-        uint32_t span = sl_spans_first_idle(&c->spans, origin);
-        if (!sl__control_may_place(c, sl_spans_at(&c->spans, span)->id, dest))
-            return;
-        if (sl__operator_move(c, span, dest, false, "balance", out) != SL_OK)
-            return;
-    }
+    sl_node_ref origin = balance_largest(c), dest = sl_load_least(&c->load);
+    if (origin == SL_NODE_NONE || origin == dest)
+        return false;
+    uint32_t span = sl_spans_first_idle(&c->spans, origin);
+    return sl__control_may_place(c, sl_spans_at(&c->spans, span)->id, dest) &&
+           sl__operator_move(c, span, dest, false, "balance", out) == SL_OK;
 }
 
 void sl__balance_run(struct sl_control *c, struct sl_outbox *out)
@@ -67,8 +58,11 @@ void sl__balance_run(struct sl_control *c, struct sl_outbox *out)
     if (c->now < c->schedulers.balance_at)
         return;
     c->schedulers.balance_at = sl_ns_after(c->now, c->limits.balance_ns);
-    if (balance_is_quiet(c))
-        balance_move(c, sl_u32_min(balance_plan_of(c).needed, c->limits.balance_batch), out);
+    if (!balance_is_quiet(c))
+        return;
+    uint32_t left = sl_u32_min(balance_moves_needed(c), c->limits.balance_batch);
+    while (left > 0 && balance_move_one(c, out))
+        left--;
 }
 
 sl_ns sl__balance_deadline(const struct sl_control *c)
