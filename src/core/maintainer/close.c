@@ -21,12 +21,6 @@ static void close_enter(struct sl_maintainer *m, enum sl__close_phase phase, sl_
     m->closing.give_up_at = give_up_at;
 }
 
-static void close_finish(struct sl_maintainer *m, struct sl_outbox *out)
-{
-    m->report.closed_was_taken = false;
-    sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
-}
-
 /* ---- hand-over --------------------------------------------------------------------------------------------------- */
 
 static void close_begin_handover(struct sl_maintainer *m, struct sl_outbox *out)
@@ -61,7 +55,7 @@ static void close_run_trigger(struct sl_maintainer *m, struct sl_outbox *out)
         return;
     if (!m->trigger.is_stopped)
         close_note_timeout(m, "trigger", out);
-    close_finish(m, out);
+    sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
 }
 
 /* ---- cascade ----------------------------------------------------------------------------------------------------- */
@@ -104,7 +98,7 @@ static void close_run_dispatchers(struct sl_maintainer *m, struct sl_outbox *out
 {
     sl_node_ref open = close_next_open(m, SL_NODE_NONE);
     if (open == SL_NODE_NONE) {
-        close_finish(m, out);
+        sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
         return;
     }
     if (m->now < m->closing.resend_at)

@@ -150,6 +150,7 @@ void sl__maintainer_set_state(struct sl_maintainer *m, enum sl__maintainer_state
     SL_REQUIRE(from->next & (1u << state));
     m->state = state;
     m->report.is_dirty = true;
+    m->report.closed_was_taken = false;
     sl_out_event(out, SL_EV_MAINTAINER_STATE, sl_f_str("feed", sl_feed_id_name(&m->id)),
                  sl_f_str("from", sl_str_of(from->name)), sl_f_str("to", sl_str_of(maintainer_state_rows[state].name)),
                  sl_f_u64("epoch", m->opts.epoch));
@@ -179,7 +180,7 @@ static void maintainer_check(const struct sl_maintainer *m)
     SL_REQUIRE(closes == (m->closing.phase != SL__CLOSE_NONE));
     SL_REQUIRE(m->closing.cascade == (m->closing.phase == SL__CLOSE_DISPATCHERS));
     SL_REQUIRE(!target_is_member || sl_node_id_eq(sl_members_id(m->opts.members, m->target_ref), &m->target.node));
-    SL_REQUIRE(m->report.was_taken || !m->report.closed_was_taken);
+    SL_REQUIRE(!m->report.closed_was_taken || m->state == SL__MAINTAINER_CLOSED);
     SL_HOT(maintainer_counts_fit(m));
 }
 
