@@ -29,6 +29,7 @@ static const char MAIN_HELP[] =
     "\n"
     "  --seed S          default 1\n"
     "  --seeds A..B      many runs and a table by kind of fault\n"
+    "  --first           of many runs, the first that fails is the last\n"
     "  --nodes N --feeds F --dispatchers D   sizes; a scripted scenario is then replaced by drain-scale\n"
     "  --twice           run twice and compare the digests\n"
     "  --json            one object per run\n"
@@ -77,6 +78,8 @@ static bool main_flag(const char *option, struct main_args *a)
         a->as_json = true;
     else if (strcmp(option, "--twice") == 0)
         a->is_twice = true;
+    else if (strcmp(option, "--first") == 0)
+        a->request.stops_at_failure = true;
     else if (strcmp(option, "--trace") == 0)
         a->request.trace = stdout;
     else if (strcmp(option, "--check") == 0)

@@ -80,10 +80,13 @@ uint64_t sl_sim_scenario_run_many(const struct sl_sim_request *request, uint64_t
             sl_sim_result_print_json(&result, request->scenario, sl_sim_repeat_text(request, seed, repeat));
         else if (result.has_failed)
             sl_sim_result_print(&result, request->scenario, sl_sim_repeat_text(request, seed, repeat));
+        if (result.has_failed && request->stops_at_failure)
+            break;
     }
     if (!is_whole)
         return UINT64_MAX; /* the workers end when nobody reads their pipes any more */
-    while (wait(NULL) > 0) {
+    bool is_cut_short = tally.failure_count > 0 && request->stops_at_failure;
+    while (!is_cut_short && wait(NULL) > 0) {
     }
     if (!as_json)
         sl_sim_tally_print(&tally, request->scenario);

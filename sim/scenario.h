@@ -14,7 +14,8 @@ struct sl_sim_request {
     uint64_t seed;
     uint32_t node_count, feed_count, dispatcher_count; /* 0 = the scenario's own */
     FILE *trace;
-    bool prints_story; /* scripts: the text with its output goes to standard output */
+    bool prints_story;     /* scripts: the text with its output goes to standard output */
+    bool stops_at_failure; /* many runs: the first one that fails is the last */
 };
 
 /* Runs it. False: there is no such scenario (said on standard error). Whether it went well is in *out. */
