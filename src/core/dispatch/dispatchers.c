@@ -245,6 +245,7 @@ void sl__dispatcher_settle(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t
     }
     if (d->lagging_position != SL_HEAP_NOWHERE)
         sl_heap_remove(&dm->lagging, d->lagging_position);
+    sl__floors_put(&o->floors, d->id, dm->owner.epoch, d->placement_seq);
     dispatcher_delete(o, handle);
 }
 

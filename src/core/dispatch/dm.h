@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "core/dispatch/dispatcher.h"
+#include "core/dispatch/floor.h"
 #include "core/dispatch/orchestrator.h"
 #include "core/dispatch/tombstone.h"
 
@@ -110,6 +111,7 @@ struct sl_orchestrator {
     struct sl_map feed_index, dispatcher_index;
     struct sl_heap due; /* every DM by its deadline */
     struct sl_tombstones tombstones;
+    struct sl_floors floors;
     struct sl_arena scratch; /* of the message being built */
     sl_ns now;               /* of the last step */
     uint64_t insert_seq;     /* dispatchers ever made */

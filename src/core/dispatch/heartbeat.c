@@ -208,17 +208,17 @@ void sl__dm_answer(struct sl_orchestrator *o, struct sl_dm *dm, const struct sl_
     struct status_item item;
     status_fill(&item, answer->id, answer->state, answer->checkpoint, answer->placement_seq);
     Pb__TableSpanStatus *list = &item.status;
-    struct sl_watermark mark = { SL_TS_MAX, SL_TS_MAX, 0 };
-    if (dm)
-        mark = sl__dm_watermark(o, dm);
     Pb__ChangefeedID feed = sl_feed_id_pb(answer->feed);
     Pb__Watermark watermark;
-    watermark_fill(&watermark, mark);
+    /* Only an open DM may say anything of "all dispatchers here": the asker may believe that some run. */
+    bool speaks = dm && dm->state == SL_DM_OPEN;
+    if (speaks)
+        watermark_fill(&watermark, sl__dm_watermark(o, dm));
 
     Pb__HeartBeatRequest heartbeat = PB__HEART_BEAT_REQUEST__INIT;
     heartbeat_sign(o, &heartbeat, answer->epoch);
     heartbeat.changefeed = &feed;
-    heartbeat.watermark = &watermark;
+    heartbeat.watermark = speaks ? &watermark : NULL;
     heartbeat.n_statuses = 1;
     heartbeat.statuses = &list;
     (void)sl_out_send(out, answer->to, SL_MSG_HEART_BEAT_REQUEST, &heartbeat.base);

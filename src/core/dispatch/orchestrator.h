@@ -24,7 +24,7 @@ struct sl_orchestrator_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
     uint64_t seed; /* of the hash tables */
-    uint32_t feed_count_max, dispatcher_count_max, tombstone_count_max;
+    uint32_t feed_count_max, dispatcher_count_max, tombstone_count_max, floor_count_max;
     size_t config_bytes_max;
     bool interop;
     sl_ns heartbeat_ns;            /* 200 ms */
@@ -37,6 +37,7 @@ struct sl_orchestrator_opts {
     ((struct sl_orchestrator_opts){ .feed_count_max = 4096,          \
                                     .dispatcher_count_max = 2000000, \
                                     .tombstone_count_max = 4096,     \
+                                    .floor_count_max = 65536,        \
                                     .config_bytes_max = 1u << 20,    \
                                     .heartbeat_ns = 200 * SL_MS,     \
                                     .full_status_ns = 10 * SL_S,     \

@@ -86,7 +86,8 @@ static enum sl_refusal schedule_create(struct sl_orchestrator *o, struct sl_dm *
         schedule_answer_state(o, dm, s, handle, out);
         return SL_REFUSE_NONE;
     }
-    bool takes_work = dm->state == SL_DM_OPEN && o->liveness != SL_LIVENESS_STOPPING;
+    bool is_over = sl__floors_refuse(&o->floors, s->id, s->request->maintainer_epoch, s->request->placement_seq);
+    bool takes_work = !is_over && dm->state == SL_DM_OPEN && o->liveness != SL_LIVENESS_STOPPING;
     enum sl_code code = takes_work ? schedule_open(o, dm, s, out) : SL_NOT_READY;
     if (code != SL_OK)
         schedule_answer_absent(o, dm, s, out);
@@ -110,7 +111,8 @@ static void schedule_remove(struct sl_orchestrator *o, struct sl_dm *dm, const s
                             struct sl_outbox *out)
 {
     uint32_t handle = sl__dm_find_dispatcher(o, dm, s->id);
-    if (handle == 0) {
+    if (handle == 0) { /* its Create may still be on the way, in a stream that broke */
+        sl__floors_put(&o->floors, s->id, s->request->maintainer_epoch, s->request->placement_seq);
         schedule_answer_absent(o, dm, s, out);
         return;
     }
