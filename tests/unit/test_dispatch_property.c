@@ -100,6 +100,9 @@ static void observe_heartbeat(struct model *m, const Pb__HeartBeatRequest *heart
         sl_assert_u64(to, node_ref(m, f->owner));
         assert_true(f->owner_is_here);
         sl_assert_u64(heartbeat->maintainer_epoch, f->epoch);
+    }
+    sl_assert_u64(mark != NULL, f->state == OPEN); /* nobody else may speak of "all dispatchers here" */
+    if (mark) {
         sl_assert_u64(mark->checkpoint_ts, minimum_of(f)); /* D6 */
         assert_true(mark->resolved_ts >= mark->checkpoint_ts);
         assert_true(mark->seq > f->seq || (mark->seq == f->seq && mark->checkpoint_ts >= f->checkpoint));
@@ -107,7 +110,7 @@ static void observe_heartbeat(struct model *m, const Pb__HeartBeatRequest *heart
         f->checkpoint = mark->checkpoint_ts;
     }
     for (size_t i = 0; i < heartbeat->n_statuses; i++)
-        observe_status(f, heartbeat->statuses[i], mark->seq);
+        observe_status(f, heartbeat->statuses[i], mark ? mark->seq : UINT64_MAX);
 }
 
 static struct feed *feed_of_token(struct model *m, sl_feed_token token)
