@@ -643,6 +643,8 @@ static void node_that_lost_its_dispatchers_gets_them_again(void **state)
     driver_bootstrap(&d);
     driver_run(&d, SL_S);
     sl_assert_u64(d.nodes[1].dispatcher_count, 2u);
+    d.nodes[1].mark_seq = 1000000;
+    driver_heartbeat(&d, 1);
     d.nodes[1].dispatcher_count = 0;
     d.nodes[1].has_manager = false;
     d.nodes[1].mark_seq = 0;

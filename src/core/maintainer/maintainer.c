@@ -303,10 +303,9 @@ void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct s
             sl_control_node_lost(m->control, now, change->removed[i], out);
         maintainer_drop_node(m, change->removed[i]);
     }
-    bool asks = m->state == SL__MAINTAINER_BOOTSTRAPPING || m->state == SL__MAINTAINER_RUNNING;
     for (uint32_t i = 0; i < change->added_count; i++) {
         sl__maintainer_node(m, change->added[i])->heard_at = now;
-        if (asks && m->is_started && !m->opts.remove_only)
+        if (m->is_started)
             sl_bootstrap_add(&m->bootstrap, now, change->added[i]);
     }
     m->round.is_wanted = true;

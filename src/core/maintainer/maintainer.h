@@ -17,7 +17,8 @@
  *           |                                             ^            (own work settled)
  *           +---- remove cascade ------------------------ | -----------^
  *
- * The wire state is Working until CLOSED, then Stopped.
+ * The wire state is Working until CLOSED, then Stopped. One way leads back, from CLOSED to CLOSING: a hand-over has ended, and
+ * before it is forgotten the dispatchers are to be closed as well.
  *
  * Per state: BOOTSTRAPPING  only the per-node answers are trusted; no span is placed; checkpoint = start checkpoint.
  *            RUNNING        spans, operators and counters are exact for what was reported; checkpoint advances.
