@@ -237,6 +237,7 @@ enum sl_refusal driver_beat(struct driver *d, uint32_t node, const struct driver
     beat.n_statuses = !sl_dispatcher_id_is_none(b->id);
     beat.statuses = &statuses;
     beat.maintainer_epoch = b->epoch;
+    beat.incarnation = d->nodes[node].incarnation;
     beat.node_liveness = b->liveness;
     return driver_say(d, node, SL_MSG_HEART_BEAT_REQUEST, &beat.base);
 }
@@ -327,6 +328,7 @@ enum sl_refusal driver_answer(struct driver *d, uint32_t node, uint64_t epoch)
     r.err = n->error ? &error : NULL;
     r.checkpoint_ts = n->hides_checkpoint || sl_dispatcher_id_is_none(n->trigger) ? 0 : DRIVER_START_TS;
     r.maintainer_epoch = epoch;
+    r.incarnation = n->incarnation;
     r.node_liveness = sl_liveness_pb(n->liveness);
     return driver_say(d, node, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, &r.base);
 }

@@ -47,6 +47,7 @@ struct driver_node {
     struct sl_dispatcher_id trigger;
     sl_ts checkpoint; /* its dispatchers are here; 0 = where they start */
     uint64_t mark_seq;
+    uint64_t incarnation; /* of its dispatch manager; 0 = as a foreign node */
     struct driver_dispatcher dispatchers[DRIVER_DISPATCHERS_MAX];
     uint32_t dispatcher_count;
     struct driver_journal journal[DRIVER_JOURNAL_MAX];

@@ -246,6 +246,47 @@ static void lost_node_gives_its_spans_to_the_others(void **state)
     end();
 }
 
+/* Node 1 restarts under its old id, and its dispatcher is gone with what it had not written. */
+static void manager_opened_anew_is_believed_only_after_it_listed_its_dispatchers(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 11, 1);
+    d.nodes[1].incarnation = 7;
+    driver_bootstrap(&d);
+    driver_forget(&d);
+    sl_ts before = sl_maintainer_checkpoint(d.m);
+    d.nodes[1].dispatcher_count = 0;
+    d.nodes[1].incarnation = 8;
+    const struct driver_beat nothing_here = { .checkpoint = SL_TS_MAX, .seq = 1000 };
+    sl_assert_i64(driver_beat(&d, 1, &nothing_here), SL_REFUSE_STALE_VERSION);
+    d.nodes[0].checkpoint = 9000;
+    driver_heartbeat(&d, 0);
+    driver_run_alone(&d, 400 * SL_MS);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), before); /* not 9000: the span's dispatcher never got there */
+    assert_true(driver_sent(&d, SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST) > 0);
+    driver_run(&d, SL_S); /* asked, it lists nothing: the span gets a new place */
+    sl_assert_u64(driver_stats(&d).spans, 1u);
+    sl_assert_u64(driver_stats(&d).absent, 0u);
+    end();
+}
+
+static void stream_of_a_manager_that_is_gone_is_refused_and_starts_nothing(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 11, 1);
+    d.nodes[1].incarnation = 7;
+    driver_bootstrap(&d);
+    driver_forget(&d);
+    d.nodes[1].incarnation = 6;
+    const struct driver_beat late = { .checkpoint = 5000, .seq = 1000 };
+    sl_assert_i64(driver_beat(&d, 1, &late), SL_REFUSE_STALE_VERSION);
+    driver_run_alone(&d, 400 * SL_MS);
+    sl_assert_u64(driver_sent(&d, SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST), 0u);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +303,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(liveness_in_the_bootstrap_answer_counts_from_the_start),
         cmocka_unit_test(block_statuses_are_not_handled_yet),
         cmocka_unit_test(lost_node_gives_its_spans_to_the_others),
+        cmocka_unit_test(manager_opened_anew_is_believed_only_after_it_listed_its_dispatchers),
+        cmocka_unit_test(stream_of_a_manager_that_is_gone_is_refused_and_starts_nothing),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -72,6 +72,11 @@ struct sl_dm *sl__dm_of_token(const struct sl_orchestrator *o, sl_feed_token tok
     return dm->generation == (uint32_t)(token >> 32) ? dm : NULL;
 }
 
+uint64_t sl__dm_incarnation(const struct sl_orchestrator *o, const struct sl_dm *dm)
+{
+    return o->opts.start_epoch + dm->generation;
+}
+
 sl_feed_token sl__dm_token(const struct sl_dm *dm)
 {
     return (uint64_t)dm->generation << 32 | dm->handle;

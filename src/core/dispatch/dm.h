@@ -135,6 +135,8 @@ void sl__dms_deinit(struct sl_orchestrator *o);
 struct sl_dm *sl__dm_find(const struct sl_orchestrator *o, const struct sl_feed_id *feed); /* or null */
 struct sl_dm *sl__dm_of_token(const struct sl_orchestrator *o, sl_feed_token token);       /* or null */
 sl_feed_token sl__dm_token(const struct sl_dm *dm);
+/* Names this opening of the feed on this node for maintainers: larger than that of any DM before, over restarts too. */
+uint64_t sl__dm_incarnation(const struct sl_orchestrator *o, const struct sl_dm *dm);
 /* Never 0; tells tokens of a reused slot apart. */
 static inline uint32_t sl__next_generation(struct sl_orchestrator *o)
 {

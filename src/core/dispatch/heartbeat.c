@@ -60,8 +60,11 @@ static void watermark_fill(Pb__Watermark *pb, struct sl_watermark mark)
     pb->seq = mark.seq;
 }
 
-static void heartbeat_sign(const struct sl_orchestrator *o, Pb__HeartBeatRequest *heartbeat, uint64_t epoch)
+/* Without a DM there is no incarnation: nothing is said of dispatchers. */
+static void heartbeat_sign(const struct sl_orchestrator *o, const struct sl_dm *dm, Pb__HeartBeatRequest *heartbeat,
+                           uint64_t epoch)
 {
+    heartbeat->incarnation = dm ? sl__dm_incarnation(o, dm) : 0;
     heartbeat->node_liveness = sl_liveness_pb(o->liveness);
     heartbeat->capabilities = SL_DISPATCH_CAPABILITIES;
     heartbeat->maintainer_epoch = epoch;
@@ -90,7 +93,7 @@ static bool heartbeat_send(struct sl_orchestrator *o, struct sl_dm *dm, const st
     bool tells_error = dm->has_error && o->now >= dm->error_at;
 
     Pb__HeartBeatRequest heartbeat = PB__HEART_BEAT_REQUEST__INIT;
-    heartbeat_sign(o, &heartbeat, dm->owner.epoch);
+    heartbeat_sign(o, dm, &heartbeat, dm->owner.epoch);
     heartbeat.changefeed = &feed;
     heartbeat.watermark = &watermark;
     heartbeat.n_statuses = batch->count;
@@ -216,7 +219,7 @@ void sl__dm_answer(struct sl_orchestrator *o, struct sl_dm *dm, const struct sl_
         watermark_fill(&watermark, sl__dm_watermark(o, dm));
 
     Pb__HeartBeatRequest heartbeat = PB__HEART_BEAT_REQUEST__INIT;
-    heartbeat_sign(o, &heartbeat, answer->epoch);
+    heartbeat_sign(o, dm, &heartbeat, answer->epoch);
     heartbeat.changefeed = &feed;
     heartbeat.watermark = speaks ? &watermark : NULL;
     heartbeat.n_statuses = 1;

@@ -23,7 +23,8 @@
 struct sl_orchestrator_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
-    uint64_t seed; /* of the hash tables */
+    uint64_t seed;        /* of the hash tables */
+    uint64_t start_epoch; /* wall-clock nanoseconds at process start, as the node epoch then */
     uint32_t feed_count_max, dispatcher_count_max, tombstone_count_max, floor_count_max;
     size_t config_bytes_max;
     bool interop;

@@ -121,6 +121,7 @@ static bool snapshot_send(struct sl_orchestrator *o, const struct sl_dm *dm, con
 {
     Pb__MaintainerBootstrapResponse response = PB__MAINTAINER_BOOTSTRAP_RESPONSE__INIT;
     response_sign(o, &response, dm->owner.epoch);
+    response.incarnation = sl__dm_incarnation(o, dm);
     response.changefeed = feed;
     response.n_spans = s->span_count;
     response.spans = s->spans;

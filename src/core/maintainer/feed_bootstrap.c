@@ -217,6 +217,7 @@ enum sl_refusal sl__feed_bootstrap_on_response(struct sl_maintainer *m, sl_node_
             return refusal;
         sl__status_drop_error(m, from);
     }
+    sl__maintainer_node(m, from)->incarnation = r->incarnation;
     sl__maintainer_heard(m, from);
     sl__maintainer_note_liveness(m, from, r->node_liveness);
     if (from == sl__maintainer_self(m))

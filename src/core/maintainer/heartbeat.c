@@ -89,6 +89,19 @@ static void heartbeat_round(struct sl_maintainer *m, sl_ts limit_before)
 }
 
 /*
+ * A dispatch manager that was opened anew runs other dispatchers than those that were taken over: nothing it says may
+ * count before it has listed them, or the checkpoint would pass what its predecessor did not write. One that is gone
+ * speaks from a stream that broke.
+ */
+static bool heartbeat_is_of_known(struct sl_maintainer *m, sl_node_ref from, uint64_t incarnation)
+{
+    uint64_t known = sl__maintainer_node(m, from)->incarnation;
+    if (incarnation > known && known != 0)
+        sl_bootstrap_ask_again(&m->bootstrap, m->now, from);
+    return incarnation == 0 || known == 0 || incarnation == known;
+}
+
+/*
  * While bootstrapping, heartbeats of nodes that were taken over already are nothing to wonder at, and say nothing that
  * the next one does not. A maintainer that closes without having bootstrapped waits for one word only: that its trigger
  * has ended.
@@ -97,6 +110,8 @@ enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref
                                             struct sl_outbox *out)
 {
     if (h->maintainer_epoch != 0 && h->maintainer_epoch != m->opts.epoch)
+        return SL_REFUSE_STALE_VERSION;
+    if (!heartbeat_is_of_known(m, from, h->incarnation))
         return SL_REFUSE_STALE_VERSION;
     if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
         return SL_REFUSE_NONE;

@@ -69,7 +69,8 @@ struct sl__error {
 /* What is known of one member. */
 struct sl__node {
     struct sl_mark mark;
-    sl_ns heard_at; /* or last seen without spans: silence counts from here */
+    uint64_t incarnation; /* of its dispatch manager, as it answered the bootstrap; 0 = not known */
+    sl_ns heard_at;       /* or last seen without spans: silence counts from here */
     enum sl_liveness liveness;
     bool is_closed;            /* cascade: its dispatch manager is gone, or not ours to close */
     struct sl__answer *answer; /* while BOOTSTRAPPING */

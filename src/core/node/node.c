@@ -85,6 +85,7 @@ static void node_complete_opts(struct sl_node *n)
     o->manager.node_epoch = o->node_epoch;
     o->manager.interop = o->orchestrator.interop = o->interop;
     o->manager.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_MANAGER);
+    o->orchestrator.start_epoch = o->node_epoch;
     o->orchestrator.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_ORCHESTRATOR);
 }
 
