@@ -356,7 +356,7 @@ static void director_handle(struct sl_sim *sim, struct sl_sim_director *d, uint3
             n->liveness = (int)r->applied;
             director_on_self(n, r->blocked_by);
         }
-    } else if (d->is_ready) {
+    } else {
         const Pb__MaintainerHeartbeat *hb = (const Pb__MaintainerHeartbeat *)message;
         for (size_t i = 0; i < hb->n_statuses; i++)
             sl_sim__director_on_status(sim, d, member, hb->statuses[i]);

@@ -43,7 +43,9 @@ struct sl_sim_drain {
 struct sl_sim_stored_feed {
     uint64_t epoch;
     uint64_t checkpoint;
-    bool is_started, is_stopped, is_removed; /* stopped: paused, or removed for good */
+    bool is_started;
+    bool is_stopped, is_removed; /* wanted: paused, or removed for good */
+    bool is_closed;              /* and every node has confirmed that nothing of it runs */
 };
 
 struct sl_sim_store {

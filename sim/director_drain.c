@@ -174,7 +174,7 @@ static bool director_feed_is_settled(struct sl_sim *sim, struct sl_sim_director 
     const struct director_feed *f = sl_sim__director_feed(sim, d, feed);
     const struct director_progress *p = &f->progress;
     const char *name = sim->catalog.feeds[feed].id.name;
-    if (sim->store.feeds[feed].is_stopped && f->state == DIRECTOR_FEED_ABSENT && f->stale_count == 0)
+    if (sim->store.feeds[feed].is_closed)
         return true;
     if (f->state != DIRECTOR_FEED_RUNNING)
         director_say(drain, "feed %s: its maintainer is being moved", name);

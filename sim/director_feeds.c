@@ -5,6 +5,7 @@
 
 #define DIRECTOR_BACKOFF_NS (1 * SL_S)
 #define DIRECTOR_CHASE_NS (1 * SL_S)
+#define DIRECTOR_SILENCE_NS (3 * SL_S) /* a maintainer says something every second */
 #define DIRECTOR_CONFIG_BYTES 4096
 
 static struct sl_sim_stored_feed *director_stored(struct sl_sim *sim, uint32_t feed)
@@ -87,11 +88,14 @@ static void director_on_owner_status(struct sl_sim *sim, struct director_feed *f
     if (status->checkpoint_ts > stored->checkpoint)
         stored->checkpoint = status->checkpoint_ts;
     if (status->state != PB__COMPONENT_STATE__WORKING) {
+        stored->is_closed = f->state == DIRECTOR_FEED_CLOSING && stored->is_stopped;
         director_own(f, DIRECTOR_FEED_ABSENT, 0, 0);
         return;
     }
+    if (f->state == DIRECTOR_FEED_ADOPTED)
+        f->sent_at = sim->engine.now; /* it lives, and is asked nothing */
     director_take_progress(&f->progress, status->drain_progress, status->bootstrap_done);
-    if (f->state == DIRECTOR_FEED_ADDING && status->bootstrap_done) {
+    if ((f->state == DIRECTOR_FEED_ADDING || f->state == DIRECTOR_FEED_ADOPTED) && status->bootstrap_done) {
         f->state = DIRECTOR_FEED_RUNNING;
         stored->is_started = true;
     }
@@ -113,11 +117,19 @@ static void director_on_stale_status(struct director_feed *f, uint32_t member, c
     }
 }
 
+/* Before everybody has answered: who works is remembered, who has stopped meanwhile is forgotten again. */
 static void director_collect(struct director_feed *f, uint32_t member, const Pb__MaintainerStatus *status)
 {
-    if (status->state == PB__COMPONENT_STATE__WORKING && f->stale_count < DIRECTOR_STALE_MAX) {
-        f->stale[f->stale_count].member = member;
-        f->stale[f->stale_count++].epoch = status->maintainer_epoch;
+    uint32_t i = 0;
+    while (i < f->stale_count && (f->stale[i].member != member || f->stale[i].epoch != status->maintainer_epoch))
+        i++;
+    bool is_known = i < f->stale_count, works = status->state == PB__COMPONENT_STATE__WORKING;
+    if (is_known && !works) {
+        f->stale[i] = f->stale[--f->stale_count];
+    } else if (!is_known && works && f->stale_count < DIRECTOR_STALE_MAX) {
+        f->stale[i].member = member;
+        f->stale[i].epoch = status->maintainer_epoch;
+        f->stale_count++;
     }
 }
 
@@ -156,7 +168,8 @@ static void director_adopt_feed(struct sl_sim *sim, struct sl_sim_director *d, u
     }
     if (best == DIRECTOR_STALE_MAX)
         return;
-    director_own(f, DIRECTOR_FEED_ADDING, f->stale[best].member, f->stale[best].epoch);
+    director_own(f, DIRECTOR_FEED_ADOPTED, f->stale[best].member, f->stale[best].epoch);
+    f->sent_at = sim->engine.now;
     f->stale[best] = f->stale[--f->stale_count];
 }
 
@@ -182,14 +195,19 @@ void sl_sim__director_on_lost(struct sl_sim *sim, struct sl_sim_director *d, uin
 /* ---- one period
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* The epoch is durable before the Add leaves; a director that was deposed meanwhile cannot write it. */
+/*
+ * The epoch is durable before the Add leaves; a director that was deposed meanwhile cannot write it. A feed that shall
+ * stop and has lost its owner is closed from the director's own node, with an epoch that fences whoever is left.
+ */
 static void director_place(struct sl_sim *sim, struct sl_sim_director *d, uint32_t feed)
 {
     struct director_feed *f = sl_sim__director_feed(sim, d, feed);
     struct sl_sim_stored_feed *stored = director_stored(sim, feed);
-    if (stored->is_stopped || f->stale_count > 0 || sim->engine.now < f->retry_at)
+    if (stored->is_closed && !stored->is_stopped)
+        stored->is_closed = false;
+    if (stored->is_closed || f->stale_count > 0 || sim->engine.now < f->retry_at)
         return;
-    uint32_t dest = sl_sim__director_pick(sim, d);
+    uint32_t dest = stored->is_stopped ? sim->hosts[d->host].member : sl_sim__director_pick(sim, d);
     if (dest == SL_SIM_MEMBER_NONE)
         return;
     if (f->bump_at == 0) {
@@ -200,8 +218,9 @@ static void director_place(struct sl_sim *sim, struct sl_sim_director *d, uint32
         return;
     stored->epoch++;
     sl_sim_oracle_feed_epoch_durable(&sim->oracle, feed, stored->epoch);
-    director_own(f, DIRECTOR_FEED_ADDING, dest, stored->epoch);
-    director_send_add(sim, d, feed);
+    director_own(f, stored->is_stopped ? DIRECTOR_FEED_CLOSING : DIRECTOR_FEED_ADDING, dest, stored->epoch);
+    if (f->state == DIRECTOR_FEED_ADDING)
+        director_send_add(sim, d, feed);
 }
 
 static bool director_is_on_target(struct sl_sim *sim, const struct director_feed *f)
@@ -224,7 +243,12 @@ static void director_keep(struct sl_sim *sim, struct sl_sim_director *d, uint32_
         f->state = DIRECTOR_FEED_LEAVING;
         f->sent_at = 0;
     }
-    if (f->state == DIRECTOR_FEED_RUNNING || !sl_sim__director_is_due(sim, f->sent_at, DIRECTOR_RESEND_NS))
+    if (f->state == DIRECTOR_FEED_ADOPTED && sl_sim__director_is_due(sim, f->sent_at, DIRECTOR_SILENCE_NS)) {
+        f->state = DIRECTOR_FEED_LEAVING; /* silent: gone most likely, and then the answer is Stopped */
+        f->sent_at = 0;
+    }
+    if (f->state == DIRECTOR_FEED_RUNNING || f->state == DIRECTOR_FEED_ADOPTED ||
+        !sl_sim__director_is_due(sim, f->sent_at, DIRECTOR_RESEND_NS))
         return;
     if (f->state == DIRECTOR_FEED_ADDING) {
         director_send_add(sim, d, feed);

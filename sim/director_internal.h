@@ -18,6 +18,7 @@ struct director_node {
 enum director_feed_state {
     DIRECTOR_FEED_ABSENT,  /* has no owner; an epoch may be on its way to the store */
     DIRECTOR_FEED_ADDING,  /* Add is sent until the owner has bootstrapped */
+    DIRECTOR_FEED_ADOPTED, /* found at work by a new director, which waits for it to have bootstrapped */
     DIRECTOR_FEED_RUNNING, /* the owner works */
     DIRECTOR_FEED_LEAVING, /* Remove without cascade is sent until the owner has stopped */
     DIRECTOR_FEED_CLOSING, /* Remove with cascade: an error, a pause, a removal */

@@ -320,6 +320,8 @@ static void host_on_message(struct sl_sim_host *h, uint32_t handle)
         return;
     if (m->to_process == h->process) {
         struct sl_bytes bytes = { m->bytes, m->size };
+        sl_sim_log_note(&sim->log, h->id.text, "<- %s %s%s", sim->hosts[m->from].name,
+                        sl_msg_row((int32_t)m->type)->name, m->is_stale ? ", stale" : "");
         if (!sl_sim_director_on_message(sim, h, (enum sl_msg_type)m->type, bytes)) {
             struct sl_input in = { .kind = SL_IN_MESSAGE, .u.message = bytes };
             sl_sim_host_step(h, &in);

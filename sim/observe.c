@@ -32,7 +32,7 @@ static void observe_status(struct sl_sim *sim, const Pb__MaintainerStatus *statu
     sl_sim_oracle_feed_epoch_used(&sim->oracle, feed, status->maintainer_epoch);
     if (status->checkpoint_ts != 0 && status->bootstrap_done)
         sl_sim_oracle_checkpoint(&sim->oracle, feed, status->maintainer_epoch, status->checkpoint_ts,
-                                 sl_sim_sink_feed_durable(&sim->sink, feed));
+                                 sl_sim_sink_feed_durable(&sim->sink, feed), sl_sim_sink_laggard(&sim->sink, feed));
     if (status->drain_progress)
         sl_sim_oracle_drain_epoch_used(&sim->oracle, status->drain_progress->target_epoch);
 }

@@ -71,7 +71,8 @@ struct sl_sim_claim {
     uint32_t process, previous_process;
     struct sl_placement placement, previous_placement; /* previous: the largest that wrote */
     enum sl_sim_writer_state previous;
-    bool is_leased; /* the claimant's process holds its lease */
+    bool is_same_node; /* both processes ran on one host, one after the other */
+    bool is_leased;    /* the claimant's process holds its lease */
     sl_ts start_ts, durable;
 };
 
@@ -81,9 +82,10 @@ bool sl_sim_oracle_claim(struct sl_sim_oracle *o, const struct sl_sim_claim *c);
 /* ---- checkpoints and secrets: oracle_checkpoint.c -------------------------------------------------------------------
  */
 
-/* A maintainer of this epoch reports the checkpoint; durable = minimum over the feed's tables at the sink. */
+/* A maintainer of this epoch reports the checkpoint; durable = minimum over the feed's tables at the sink, which
+ * table laggard has (for the message). */
 void sl_sim_oracle_checkpoint(struct sl_sim_oracle *o, uint32_t feed, uint64_t maintainer_epoch, sl_ts checkpoint,
-                              sl_ts durable);
+                              sl_ts durable, int64_t laggard);
 
 /* Text or bytes that leave a node where no configuration travels. what is static. */
 void sl_sim_oracle_secret(struct sl_sim_oracle *o, struct sl_bytes bytes, const char *what);

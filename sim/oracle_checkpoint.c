@@ -18,13 +18,14 @@ static sl_ts *oracle_said(struct sl_sim_oracle_feed *f, uint64_t epoch)
 }
 
 void sl_sim_oracle_checkpoint(struct sl_sim_oracle *o, uint32_t feed, uint64_t maintainer_epoch, sl_ts checkpoint,
-                              sl_ts durable)
+                              sl_ts durable, int64_t laggard)
 {
     sl_sim_oracle_count(o, SL_SIM_ORACLE_CHECKPOINT);
     if (checkpoint > durable)
         sl_sim_oracle_fail(o, SL_SIM_ORACLE_CHECKPOINT,
-                           "feed %" PRIu32 ": epoch %" PRIu64 " says checkpoint %" PRIu64 ", durable is %" PRIu64, feed,
-                           maintainer_epoch, checkpoint, durable);
+                           "feed %" PRIu32 ": epoch %" PRIu64 " says checkpoint %" PRIu64 ", durable is %" PRIu64
+                           " (table %" PRId64 ")",
+                           feed, maintainer_epoch, checkpoint, durable, laggard);
     sl_ts *said = oracle_said(sl_sim_oracle_feed(o, feed), maintainer_epoch);
     if (checkpoint < *said)
         sl_sim_oracle_fail(o, SL_SIM_ORACLE_CHECKPOINT,

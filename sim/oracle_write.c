@@ -30,7 +30,9 @@ static bool oracle_judge_placement(struct sl_sim_oracle *o, const struct sl_sim_
 {
     sl_sim_oracle_count(o, SL_SIM_ORACLE_WRITER);
     int order = sl_placement_cmp(c->placement, c->previous_placement);
-    if (c->previous == SL_SIM_WRITER_NONE || order > 0)
+    /* A Create that is sent again finds a new process under the old id: the placement is the node's, and it has one. */
+    bool is_heir = order == 0 && c->is_same_node && c->previous == SL_SIM_WRITER_DEAD;
+    if (c->previous == SL_SIM_WRITER_NONE || order > 0 || is_heir)
         return true;
     if (order == 0)
         sl_sim_oracle_fail(o, SL_SIM_ORACLE_WRITER,

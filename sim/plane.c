@@ -281,6 +281,8 @@ static void plane_begin_close(struct sl_sim_plane *p, struct plane_dispatcher *d
         d->position = plane_taken(p, d);
     }
     d->state = PLANE_CLOSING;
+    if (d->has_claimed)
+        sl_sim_sink_begin_stop(p->sink, &w);
     if (d->is_hung) { /* it hung while opening: closing it is no wait for anybody */
         d->is_hung = false;
         p->hung_count--;

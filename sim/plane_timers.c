@@ -16,7 +16,7 @@ static void plane_feed_opened(struct sl_sim_plane *p, struct plane_feed *f)
         report.text = SL_STR("the sink does not answer");
     } else {
         f->state = PLANE_FEED_OPEN;
-        f->session = sl_sim_sink_open_session(p->sink, f->feed, p->process);
+        f->session = sl_sim_sink_open_session(p->sink, f->feed, p->process, p->host);
     }
     p->port.report(p->port.ctx, &report);
 }

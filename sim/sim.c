@@ -141,6 +141,7 @@ void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struc
         route.to = m->host;
         route.to_process = sim->hosts[m->host].process == m->process ? m->process : 0;
     }
+    sl_sim_log_note(&sim->log, from->id.text, "-> %s %s, %zu bytes", to->text, sl_msg_row((int32_t)type)->name, size);
     sl_sim_net_send(&sim->net, message, &route);
 }
 

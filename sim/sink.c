@@ -15,8 +15,9 @@ struct sl_sim_span {
     struct sl_placement placement;
     uint32_t session; /* of the last writer; 0 = nobody wrote */
     uint32_t process; /* likewise */
+    uint32_t node;    /* likewise */
     uint32_t heap_position;
-    bool is_writing, is_following, is_table, is_retired;
+    bool is_writing, is_stopping, is_following, is_table, is_trigger, is_retired;
 };
 
 struct sl_sim_sink_feed {
@@ -28,7 +29,7 @@ struct sl_sim_sink_feed {
 
 struct sink_session {
     sl_ts progress;
-    uint32_t feed, process;
+    uint32_t feed, process, node;
     uint32_t followers, refs;
     uint32_t next, prev; /* sessions of the feed */
     bool is_closed;
@@ -119,15 +120,10 @@ void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_i
     }
     struct sl_sim_span *span = &f->spans[table_id];
     SL_REQUIRE(!span->is_table);
-    *span = (struct sl_sim_span){ .durable = start, .is_table = true, .heap_position = SL_HEAP_NOWHERE };
+    *span = (struct sl_sim_span){
+        .durable = start, .is_table = true, .is_trigger = table_id == 0, .heap_position = SL_HEAP_NOWHERE
+    };
     sink_detach(f, span);
-}
-
-void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
-{
-    struct sl_sim_span *span = sink_span(s, feed, table_id);
-    span->is_retired = true;
-    sink_attach(&s->feeds[feed], span);
 }
 
 /* ---- processes and sessions -----------------------------------------------------------------------------------------
@@ -163,13 +159,13 @@ static struct sink_session *sink_session(const struct sl_sim_sink *s, uint32_t h
     return sl_slab_at(&s->sessions, handle);
 }
 
-uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process)
+uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process, uint32_t node)
 {
     uint32_t handle;
     struct sink_session *session = sl_slab_new(&s->sessions, &handle);
     SL_REQUIRE(session != NULL);
     struct sl_sim_sink_feed *f = &s->feeds[feed];
-    *session = (struct sink_session){ .feed = feed, .process = process, .next = f->session_head };
+    *session = (struct sink_session){ .feed = feed, .process = process, .node = node, .next = f->session_head };
     if (f->session_head != 0)
         sink_session(s, f->session_head)->prev = handle;
     f->session_head = handle;
@@ -221,7 +217,10 @@ static enum sl_sim_writer_state sink_writer_state(const struct sl_sim_sink *s, c
     unsigned flags = sink_process_flags(s, span->process);
     if (flags & SINK_PROCESS_DEAD)
         return SL_SIM_WRITER_DEAD;
-    if (sink_session(s, span->session)->is_closed)
+    /* A hand-over waits for a table trigger that cannot end, but not for ever: its changes are applied once whatever
+     * happens, because the sink keeps a journal of them. */
+    bool is_old_trigger = span->is_trigger && span->is_stopping;
+    if (is_old_trigger || sink_session(s, span->session)->is_closed)
         return SL_SIM_WRITER_FENCED;
     return flags & SINK_PROCESS_UNLEASED ? SL_SIM_WRITER_UNLEASED : SL_SIM_WRITER_RUNNING;
 }
@@ -235,6 +234,15 @@ static void sink_end_following(struct sl_sim_sink *s, struct sl_sim_sink_feed *f
     span->durable = sl_ts_max(span->durable, session->progress);
     session->followers--;
     sink_detach(f, span);
+}
+
+void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
+{
+    struct sl_sim_sink_feed *f = &s->feeds[feed];
+    struct sl_sim_span *span = sink_span(s, feed, table_id);
+    sink_end_following(s, f, span);
+    sink_attach(f, span);
+    span->is_retired = true;
 }
 
 static sl_ts sink_span_durable(const struct sl_sim_sink *s, const struct sl_sim_span *span)
@@ -255,6 +263,7 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         .placement = w->placement,
         .previous_placement = span->placement,
         .previous = sink_writer_state(s, span),
+        .is_same_node = span->node == session->node,
         .is_leased = sink_process_flags(s, session->process) == 0,
         .start_ts = start,
         .durable = sink_span_durable(s, span),
@@ -269,8 +278,10 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
     session->refs++;
     span->session = w->session;
     span->process = session->process;
+    span->node = session->node;
     span->placement = w->placement;
     span->is_writing = true;
+    span->is_stopping = false;
     if (before != 0) {
         sink_session(s, before)->refs--;
         sink_collect(s, before);
@@ -312,6 +323,8 @@ bool sl_sim_sink_follow(struct sl_sim_sink *s, const struct sl_sim_writer *w)
     }
     struct sink_session *session = sink_session(s, w->session);
     SL_REQUIRE(!span->is_following && session->progress >= span->durable);
+    if (span->is_retired) /* what becomes of it holds nobody back any more */
+        return true;
     span->is_following = true;
     session->followers++;
     sink_attach(&s->feeds[session->feed], span);
@@ -323,6 +336,13 @@ void sl_sim_sink_unfollow(struct sl_sim_sink *s, const struct sl_sim_writer *w)
     struct sl_sim_span *span = sink_owned(s, w);
     if (span)
         sink_end_following(s, &s->feeds[sink_session(s, w->session)->feed], span);
+}
+
+void sl_sim_sink_begin_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
+{
+    struct sl_sim_span *span = sink_owned(s, w);
+    if (span)
+        span->is_stopping = true;
 }
 
 void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
@@ -354,6 +374,12 @@ sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed)
         handle = session->next;
     }
     return durable;
+}
+
+int64_t sl_sim_sink_laggard(const struct sl_sim_sink *s, uint32_t feed)
+{
+    const struct sl_heap_item *first = sl_heap_peek(&s->feeds[feed].detached);
+    return first && first->key == sl_sim_sink_feed_durable(s, feed) ? (int64_t)first->value : -1;
 }
 
 uint32_t sl_sim_sink_writer(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)

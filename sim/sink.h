@@ -47,8 +47,8 @@ void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t tabl
 void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process);
 void sl_sim_sink_process_unleased(struct sl_sim_sink *s, uint32_t process);
 
-/* A feed's connection of one process. Handles stay valid until closed. */
-uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process);
+/* A feed's connection of one process, which runs on this node (a host's number). Handles stay valid until closed. */
+uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process, uint32_t node);
 /* Nothing of the session is written any more (fenced, feed closed, process gone). */
 void sl_sim_sink_close_session(struct sl_sim_sink *s, uint32_t session);
 
@@ -67,6 +67,8 @@ bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
 bool sl_sim_sink_follow(struct sl_sim_sink *s, const struct sl_sim_writer *w);
 /* It has its own value again, the session's progress. No effect on a table that is not followed by w. */
 void sl_sim_sink_unfollow(struct sl_sim_sink *s, const struct sl_sim_writer *w);
+/* The writer takes nothing from the source any more and flushes. No effect as below. */
+void sl_sim_sink_begin_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w);
 /* The writer has stopped and flushed. No effect if somebody else claimed the table. */
 void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w);
 
@@ -77,6 +79,9 @@ sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t session
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
 /* Minimum over the feed's tables that count. */
 sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed);
+
+/* The table that holds the feed back, or -1 if those that follow a session do. */
+int64_t sl_sim_sink_laggard(const struct sl_sim_sink *s, uint32_t feed);
 
 /* Who writes a table now: its process, or 0. For status pages and the progress check. */
 uint32_t sl_sim_sink_writer(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
