@@ -54,6 +54,7 @@ static void host_new_node(struct sl_sim_host *h)
     opts.node_epoch = HOST_WALL_EPOCH + (uint64_t)sim->engine.now;
     opts.seed = sl_sim_draw(&sim->engine, SL_SIM_DRAW_NODE, h->index, h->lives);
     opts.node_count_max = SL_SIM_HOST_MAX;
+    opts.manager.maintainer.reference_pacing = sim->opts.reference_pacing;
     if (!sim->opts.balances)
         opts.manager.maintainer.balance_ns = SL_NEVER;
     h->node_epoch = opts.node_epoch;

@@ -31,6 +31,7 @@ static const char MAIN_HELP[] =
     "  --seeds A..B      many runs and a table by kind of fault\n"
     "  --first           of many runs, the first that fails is the last\n"
     "  --nodes N --feeds F --dispatchers D   sizes; a scripted scenario is then replaced by drain-scale\n"
+    "  --reference-pacing                    drain-scale with max(10, 1 %) moves and rounds of 200 ms\n"
     "  --twice           run twice and compare the digests\n"
     "  --json            one object per run\n"
     "  --trace           every event of every node\n"
@@ -80,6 +81,8 @@ static bool main_flag(const char *option, struct main_args *a)
         a->is_twice = true;
     else if (strcmp(option, "--first") == 0)
         a->request.stops_at_failure = true;
+    else if (strcmp(option, "--reference-pacing") == 0)
+        a->request.reference_pacing = true;
     else if (strcmp(option, "--trace") == 0)
         a->request.trace = stdout;
     else if (strcmp(option, "--check") == 0)

@@ -103,6 +103,22 @@ static bool observe_moment_of(enum sl_event_id id, enum sl_sim_moment *moment)
     return true;
 }
 
+/* Moves arrive about in the order in which they started, so counting is enough to see a wave end. */
+static void observe_move(struct sl_sim_stats *st, bool is_done)
+{
+    if (!is_done) {
+        st->moves_in_flight++;
+        return;
+    }
+    st->moves_done++;
+    if (st->wave_left == 0) {
+        st->waves++;
+        st->wave_left = st->moves_in_flight;
+    }
+    st->wave_left -= st->wave_left > 0;
+    st->moves_in_flight -= st->moves_in_flight > 0;
+}
+
 void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_event *event)
 {
     enum sl_sim_moment moment;
@@ -118,8 +134,8 @@ void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const
         bool stops = sl_manager_liveness(sl_node_manager(h->node)) == SL_LIVENESS_STOPPING;
         sl_sim_faults_on_moment(sim, stops ? SL_SIM_MOMENT_STOPPING : SL_SIM_MOMENT_DRAINING, h->index);
     }
-    if (event->id == SL_EV_MOVE_DONE)
-        sim->stats.moves_done++;
+    if (event->id == SL_EV_MOVE_STARTED || event->id == SL_EV_MOVE_DONE)
+        observe_move(&sim->stats, event->id == SL_EV_MOVE_DONE);
     if (event->id == SL_EV_MAINTAINER_ADDED)
         sl_sim_oracle_work(&sim->oracle, h->process, "a maintainer");
     sl_sim_log_event(&sim->log, h->id.text, event);

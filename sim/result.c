@@ -17,6 +17,8 @@ void sl_sim_result_take(struct sl_sim_result *r, const struct sl_sim *sim)
     r->drains_done = sim->stats.drains_done;
     r->drains_safe = sim->stats.drains_safe;
     r->simulated_ns = sim->engine.now;
+    r->drain_rounds = sim->stats.waves;
+    r->maintainer_bytes_peak = sim->stats.maintainer_bytes_peak;
     r->control_bytes_peak = sim->stats.control_bytes_peak;
     r->claim_count = sim->sink.claim_count;
     r->refusal_count = sim->sink.refusal_count;

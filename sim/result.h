@@ -11,8 +11,9 @@ struct sl_sim_result {
     uint64_t drains_asked, drains_done, drains_safe;
     sl_ns simulated_ns, cpu_ns;   /* virtual time; processor time of the whole run */
     sl_ns drain_ns, drain_cpu_ns; /* of the first drain, from asking to safe; 0 if it was not measured */
+    uint64_t drain_rounds;        /* waves of moves: one ends when what was in flight at its start has arrived */
     uint64_t dispatcher_count;    /* tables that should run at the end */
-    uint64_t control_bytes_peak;
+    uint64_t maintainer_bytes_peak, control_bytes_peak; /* without and with the dispatchers */
     uint64_t action_counts[SL_SIM_ACTION_COUNT], check_counts[SL_SIM_ORACLE_COUNT];
     uint64_t claim_count, refusal_count; /* writers accepted and refused by the sink */
     bool has_failed;                     /* a violation, or a script that did not go as written */

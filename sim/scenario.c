@@ -103,6 +103,7 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
     opts.seed = r->seed;
     opts.host_count = r->node_count > 0 ? r->node_count : 3;
     opts.trace = r->trace;
+    opts.reference_pacing = r->reference_pacing;
     sl_sim_init(sim, &opts);
     scenario_scale_feeds(sim, r);
     if (!scenario_run_until(sim, scenario_is_replicating))

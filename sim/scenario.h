@@ -14,6 +14,7 @@ struct sl_sim_request {
     uint64_t seed;
     uint32_t node_count, feed_count, dispatcher_count; /* 0 = the scenario's own */
     FILE *trace;
+    bool reference_pacing; /* drain-scale: the reference's rule instead of feedback */
     bool prints_story;     /* scripts: the text with its output goes to standard output */
     bool stops_at_failure; /* many runs: the first one that fails is the last */
 };

@@ -222,19 +222,21 @@ static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
 
 static void sim_sample(struct sl_sim *sim)
 {
-    static const enum sl_tag tags[] = { SL_TAG_SPANS, SL_TAG_SPAN_INDEX, SL_TAG_OPERATORS, SL_TAG_DISPATCHERS };
     if (sim->engine.now < sim->sample_at)
         return;
     sim->sample_at = sim->engine.now + SIM_SAMPLE_NS;
-    size_t bytes = 0;
+    size_t maintainers = 0, dispatchers = 0;
     for (uint32_t i = 0; i < sim->host_count; i++) {
+        const size_t *bytes = sim->hosts[i].mem.tag_bytes;
         if (sim->hosts[i].state == SL_SIM_HOST_DOWN)
             continue;
-        for (size_t k = 0; k < sizeof tags / sizeof tags[0]; k++)
-            bytes += sim->hosts[i].mem.tag_bytes[tags[k]];
+        maintainers += bytes[SL_TAG_SPANS] + bytes[SL_TAG_SPAN_INDEX] + bytes[SL_TAG_OPERATORS];
+        dispatchers += bytes[SL_TAG_DISPATCHERS];
     }
-    if (bytes > sim->stats.control_bytes_peak)
-        sim->stats.control_bytes_peak = bytes;
+    if (maintainers > sim->stats.maintainer_bytes_peak)
+        sim->stats.maintainer_bytes_peak = maintainers;
+    if (maintainers + dispatchers > sim->stats.control_bytes_peak)
+        sim->stats.control_bytes_peak = maintainers + dispatchers;
 }
 
 bool sl_sim_run_until(struct sl_sim *sim, sl_ns at)

@@ -23,14 +23,17 @@ struct sl_sim_opts {
     sl_ns schema_ns;    /* a schema load takes this long */
     sl_ns store_ns;     /* until something is durable in the metadata store */
     uint32_t schema_fail_ppm;
-    bool balances;  /* nodes balance spans after 15 s; off keeps long scripts readable */
-    bool keeps_log; /* of events, for scripts */
-    FILE *trace;    /* or null */
+    bool balances;         /* nodes balance spans after 15 s; off keeps long scripts readable */
+    bool reference_pacing; /* max(10, 1 %) and rounds of 200 ms instead of feedback: for comparison */
+    bool keeps_log;        /* of events, for scripts */
+    FILE *trace;           /* or null */
 };
 
 struct sl_sim_stats {
     uint64_t moves_done, drains_done, drains_safe;
-    size_t control_bytes_peak; /* spans, indexes, operators, dispatchers of all nodes */
+    uint64_t moves_in_flight, wave_left, waves; /* a wave of moves ends when what was in flight at its start arrived */
+    size_t maintainer_bytes_peak;               /* spans, indexes, operators of all nodes */
+    size_t control_bytes_peak;                  /* the same and the dispatchers */
 };
 
 struct sl_sim {
