@@ -93,6 +93,7 @@ static void driver_note_order(struct control_driver *d, const struct sl_out_send
         .id = sl_dispatcher_id_of(r->config->dispatcher_id),
         .table_id = r->config->span ? r->config->span->table_id : 0,
         .schema_id = r->config->schema_id,
+        .keyspace_id = r->config->span ? r->config->span->keyspace_id : 0,
         .epoch = r->maintainer_epoch,
         .seq = r->placement_seq,
         .start_ts = r->config->start_ts,
@@ -204,7 +205,7 @@ struct sl_dispatcher_id ctl_add(struct control_driver *d, int64_t table_id, sl_t
 {
     struct sl_dispatcher_id id;
     const struct sl_table table = { .table_id = table_id, .schema_id = 3 };
-    assert_int_equal(sl_control_add_table(d->control, table, start, 0), SL_OK);
+    assert_int_equal(sl_control_add_table(d->control, table, start, CTL_KEYSPACE), SL_OK);
     ctl_tick(d, 0);
     sl_assert_u64(sl_control_table_spans(d->control, table_id, &id, 1), 1);
     return id;

@@ -13,6 +13,7 @@
  */
 #define CTL_NODES_MAX 16u
 #define CTL_EPOCH 5u
+#define CTL_KEYSPACE 6u
 
 struct ctl_order {
     sl_node_ref to;
@@ -21,6 +22,7 @@ struct ctl_order {
     struct sl_dispatcher_id id;
     int64_t table_id; /* 0: no span in it */
     int64_t schema_id;
+    uint32_t keyspace_id;
     uint64_t epoch, seq;
     sl_ts start_ts;
     bool answered;

@@ -28,6 +28,7 @@ static void create_names_span_placement_epoch_and_start(void **state)
     assert_true(sl_dispatcher_id_eq(o->id, id));
     sl_assert_i64(o->table_id, 42);
     sl_assert_i64(o->schema_id, 3);
+    sl_assert_u64(o->keyspace_id, CTL_KEYSPACE);
     sl_assert_u64(o->epoch, CTL_EPOCH);
     sl_assert_u64(o->seq, 1);
     sl_assert_u64(o->start_ts, 7);
@@ -157,6 +158,9 @@ static void dropping_the_table_replaces_the_add_by_one_removal(void **state)
     assert_false(ctl_last(&d)->is_create);
     sl_assert_i64(ctl_last(&d)->type, PB__OPERATOR_TYPE__O_REMOVE);
     sl_assert_i64(ctl_last(&d)->table_id, 1);
+    sl_assert_i64(ctl_last(&d)->schema_id, 3);
+    sl_assert_u64(ctl_last(&d)->keyspace_id, CTL_KEYSPACE);
+    sl_assert_u64(ctl_last(&d)->seq, 1);
     sl_assert_u64(ctl_counts(&d, N1).bound, 0);
     sl_assert_u64(ctl_counts(&d, N1).stopping, 1);
     assert_int_equal(ctl_working(&d, N1, id, 20), SL_STATUS_IGNORED);

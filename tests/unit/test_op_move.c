@@ -31,15 +31,16 @@ static void a_move_stops_the_origin_then_creates_on_the_destination(void **state
     sl_assert_u64(ctl_removes_to(&d, N1), 1);
     sl_assert_i64(ctl_last(&d)->type, PB__OPERATOR_TYPE__O_MOVE);
     sl_assert_i64(ctl_last(&d)->table_id, 1);
+    sl_assert_u64(ctl_last(&d)->start_ts, 0);
     ctl_assert_scheduling(&d, id, N1);
-    ctl_stopped(&d, N1, id, 20);
+    assert_int_equal(ctl_stopped(&d, N1, id, 20), SL_STATUS_APPLIED);
     sl_assert_u64(d.order_count, 2);
     sl_assert_u64(ctl_creates_to(&d, N2), 1);
     sl_assert_i64(ctl_last(&d)->type, PB__OPERATOR_TYPE__O_MOVE);
     sl_assert_u64(ctl_last(&d)->seq, 1);
     sl_assert_u64(ctl_last(&d)->epoch, CTL_EPOCH);
     ctl_assert_scheduling(&d, id, N2);
-    ctl_working(&d, N2, id, 20);
+    assert_int_equal(ctl_working(&d, N2, id, 20), SL_STATUS_APPLIED); /* the news is that it works */
     ctl_assert_replicating(&d, id, N2);
     sl_assert_u64(ctl_stats(&d).moves_done, 1);
     sl_assert_u64(d.event_count[SL_EV_MOVE_STARTED], 1);

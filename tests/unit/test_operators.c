@@ -205,6 +205,9 @@ static void a_full_outbox_delays_orders_but_loses_none_and_does_not_spin(void **
     sl_control_on_tick(d.control, d.now, &full);
     ctl_assert_scheduling(&d, id, N1);
     sl_assert_i64(sl_control_deadline(d.control), d.now + SL_MS);
+    d.now += SL_MS;
+    sl_control_on_tick(d.control, d.now, &full);
+    sl_assert_i64(sl_control_deadline(d.control), d.now + SL_MS);
     ctl_run(&d, SL_MS);
     sl_assert_u64(d.order_count, 2);
     assert_true(sl_control_deadline(d.control) > d.now + SL_MS);
@@ -298,6 +301,37 @@ static void a_refused_call_changes_nothing(void **state)
     ctl_stop(&d);
 }
 
+/* It becomes an orphan, and the next report gets it removed. */
+static void a_table_is_dropped_even_without_memory_for_its_removal(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    struct sl_dispatcher_id one = ctl_adopt(&d, 1, N1, 10);
+    ctl_adopt(&d, 2, N1, 10);
+    d.mem.fail_at = 1;
+    assert_true(ctl_drop(&d, 1));
+    sl_assert_u64(ctl_stats(&d).spans, 1);
+    sl_assert_u64(ctl_stats(&d).operators, 0);
+    sl_assert_u64(d.event_count[SL_EV_OPERATOR_FAILED], 1);
+    assert_int_equal(ctl_working(&d, N1, one, 20), SL_STATUS_UNKNOWN);
+    assert_true(ctl_drop(&d, 2));
+    sl_assert_u64(d.event_count[SL_EV_OPERATOR_FAILED], 1);
+    ctl_stop(&d);
+}
+
+static void memory_is_accounted_for(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    for (int64_t table = 1; table <= 300; table++)
+        ctl_moving(&d, table, N1, N2);
+    size_t told = ctl_stats(&d).span_bytes;
+    assert_true(told <= d.mem.live_bytes && d.mem.live_bytes - told < 2048); /* the rest is the control itself */
+    ctl_stop(&d);
+}
+
 static void a_new_control_without_memory_leaves_nothing(void **state)
 {
     (void)state;
@@ -337,6 +371,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_slot_comes_back_when_a_move_is_stuck_and_only_once),
         cmocka_unit_test(every_failing_allocation_is_survived),
         cmocka_unit_test(a_refused_call_changes_nothing),
+        cmocka_unit_test(a_table_is_dropped_even_without_memory_for_its_removal),
+        cmocka_unit_test(memory_is_accounted_for),
         cmocka_unit_test(a_new_control_without_memory_leaves_nothing),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -30,6 +30,11 @@ static void as_many_moves_as_bring_every_node_to_the_floor_of_the_average(void *
     sl_assert_u64(moves_for((const uint32_t[]){ 7 }, 1), 0);
     sl_assert_u64(moves_for((const uint32_t[]){ 0, 0 }, 2), 0);
     sl_assert_u64(moves_for((const uint32_t[]){ 3, 2 }, 2), 0);
+    uint32_t last_is_full[CTL_NODES_MAX] = { [CTL_NODES_MAX - 1] = 32 }, last_is_empty[CTL_NODES_MAX] = { 0 };
+    for (uint32_t i = 0; i + 1 < CTL_NODES_MAX; i++)
+        last_is_empty[i] = 16;
+    sl_assert_u64(moves_for(last_is_full, CTL_NODES_MAX), 30);
+    sl_assert_u64(moves_for(last_is_empty, CTL_NODES_MAX), 15);
 }
 
 /* Fact 62: no node that may take part. */
@@ -60,6 +65,7 @@ static void a_second_node_gets_half_and_its_loss_brings_it_back(void **state)
     sl_assert_u64(sl_control_move_count(d.control), 50);
     sl_assert_u64(ctl_counts(&d, N1).bound, 100);
     sl_assert_u64(ctl_counts(&d, N1).stopping, 50);
+    sl_assert_u64(d.pacer.in_flight, 0); /* the pacer is for drains */
     ctl_lost(&d, 2);
     sl_assert_u64(ctl_counts(&d, N1).bound, 100);
     ctl_answer(&d);

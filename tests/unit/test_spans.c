@@ -196,6 +196,9 @@ static void keys_are_copied_and_bounded(void **state)
     uint32_t handle;
     assert_int_equal(sl_spans_add(&f.spans, &desc, &handle), SL_LIMIT);
     sl_assert_u64(f.spans.slab.count, 0);
+    text[SL_KEY_BYTES_MAX - 1] = '\0'; /* with the other key exactly what is allowed */
+    desc = part(2, 101, text, "z");
+    assert_int_equal(sl_spans_add(&f.spans, &desc, &handle), SL_OK);
     text[3] = '\0';
     desc = part(1, 100, text, "z");
     assert_int_equal(sl_spans_add(&f.spans, &desc, &handle), SL_OK);

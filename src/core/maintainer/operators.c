@@ -318,7 +318,6 @@ static void operator_fill_span(const struct sl_control *c, const struct sl_opera
     order->span.start_key = operator_bytes(key.start_key);
     order->span.end_key = operator_bytes(key.end_key);
     order->config.schema_id = span->schema_id;
-    order->config.start_ts = sl_ts_max(span->checkpoint, c->committed);
     order->request.placement_seq = span->placement_seq;
 }
 
@@ -340,8 +339,8 @@ static bool operator_fill(const struct sl_control *c, const struct sl_operator *
     order->config.dispatcher_id = &order->id;
     order->config.span = op->span != 0 || op->table_id != 0 ? &order->span : NULL;
     bool create = operator_row(op)->order == SL_ORDER_CREATE;
-    if (!create)
-        order->config.start_ts = 0;
+    if (create)
+        order->config.start_ts = sl_ts_max(sl_spans_at(&c->spans, op->span)->checkpoint, c->committed);
     order->request.changefeed = &order->feed;
     order->request.config = &order->config;
     order->request.action = create ? PB__SCHEDULE_ACTION__CREATE : PB__SCHEDULE_ACTION__REMOVE;

@@ -432,17 +432,19 @@ static void spans_check_node(const struct sl_spans *s, sl_node_ref node)
 void sl_spans_check(const struct sl_spans *s)
 {
     uint32_t of_state[] = { [SL_SPAN_ABSENT] = 0, [SL_SPAN_SCHEDULING] = 0, [SL_SPAN_REPLICATING] = 0 };
-    uint32_t absent_free = 0;
+    uint32_t absent_free = 0, parts = 0;
     for (uint32_t h = 0; (h = sl_slab_next(&s->slab, h)) != 0;) {
         const struct sl_span *span = sl_spans_at(s, h);
         of_state[span->state]++;
         absent_free += span->state == SL_SPAN_ABSENT && span->operator_handle == 0;
+        parts += span->range != 0;
         spans_check_span(s, h);
     }
     SL_REQUIRE(of_state[SL_SPAN_SCHEDULING] == s->scheduling_count);
     SL_REQUIRE(of_state[SL_SPAN_REPLICATING] == s->replicating_count);
     SL_REQUIRE(s->limits.count == of_state[SL_SPAN_ABSENT] + of_state[SL_SPAN_SCHEDULING]);
     SL_REQUIRE(s->absent.count == absent_free && s->limits.cap >= s->slab.count);
+    SL_REQUIRE(s->ranges.slab.count == parts);
     spans_check_list(s, &s->absent, SL_SPAN_ABSENT, SL_NODE_NONE);
     for (sl_node_ref node = 1; node <= s->ref_max; node++)
         spans_check_node(s, node);
