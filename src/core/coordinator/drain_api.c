@@ -5,22 +5,26 @@
 
 /*
  * What operators and clients ask about drains. Old clients know one verb, DrainNode, and read several errors as "done":
- * to them every doubt is a number >= 1 (docs/protocol.md). Ours get a code, a sentence, and the drain.
+ * to them every doubt is a number >= 1. Ours get a code, a sentence, and the drain.
  */
 
-static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_drain_view *v)
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static void api_name_target(const struct sl_drains *d, struct sl_drain_view *v)
 {
-    *v = (struct sl_drain_view){ .intent = s->intent,
-                                 .blocker = s->blocker,
-                                 .since = s->accepted_at,
-                                 .progress_at = s->progress_at,
-                                 .dispatchers_at_start = s->left_at_start };
-    enum sl_drain_phase phase = sl__drain_phase(s);
-    v->intent.phase = phase;
-    v->safe_to_stop = phase == SL_DRAIN_SAFE || (phase > SL_DRAIN_SAFE && s->durable.ended_from == SL_DRAIN_SAFE);
-    memcpy(v->blocker_detail, s->detail, sizeof v->blocker_detail);
-    if (!sl__drain_is_open(s) || !d->settled)
+    struct sl_membership_view view;
+    if (!d->opts.membership)
         return;
+    sl_membership_view(d->opts.membership, &view);
+    for (uint32_t i = 0; i < view.member_count; i++) {
+        if (sl_node_id_eq(&view.members[i].id, &v->intent.target))
+            memcpy(v->target_name, view.members[i].name, sizeof v->target_name);
+    }
+}
+
+static void api_view_counts(const struct sl_drains *d, sl_ns now, const struct drain_session *s,
+                            struct sl_drain_view *v)
+{
     struct sl_proof_facts f;
     sl__drain_facts(d, now, s, &f);
     v->maintainers = f.feeds.bound;
@@ -30,6 +34,27 @@ static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_se
     v->stuck = f.feeds.stuck;
     v->feeds_unsettled = f.feeds.unsettled;
     v->peers_unacked = f.peers - f.peers_acked;
+    v->moves_done = s->dispatchers_at_start > v->dispatchers ? s->dispatchers_at_start - v->dispatchers : 0;
+}
+
+static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_drain_view *v)
+{
+    *v = (struct sl_drain_view){ .intent = s->mod_revision > 0 ? s->durable : s->intent,
+                                 .safe_to_stop = sl__drain_is_safe(d, s),
+                                 .blocker = s->blocker,
+                                 .since = s->accepted_at,
+                                 .progress_at = s->progress_at,
+                                 .dispatchers_at_start = s->dispatchers_at_start };
+    memcpy(v->blocker_detail, s->detail, sizeof v->blocker_detail);
+    api_name_target(d, v);
+    if (v->safe_to_stop || !sl__drain_is_open(s)) {
+        v->blocker = SL_BLOCKED_NONE;
+        v->blocker_detail[0] = '\0';
+    } else if (d->is_settled) {
+        api_view_counts(d, now, s, v);
+    } else {
+        v->blocker = SL_BLOCKED_COORDINATOR_STARTING;
+    }
 }
 
 static void api_reply(struct sl_reply *r, enum sl_code code, const char *detail)
@@ -60,9 +85,24 @@ static void api_answer_drain(const struct sl_drains *d, sl_ns now, uint64_t tick
 void sl__drain_answer_waiting(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_code code,
                               const char *detail, struct sl_outbox *out)
 {
+    d->ticket_count -= s->ticket_count;
     for (uint32_t i = 0; i < s->ticket_count; i++)
         api_answer_drain(d, now, s->tickets[i], s, code, detail, out);
     s->ticket_count = 0;
+}
+
+/* The answer comes when the store holds what was asked for: at once if it does already. */
+static void api_answer_when_durable(struct sl_drains *d, sl_ns now, uint64_t ticket, struct drain_session *s,
+                                    const char *detail, struct sl_outbox *out)
+{
+    if (sl__drain_is_in_step(s)) {
+        api_answer_drain(d, now, ticket, s, SL_OK, detail, out);
+    } else if (s->ticket_count == DRAIN_TICKETS_MAX || d->ticket_count == DRAIN_TICKETS_ALL_MAX) {
+        api_answer_drain(d, now, ticket, s, SL_BUSY, "it is being stored, and too many wait for that: ask again", out);
+    } else {
+        s->tickets[s->ticket_count++] = ticket;
+        d->ticket_count++;
+    }
 }
 
 /* ---- finding ----------------------------------------------------------------------------------------------------- */
@@ -89,16 +129,14 @@ static sl_node_ref api_find_node(const struct sl_drains *d, struct sl_str node)
     return found;
 }
 
-/* The newest session for this target id; open ones first. */
+/* The session for this target id: the open one, else the newest. */
 static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str target)
 {
     struct drain_session *found = NULL;
     for (uint32_t i = 0; i < d->session_count; i++) {
         struct drain_session *s = &d->sessions[i];
-        if (!sl_str_eq(sl_node_id_str(&s->intent.target), target))
-            continue;
-        bool newer = !found || s->intent.created_wall_ms >= found->intent.created_wall_ms;
-        if (sl__drain_is_open(s) || (newer && !(found && sl__drain_is_open(found))))
+        bool is_it = sl_str_eq(sl_node_id_str(&s->intent.target), target);
+        if (is_it && (!found || !sl__drain_is_open(found)))
             found = s;
     }
     return found;
@@ -107,7 +145,7 @@ static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str t
 static struct drain_session *api_session_named(struct sl_drains *d, struct sl_str id)
 {
     struct drain_session *found = NULL;
-    for (uint32_t i = 0; i < d->session_count && id.len > 0; i++) {
+    for (uint32_t i = 0; i < d->session_count; i++) {
         struct drain_session *s = &d->sessions[i];
         if (!api_starts_with(sl_str_of(s->intent.id), id))
             continue;
@@ -118,7 +156,7 @@ static struct drain_session *api_session_named(struct sl_drains *d, struct sl_st
     return found;
 }
 
-/* By drain id, else by the node's id or prefix. */
+/* By drain id or unique prefix, else by the node's id or prefix. */
 static struct drain_session *api_session(struct sl_drains *d, const struct sl_request *r)
 {
     if (r->drain.len > 0)
@@ -129,51 +167,29 @@ static struct drain_session *api_session(struct sl_drains *d, const struct sl_re
 
 /* ---- starting ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t api_open_count(const struct sl_drains *d)
+static bool api_has_room(const struct sl_drains *d)
 {
-    uint32_t count = 0;
+    uint32_t open = 0;
     for (uint32_t i = 0; i < d->session_count; i++)
-        count += sl__drain_is_open(&d->sessions[i]);
-    return count;
+        open += sl__drain_is_open(&d->sessions[i]);
+    return open < d->opts.session_count_max && d->session_count < d->session_cap;
 }
 
-/* Gives up the oldest ended session, in the store too; the answer of that delete interests nobody. */
-static bool api_make_room(struct sl_drains *d, struct sl_outbox *out)
-{
-    if (d->session_count < d->session_cap)
-        return true;
-    struct drain_session *oldest = NULL;
-    for (uint32_t i = 0; i < d->session_count; i++) {
-        struct drain_session *s = &d->sessions[i];
-        bool ended = !sl__drain_is_open(s) && s->write == 0 && s->read == 0 && !s->differs;
-        if (ended && (!oldest || s->intent.ended_wall_ms < oldest->intent.ended_wall_ms))
-            oldest = s;
-    }
-    struct sl_key key;
-    if (!oldest || !sl_key_drain(&key, sl_str_of(d->cluster), sl_str_of(oldest->intent.id)))
-        return false;
-    struct sl_store_action gone = { .kind = SL_ACTION_DELETE, .key = sl_key_str(&key) };
-    struct sl_store_op op = { .id = ++*d->opts.op_next, .verb = SL_STORE_TXN, .then = &gone, .then_count = 1 };
-    if (!sl_out_store(out, &op))
-        return false;
-    *oldest = d->sessions[--d->session_count];
-    return true;
-}
-
+/* For people; what cannot be stored is left out. */
 static void api_copy(char *to, size_t size, struct sl_str from)
 {
     struct sl_text t;
     sl_text_init(&t, to, size);
-    sl_text_str(&t, from);
+    if (sl_str_is_printable_utf8(from))
+        sl_text_str(&t, from);
 }
 
-static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_ref node, const struct sl_request *r,
-                                      struct sl_outbox *out)
+static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_ref node, const struct sl_request *r)
 {
-    if (api_open_count(d) >= d->opts.session_count_max || !api_make_room(d, out))
+    if (!api_has_room(d))
         return NULL;
     struct drain_session *s = &d->sessions[d->session_count++];
-    uint64_t wall_ms = ((uint64_t)now + d->opts.wall_offset_ns) / (uint64_t)SL_MS;
+    uint64_t wall_ms = sl__drain_wall_ms(d, now);
     *s = (struct drain_session){ .node = node, .accepted_at = now, .blocker = SL_BLOCKED_NOT_DURABLE };
     struct sl_text id;
     sl_text_init(&id, s->intent.id, sizeof s->intent.id);
@@ -187,8 +203,7 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
     s->intent.cancel_at_deadline = r->cancel_at_deadline;
     api_copy(s->intent.reason, sizeof s->intent.reason, r->reason);
     api_copy(s->intent.actor, sizeof s->intent.actor, r->actor);
-    sl__drain_changed(s);
-    sl__drain_check_soon(d, now);
+    sl__drain_check_now(d, now);
     return s;
 }
 
@@ -197,56 +212,55 @@ static bool api_is_last_node(const struct sl_drains *d)
     return sl_members_alive_count(d->opts.members) < 2;
 }
 
-/* ---- DrainNode, the protocol's verb --------------------------------------------------------------------------------
- */
-
-static void api_answer_count(uint64_t ticket, uint32_t remaining, struct sl_outbox *out)
-{
-    struct sl_reply r = { .ticket = ticket, .code = SL_OK, .remaining = remaining };
-    sl_out_reply(out, &r);
-}
+/* ---- DrainNode, the protocol's verb ------------------------------------------------------------------------------ */
 
 static uint32_t api_remaining(const struct sl_drains *d, sl_ns now, const struct drain_session *s)
 {
     struct sl_proof_facts f;
-    enum sl_drain_phase phase = sl__drain_phase(s);
-    bool safe = phase == SL_DRAIN_SAFE || (phase > SL_DRAIN_SAFE && s->durable.ended_from == SL_DRAIN_SAFE);
+    bool is_safe = sl__drain_is_safe(d, s);
+    if (is_safe || !d->is_settled)
+        return is_safe ? 0 : 1;
     sl__drain_facts(d, now, s, &f);
-    return sl_drain_remaining(&f, safe);
+    return sl_drain_remaining(&f, false);
 }
 
+/* Whether the session is about the process that has this id now, or about one that is gone. */
+static bool api_is_about(const struct sl_drains *d, const struct drain_session *s, sl_node_ref node)
+{
+    if (d->is_settled || node == SL_NODE_NONE)
+        return s->node == node;
+    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, node);
+    return s->durable.phase == SL_DRAIN_SAFE && (!o->observed || o->node_epoch == s->durable.target_node_epoch);
+}
+
+/* SL_NOT_FOUND, which old clients read as "done", only for a node that is gone and that nothing is left to say of. */
 static void api_drain_node(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
+    struct sl_reply reply = { .ticket = r->ticket, .code = SL_OK, .remaining = 1 };
     sl_node_ref node = sl_members_find_str(d->opts.members, r->node);
-    struct drain_session *s = api_session_of(d, r->node);
-    if (!d->settled) {
-        api_answer_count(r->ticket, 1, out);
-        return;
-    }
-    /* A node that left stays safe, or gone: the last word about it is kept in the history. A rejoined id starts anew.
-     */
-    bool ended = s && !sl__drain_is_open(s);
-    if (s && (!ended || (node == SL_NODE_NONE && s->intent.phase == SL_DRAIN_DONE))) {
-        api_answer_count(r->ticket, api_remaining(d, now, s), out);
-        return;
-    }
-    if (node == SL_NODE_NONE) {
-        api_answer(r->ticket, SL_NOT_FOUND, "no such node in the cluster", out);
-        return;
-    }
-    /* No room, no destination: transient to an old client, and legible in the list of drains. */
-    (void)api_open(d, now, node, r, out);
-    api_answer_count(r->ticket, 1, out);
+    struct drain_session *s = d->is_loaded ? api_session_of(d, r->node) : NULL;
+    bool is_open = s && sl__drain_is_open(s);
+    bool is_being_proved = s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded;
+    if (s && api_is_about(d, s, node) && (is_open || node == SL_NODE_NONE))
+        reply.remaining = api_remaining(d, now, s);
+    if (d->is_settled && node == SL_NODE_NONE && reply.remaining > 0 && !is_being_proved)
+        api_reply(&reply, SL_NOT_FOUND, "no such node in the cluster");
+    /* No room, no other node, a former life of it still being cleared: transient, and legible in the list of drains. */
+    if (d->is_settled && node != SL_NODE_NONE && !is_open && !api_is_last_node(d))
+        (void)api_open(d, now, node, r);
+    sl_out_reply(out, &reply);
 }
 
-/* ---- ours ----------------------------------------------------------------------------------------------------------
- */
+/* ---- ours -------------------------------------------------------------------------------------------------------- */
 
-static bool api_same_options(const struct sl_intent *i, const struct sl_request *r)
+/* A request without options joins whatever runs. */
+static bool api_fits(const struct sl_intent *i, const struct sl_request *r)
 {
-    bool deadline = (i->deadline_wall_ms == 0) == (r->deadline_ms == 0);
-    return deadline && i->lag_budget_ms == r->lag_budget_ms && i->stop_node == r->stop_node &&
-           i->cancel_at_deadline == r->cancel_at_deadline;
+    uint64_t deadline_ms = i->deadline_wall_ms > 0 ? i->deadline_wall_ms - i->created_wall_ms : 0;
+    bool has_none = r->deadline_ms == 0 && r->lag_budget_ms == 0 && !r->stop_node && !r->cancel_at_deadline;
+    bool is_same = deadline_ms == r->deadline_ms && i->lag_budget_ms == r->lag_budget_ms &&
+                   i->stop_node == r->stop_node && i->cancel_at_deadline == r->cancel_at_deadline;
+    return has_none || is_same;
 }
 
 static void api_plan(struct sl_drains *d, sl_ns now, sl_node_ref node, uint64_t ticket, struct sl_outbox *out)
@@ -260,30 +274,25 @@ static void api_plan(struct sl_drains *d, sl_ns now, sl_node_ref node, uint64_t 
         return;
     }
     r.plan_count = sl_feeds_plan(d->opts.feeds, now, node, rows, max);
-    bool possible = sl_feeds_has_destination(d->opts.feeds, now, node);
-    api_reply(&r, possible ? SL_OK : SL_REFUSED, possible ? "" : sl_blocker_text(SL_BLOCKED_NO_DESTINATION));
+    bool is_possible = sl_feeds_has_destination(d->opts.feeds, now, node);
+    api_reply(&r, is_possible ? SL_OK : SL_REFUSED, is_possible ? "" : sl_blocker_text(SL_BLOCKED_NO_DESTINATION));
     sl_out_reply(out, &r);
 }
 
 static void api_join(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_request *r,
                      struct sl_outbox *out)
 {
-    if (!api_same_options(&s->intent, r)) {
+    if (s->intent.phase == SL_DRAIN_CLEARING)
+        api_answer_drain(d, now, r->ticket, s, SL_BUSY, "the last drain of this node is being cleared: ask again", out);
+    else if (!api_fits(&s->intent, r))
         api_answer_drain(d, now, r->ticket, s, SL_EXISTS, "a drain of this node runs with other options", out);
-    } else if (s->mod_revision > 0 || s->ticket_count == DRAIN_TICKETS_MAX) {
-        api_answer_drain(d, now, r->ticket, s, SL_OK, "joined the running drain", out);
-    } else {
-        s->tickets[s->ticket_count++] = r->ticket;
-    }
+    else
+        api_answer_when_durable(d, now, r->ticket, s, "joined the running drain", out);
 }
 
 static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
     sl_node_ref node = api_find_node(d, r->node);
-    if (!d->settled) {
-        api_answer(r->ticket, SL_NOT_READY, sl_blocker_text(SL_BLOCKED_COORDINATOR_STARTING), out);
-        return;
-    }
     if (node == SL_NODE_NONE) {
         api_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
         return;
@@ -297,46 +306,38 @@ static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r
         api_answer(r->ticket, SL_REFUSED, "it is the last node: nothing could take its work; stop the cluster instead",
                    out);
     } else {
-        s = api_open(d, now, node, r, out);
+        s = api_open(d, now, node, r);
         if (s)
-            s->tickets[s->ticket_count++] = r->ticket;
+            api_answer_when_durable(d, now, r->ticket, s, "", out);
         else
-            api_answer(r->ticket, SL_LIMIT, "too many drains at once; wait for one to end", out);
+            api_answer(r->ticket, SL_LIMIT, "too many drains at once: wait for one to end", out);
     }
 }
 
 static void api_undrain(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
     struct drain_session *s = api_session(d, r);
-    if (!s || !d->settled) {
-        api_answer(r->ticket, d->settled ? SL_NOT_FOUND : SL_NOT_READY, "no such drain", out);
+    bool is_transient = false;
+    if (!s) {
+        api_answer(r->ticket, SL_NOT_FOUND, "no such drain, or more than one begins so", out);
         return;
     }
-    bool foreign = s->node != SL_NODE_NONE && sl_nodes_at(d->opts.nodes, s->node)->protocol_version == 0;
-    const char *why = NULL;
-    if (s->intent.cancelled || s->intent.phase == SL_DRAIN_CANCELLED)
-        why = "";
-    else if (s->intent.phase >= SL_DRAIN_STOPPING)
-        why = "too late: the node was told, or is about to be told, to stop";
-    else if (foreign)
-        why = "the node is foreign: it cannot become alive again in the same process";
-    if (why) {
-        api_answer_drain(d, now, r->ticket, s, why[0] ? SL_REFUSED : SL_OK, why, out);
-        return;
+    if (!s->intent.cancelled) {
+        const char *why = sl__drain_why_no_cancel(d, s, &is_transient);
+        if (why) {
+            api_answer_drain(d, now, r->ticket, s, is_transient ? SL_NOT_READY : SL_REFUSED, why, out);
+            return;
+        }
+        sl__drain_cancel(s);
+        sl__drain_check_now(d, now);
     }
-    s->intent.cancelled = true;
-    sl__drain_set_phase(s, SL_DRAIN_CLEARING);
-    if (s->ticket_count < DRAIN_TICKETS_MAX)
-        s->tickets[s->ticket_count++] = r->ticket;
-    else
-        api_answer_drain(d, now, r->ticket, s, SL_OK, "", out);
-    sl__drain_check_soon(d, now);
+    api_answer_when_durable(d, now, r->ticket, s, "", out);
 }
 
 static void api_list(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
     sl_arena_reset(&d->scratch);
-    struct sl_drain_view *views = sl_arena_alloc(&d->scratch, (size_t)d->session_cap * sizeof *views);
+    struct sl_drain_view *views = sl_arena_alloc(&d->scratch, (size_t)d->session_count * sizeof *views);
     if (!views) {
         api_answer(r->ticket, SL_NOMEM, "no memory for the list", out);
         return;
@@ -347,24 +348,31 @@ static void api_list(struct sl_drains *d, sl_ns now, const struct sl_request *r,
     sl_out_reply(out, &reply);
 }
 
-void sl_drains_on_request(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
+static void api_show(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
-    struct drain_session *s = NULL;
-    if (r->verb == SL_REQUEST_DRAIN_NODE) {
+    const struct drain_session *s = api_session(d, r);
+    if (s)
+        api_answer_drain(d, now, r->ticket, s, SL_OK, "", out);
+    else
+        api_answer(r->ticket, SL_NOT_FOUND, "no such drain, or more than one begins so", out);
+}
+
+void sl__drain_answer(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
+{
+    bool only_reads = r->verb == SL_REQUEST_DRAIN_LIST || r->verb == SL_REQUEST_DRAIN_SHOW;
+    bool is_ready = only_reads ? d->is_loaded : d->is_settled;
+    if (r->verb == SL_REQUEST_DRAIN_NODE)
         api_drain_node(d, now, r, out);
-    } else if (r->verb == SL_REQUEST_DRAIN) {
+    else if (!is_ready)
+        api_answer(r->ticket, SL_NOT_READY, sl_blocker_text(SL_BLOCKED_COORDINATOR_STARTING), out);
+    else if (r->verb == SL_REQUEST_DRAIN)
         api_drain(d, now, r, out);
-    } else if (r->verb == SL_REQUEST_UNDRAIN) {
+    else if (r->verb == SL_REQUEST_UNDRAIN)
         api_undrain(d, now, r, out);
-    } else if (r->verb == SL_REQUEST_DRAIN_LIST) {
+    else if (r->verb == SL_REQUEST_DRAIN_LIST)
         api_list(d, now, r, out);
-    } else {
-        SL_REQUIRE(r->verb == SL_REQUEST_DRAIN_SHOW);
-        s = api_session(d, r);
-        if (s)
-            api_answer_drain(d, now, r->ticket, s, SL_OK, "", out);
-        else
-            api_answer(r->ticket, SL_NOT_FOUND, "no such drain, or more than one begins so", out);
-    }
-    sl__drain_write_due(d, now, out);
+    else if (r->verb == SL_REQUEST_DRAIN_SHOW)
+        api_show(d, now, r, out);
+    else
+        SL_UNREACHABLE();
 }

@@ -6,139 +6,212 @@
  * asks for the next phase, which then has to become durable first, or sends what the present one allows.
  */
 
-void sl__drain_check_soon(struct sl_drains *d, sl_ns now)
+uint64_t sl__drain_wall_ms(const struct sl_drains *d, sl_ns now)
 {
-    sl_ns at = sl_ns_after(d->checked_at, DRAIN_CHECK_NS);
-    d->check_at = sl_ns_min(d->check_at, at > now ? at : now);
+    return ((uint64_t)now + d->opts.wall_offset_ns) / (uint64_t)SL_MS;
 }
 
-static void drain_count_peers(const struct sl_drains *d, const struct drain_session *s, struct sl_proof_facts *f)
+/* ---- facts ------------------------------------------------------------------------------------------------------- */
+
+static void phase_count_peers(const struct sl_drains *d, const struct drain_session *s, struct sl_proof_facts *f)
 {
     struct sl_drain_target target = { s->durable.target, s->durable.epoch };
     for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
          ref = sl_members_next(d->opts.members, ref)) {
-        const struct sl_observed *o = sl_nodes_at(d->opts.nodes, ref);
-        /* A process that has not answered this coordinator hosts no maintainer: it cannot place anything. */
-        if (ref == s->node || !o->bootstrapped)
+        if (ref == s->node)
+            continue;
+        /* A legacy node that joined late is sent no target and gets no maintainer: only those that it had count. */
+        if (sl__drain_is_legacy(d, ref))
+            f->peers_legacy += sl_feeds_maintainers_on(d->opts.feeds, ref) > 0;
+        /* One that has not said a word hosts no maintainer of this coordinator, so it cannot place anything. */
+        if (!sl__drain_is_peer(d, ref))
             continue;
         f->peers++;
-        f->peers_legacy += o->drain_protocol == 0;
         f->peers_acked += sl_nodes_has_acked(d->opts.nodes, ref, &target);
     }
 }
 
 void sl__drain_facts(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_proof_facts *f)
 {
-    *f = (struct sl_proof_facts){ .intent_durable = s->mod_revision > 0 };
     struct sl_drain_target target = { s->durable.target, s->durable.epoch };
-    if (s->node == SL_NODE_NONE) {
-        f->target_unknown = true;
+    *f = (struct sl_proof_facts){ .target_unknown = s->node == SL_NODE_NONE };
+    f->intent_durable = s->mod_revision > 0 && s->durable.epoch == s->intent.epoch && !s->must_raise;
+    if (s->node == SL_NODE_NONE)
         return;
-    }
     const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
-    f->target_observed = o->observed;
+    /* What is known of a process before it answered says nothing of what it understands. */
+    f->target_observed = o->observed && o->bootstrapped && o->node_epoch == s->durable.target_node_epoch;
     f->target_unknown = sl_nodes_is_unknown(d->opts.nodes, now, s->node);
     f->target_is_sluice = o->protocol_version > 0;
     f->is_owner = s->node == sl_members_self(d->opts.members);
     f->draining_seen = o->observed && o->liveness >= SL_LIVENESS_DRAINING;
     f->stopping_seen = o->observed && o->liveness >= SL_LIVENESS_STOPPING;
     f->self = o->self;
-    drain_count_peers(d, s, f);
+    phase_count_peers(d, s, f);
     sl_feeds_count(d->opts.feeds, s->node, &target, &f->feeds);
 }
 
-static void drain_send_liveness(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_liveness wanted,
-                                bool undrain, sl_ns *sent_at, struct sl_outbox *out)
+/* Another process has the target's id now. */
+static bool phase_is_reborn(const struct sl_drains *d, const struct drain_session *s)
 {
-    if (*sent_at != 0 && now - *sent_at < d->opts.liveness_resend_ns)
+    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
+    return o->observed && o->node_epoch != s->intent.target_node_epoch;
+}
+
+bool sl__drain_is_safe(const struct sl_drains *d, const struct drain_session *s)
+{
+    enum sl_drain_phase phase = sl__drain_phase(s);
+    bool was_proved = phase == SL_DRAIN_SAFE || (phase > SL_DRAIN_SAFE && s->durable.ended_from == SL_DRAIN_SAFE);
+    if (!was_proved || s->is_superseded)
+        return false;
+    return s->node == SL_NODE_NONE || phase > SL_DRAIN_SAFE || !phase_is_reborn(d, s);
+}
+
+/* ---- requests to the node ---------------------------------------------------------------------------------------- */
+
+static void phase_ask(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_liveness wanted, bool undrain,
+                      sl_ns *sent_at, struct sl_outbox *out)
+{
+    /* Epoch 0 before the process has spoken: it is refused, and the refusal tells the epoch. */
+    uint64_t node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
+    bool is_again = *sent_at != 0 && s->asked_epoch == node_epoch;
+    if (is_again && now - *sent_at < d->opts.liveness_resend_ns)
         return;
     Pb__SetNodeLivenessRequest m = PB__SET_NODE_LIVENESS_REQUEST__INIT;
     m.target = sl_liveness_pb(wanted);
-    /* Epoch 0 before the process has spoken: it is refused, and the refusal tells the epoch. */
-    m.node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
+    m.node_epoch = node_epoch;
     m.undrain = undrain;
     (void)sl_out_send(out, s->node, SL_MSG_SET_NODE_LIVENESS_REQUEST, &m.base);
     *sent_at = now;
+    s->asked_epoch = node_epoch;
 }
 
-static void drain_blocked(struct sl_drains *d, struct drain_session *s, enum sl_blocker why, const char *detail,
-                          struct sl_outbox *out)
+static void phase_ask_to_leave(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_proof_facts *f,
+                               enum sl_drain_phase phase, struct sl_outbox *out)
 {
-    bool same = s->blocker == why;
-    s->blocker = why;
-    struct sl_text t;
-    sl_text_init(&t, s->detail, sizeof s->detail);
-    sl_text_cstr(&t, detail);
-    if (!same)
-        sl_out_event(out, SL_EV_DRAIN_BLOCKED, sl_f_str("drain", sl_str_of(s->intent.id)),
-                     sl_f_str("node", sl_node_id_str(&s->intent.target)),
-                     sl_f_str("phase", sl_str_of(sl_drain_phase_name(sl__drain_phase(s)))),
-                     sl_f_str("blocker", sl_str_of(sl_blocker_name(why))), sl_f_str("detail", sl_str_of(detail)));
-    (void)d;
+    if (f->is_owner)
+        return; /* it resigns first; its successor asks */
+    bool may_stop = phase == SL_DRAIN_STOPPING && sl_drain_proof(f, false) == SL_BLOCKED_NONE;
+    if (!f->draining_seen)
+        phase_ask(d, now, s, SL_LIVENESS_DRAINING, false, &s->draining_sent_at, out);
+    else if (may_stop && !f->stopping_seen)
+        phase_ask(d, now, s, SL_LIVENESS_STOPPING, false, &s->stopping_sent_at, out);
 }
 
-static void drain_note_progress(struct drain_session *s, sl_ns now, uint32_t left)
+/* ---- PENDING ----------------------------------------------------------------------------------------------------- */
+
+static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
-    if (s->left_at_start < left)
-        s->left_at_start = left;
+    enum sl_blocker why = SL_BLOCKED_NONE;
+    sl_node_ref who = SL_NODE_NONE;
+    bool is_exhausted = false;
+    if (!sl__drain_is_in_step(s))
+        sl__drain_blocked(s, SL_BLOCKED_NOT_DURABLE, "", out);
+    else if (s->node == sl_members_self(d->opts.members))
+        sl__drain_blocked(s, SL_BLOCKED_OWNER_RESIGNING, "", out);
+    else if (!sl__drain_may_push(d, s, &why, &who))
+        sl__drain_blocked_by(d, s, why, who, out);
+    /* Issued here and not earlier, so that targets are pushed in the order of their epochs. */
+    else if (sl__drain_issue_epoch(d, now, s, &is_exhausted)) {
+        s->intent.target_node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
+        sl__drain_set_phase(s, SL_DRAIN_EVACUATING);
+    } else if (is_exhausted)
+        sl__drain_blocked(s, SL_BLOCKED_PEER_NOT_ACKED, "a node reports the last drain epoch there is: restart it",
+                          out);
+}
+
+/* ---- EVACUATING to SAFE ------------------------------------------------------------------------------------------ */
+
+/* N1: true while the session must not count on its present epoch. */
+static bool phase_raises_epoch(struct sl_drains *d, sl_ns now, struct drain_session *s)
+{
+    bool may_raise_again = s->raised_at == 0 || now - s->raised_at >= DRAIN_RAISE_NS;
+    if (!s->must_raise && may_raise_again && sl__drain_is_refused(d, s)) {
+        s->must_raise = true;
+        s->raised_at = now;
+    }
+    bool is_exhausted = false;
+    return s->must_raise && sl__drain_is_in_step(s) && sl__drain_issue_epoch(d, now, s, &is_exhausted);
+}
+
+/* False: what follows is about another process than the one that is there. */
+static bool phase_is_same_life(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+{
+    if (!phase_is_reborn(d, s))
+        return true;
+    if (s->intent.phase == SL_DRAIN_SAFE) /* the process that was safe to stop has stopped */
+        sl__drain_lose_target(d, now, s, out);
+    else if (sl__drain_is_in_step(s))
+        s->intent.target_node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
+    return false;
+}
+
+static void phase_note_progress(struct drain_session *s, sl_ns now, const struct sl_proof_facts *f)
+{
+    uint32_t left = sl_drain_remaining(f, false);
+    s->dispatchers_at_start = sl_u32_max(s->dispatchers_at_start, f->feeds.dispatchers);
     if (s->progress_at == 0 || left < s->left)
         s->progress_at = now;
     s->left = left;
 }
 
-static void drain_ask_node(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_proof_facts *f,
-                           bool may_stop, struct sl_outbox *out)
-{
-    if (f->is_owner)
-        return; /* it resigns first; its successor asks */
-    if (!f->draining_seen)
-        drain_send_liveness(d, now, s, SL_LIVENESS_DRAINING, false, &s->draining_sent_at, out);
-    else if (may_stop && !f->stopping_seen)
-        drain_send_liveness(d, now, s, SL_LIVENESS_STOPPING, false, &s->stopping_sent_at, out);
-}
-
-/* PENDING to SAFE, with the target still a member. */
 static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
     struct sl_proof_facts f;
-    sl__drain_facts(d, now, s, &f);
     enum sl_drain_phase phase = sl__drain_phase(s);
+    if (phase_is_same_life(d, now, s, out))
+        phase_raises_epoch(d, now, s);
+    if (s->node == SL_NODE_NONE)
+        return;
+    sl__drain_facts(d, now, s, &f);
+    phase_note_progress(s, now, &f);
+    if (phase == SL_DRAIN_SAFE)
+        return;
+    phase_ask_to_leave(d, now, s, &f, phase, out);
     enum sl_blocker stop = sl_drain_proof(&f, false), safe = sl_drain_proof(&f, true);
-    bool settled = s->write == 0 && s->read == 0 && !s->differs;
-    drain_note_progress(s, now, sl_drain_remaining(&f, phase == SL_DRAIN_SAFE));
-    if (phase == SL_DRAIN_EVACUATING || phase == SL_DRAIN_STOPPING)
-        drain_ask_node(d, now, s, &f, phase == SL_DRAIN_STOPPING && stop == SL_BLOCKED_NONE, out);
-    if (phase == SL_DRAIN_EVACUATING && settled && stop == SL_BLOCKED_NONE)
+    bool is_in_step = sl__drain_is_in_step(s);
+    if (phase == SL_DRAIN_EVACUATING && is_in_step && stop == SL_BLOCKED_NONE)
         sl__drain_set_phase(s, SL_DRAIN_STOPPING);
-    if (phase == SL_DRAIN_STOPPING && settled && safe == SL_BLOCKED_NONE) {
+    if (phase == SL_DRAIN_STOPPING && is_in_step && safe == SL_BLOCKED_NONE) {
         s->intent.proof_reference = !f.target_is_sluice;
         sl__drain_set_phase(s, SL_DRAIN_SAFE);
     }
-    if (phase != SL_DRAIN_SAFE) {
-        bool nowhere = safe != SL_BLOCKED_NONE && !sl_feeds_has_destination(d->opts.feeds, now, s->node);
-        drain_blocked(d, s, nowhere ? SL_BLOCKED_NO_DESTINATION : safe, f.feeds.example, out);
-    }
+    sl__drain_explain(d, now, s, &f, safe, out);
 }
 
-static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+/* ---- CLEARING ---------------------------------------------------------------------------------------------------- */
+
+const char *sl__drain_why_no_cancel(const struct sl_drains *d, const struct drain_session *s, bool *is_transient)
 {
-    enum sl_blocker why = SL_BLOCKED_NOT_DURABLE;
-    bool is_owner = s->node == sl_members_self(d->opts.members);
-    if (s->mod_revision == 0)
-        drain_blocked(d, s, why, "", out);
-    else if (is_owner)
-        drain_blocked(d, s, SL_BLOCKED_OWNER_RESIGNING, "", out);
-    else if (!sl__drain_may_push(d, s, &why))
-        drain_blocked(d, s, why, "", out);
-    else if (s->write == 0 && s->read == 0 && !s->differs && s->intent.phase == SL_DRAIN_PENDING) {
-        /* Issued here and not earlier, so that targets are pushed in the order of their epochs. */
-        s->intent.epoch = sl__drain_next_epoch(d, now);
-        s->intent.target_node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
-        sl__drain_set_phase(s, SL_DRAIN_EVACUATING);
-    }
+    *is_transient = false;
+    if (!sl__drain_is_open(s))
+        return "the drain has ended";
+    if (s->intent.phase == SL_DRAIN_CLEARING)
+        return "the node has left";
+    if (s->intent.phase >= SL_DRAIN_STOPPING)
+        return "too late: the node was told, or is about to be told, to stop";
+    if (s->intent.phase == SL_DRAIN_PENDING || s->node == SL_NODE_NONE)
+        return NULL; /* the node was told nothing */
+    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
+    *is_transient = !o->bootstrapped;
+    if (!o->bootstrapped)
+        return "the node has not answered yet: try again";
+    if ((o->capabilities & SL_CAP_TARGET_SET) == 0)
+        return "the node is foreign: it cannot become alive again in the same process";
+    return NULL;
 }
 
-static enum sl_drain_phase drain_end_of(const struct drain_session *s)
+void sl__drain_cancel(struct drain_session *s)
+{
+    SL_REQUIRE(s->intent.phase < SL_DRAIN_STOPPING);
+    s->intent.cancelled = true;
+    /* A process that came meanwhile may have been asked to drain: it too has to take a new epoch. */
+    if (s->asked_epoch > s->intent.target_node_epoch)
+        s->intent.target_node_epoch = s->asked_epoch;
+    sl__drain_set_phase(s, SL_DRAIN_CLEARING);
+}
+
+static enum sl_drain_phase phase_end_of(const struct drain_session *s)
 {
     if (s->intent.cancelled)
         return SL_DRAIN_CANCELLED;
@@ -149,81 +222,91 @@ static enum sl_drain_phase drain_end_of(const struct drain_session *s)
  * A cancelled drain has ended when its target is ALIVE in a new node epoch. Also when it never became DRAINING as far
  * as we know: a request that is still on its way then names an epoch that is gone.
  */
-static bool drain_is_undrained(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+static bool phase_is_undrained(const struct sl_drains *d, const struct drain_session *s)
 {
     if (!s->intent.cancelled || s->node == SL_NODE_NONE || s->intent.ended_from < SL_DRAIN_EVACUATING)
         return true;
-    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
-    if (o->observed && o->liveness == SL_LIVENESS_ALIVE && o->node_epoch != s->intent.target_node_epoch)
-        return true;
-    drain_send_liveness(d, now, s, SL_LIVENESS_ALIVE, true, &s->undrain_sent_at, out);
-    return false;
+    return phase_is_reborn(d, s) && sl_nodes_at(d->opts.nodes, s->node)->liveness == SL_LIVENESS_ALIVE;
 }
 
 static void drain_advance_clearing(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
-    bool settled = s->write == 0 && s->read == 0 && !s->differs;
-    bool undrained = drain_is_undrained(d, now, s, out);
-    if (!settled || !undrained || !sl__drain_all_cleared(d, s))
+    if (!phase_is_undrained(d, s)) {
+        sl__drain_blocked_by(d, s, SL_BLOCKED_LIVENESS, s->node, out);
+        phase_ask(d, now, s, SL_LIVENESS_ALIVE, true, &s->undrain_sent_at, out);
         return;
-    s->intent.ended_wall_ms = ((uint64_t)now + d->opts.wall_offset_ns) / (uint64_t)SL_MS;
-    sl__drain_set_phase(s, drain_end_of(s));
-}
-
-static void drain_deadline(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
-{
-    uint64_t wall_ms = ((uint64_t)now + d->opts.wall_offset_ns) / (uint64_t)SL_MS;
-    bool working = s->intent.phase < SL_DRAIN_SAFE;
-    if (s->deadline_told || s->intent.deadline_wall_ms == 0 || wall_ms < s->intent.deadline_wall_ms || !working)
-        return;
-    s->deadline_told = true;
-    sl_out_event(out, SL_EV_DRAIN_LATE, sl_f_str("drain", sl_str_of(s->intent.id)),
-                 sl_f_str("blocker", sl_str_of(sl_blocker_name(s->blocker))), sl_f_str("detail", sl_str_of(s->detail)));
-    if (s->intent.cancel_at_deadline && s->intent.phase < SL_DRAIN_STOPPING) {
-        s->intent.cancelled = true;
-        sl__drain_set_phase(s, SL_DRAIN_CLEARING);
+    }
+    sl_node_ref holder = sl__drain_first_uncleared(d, s);
+    if (holder != SL_NODE_NONE) {
+        sl__drain_blocked_by(d, s, SL_BLOCKED_PEER_NOT_ACKED, holder, out);
+    } else if (sl__drain_is_in_step(s)) {
+        s->intent.ended_wall_ms = sl__drain_wall_ms(d, now);
+        sl__drain_set_phase(s, phase_end_of(s));
     }
 }
 
+/* ---- all --------------------------------------------------------------------------------------------------------- */
+
+static void phase_check_deadline(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+{
+    bool has_passed = s->intent.deadline_wall_ms != 0 && sl__drain_wall_ms(d, now) >= s->intent.deadline_wall_ms;
+    bool is_transient = false;
+    if (s->deadline_told || !has_passed || s->intent.phase >= SL_DRAIN_SAFE)
+        return;
+    bool may_cancel = s->intent.cancel_at_deadline && !sl__drain_why_no_cancel(d, s, &is_transient);
+    if (is_transient)
+        return;
+    s->deadline_told = true;
+    sl_out_event(out, SL_EV_DRAIN_LATE, sl_f_str("drain", sl_str_of(s->intent.id)),
+                 sl_f_str("node", sl_node_id_str(&s->intent.target)),
+                 sl_f_str("blocker", sl_str_of(sl_blocker_name(s->blocker))), sl_f_str("detail", sl_str_of(s->detail)));
+    if (may_cancel)
+        sl__drain_cancel(s);
+}
+
+/* What waits for its write does nothing but that; what is durable goes on. */
 void sl__drain_advance(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
-    if (!sl__drain_is_open(s))
-        return;
-    drain_deadline(d, now, s, out);
+    phase_check_deadline(d, now, s, out);
     switch (sl__drain_phase(s)) {
     case SL_DRAIN_PENDING:
         if (s->node != SL_NODE_NONE && s->intent.phase == SL_DRAIN_PENDING)
             drain_advance_pending(d, now, s, out);
-        break;
+        return;
     case SL_DRAIN_EVACUATING:
     case SL_DRAIN_STOPPING:
     case SL_DRAIN_SAFE:
         if (s->node != SL_NODE_NONE && s->intent.phase <= SL_DRAIN_SAFE)
             drain_advance_work(d, now, s, out);
-        break;
+        return;
     case SL_DRAIN_CLEARING:
         if (s->intent.phase == SL_DRAIN_CLEARING)
             drain_advance_clearing(d, now, s, out);
-        break;
+        return;
     case SL_DRAIN_DONE:
     case SL_DRAIN_CANCELLED:
     case SL_DRAIN_FAILED:
-        break;
+        return;
     }
+    SL_UNREACHABLE();
 }
 
-void sl__drain_became_durable(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+void sl__drain_became_durable(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_intent *before,
+                              struct sl_outbox *out)
 {
     enum sl_drain_phase phase = s->durable.phase;
-    bool works = phase >= SL_DRAIN_EVACUATING && phase <= SL_DRAIN_SAFE;
+    bool is_news = !before || before->phase != phase || before->epoch != s->durable.epoch;
     if (s->node != SL_NODE_NONE)
         sl_feeds_set_draining(d->opts.feeds, now, s->node, phase <= SL_DRAIN_SAFE, out);
-    sl_out_event(out, phase == SL_DRAIN_SAFE ? SL_EV_DRAIN_SAFE : SL_EV_DRAIN_PHASE,
-                 sl_f_str("drain", sl_str_of(s->intent.id)), sl_f_str("node", sl_node_id_str(&s->intent.target)),
-                 sl_f_str("phase", sl_str_of(sl_drain_phase_name(phase))), sl_f_u64("epoch", s->durable.epoch),
-                 sl_f_str("proof", sl_str_of(s->durable.proof_reference ? "reference" : "self")));
-    if (works || phase == SL_DRAIN_CLEARING)
-        sl__drain_targets_changed(d);
-    sl__drain_answer_waiting(d, now, s, SL_OK, "", out);
-    sl__drain_check_soon(d, now);
+    if (is_news) {
+        sl_out_event(out, phase == SL_DRAIN_SAFE ? SL_EV_DRAIN_SAFE : SL_EV_DRAIN_PHASE,
+                     sl_f_str("drain", sl_str_of(s->intent.id)), sl_f_str("node", sl_node_id_str(&s->intent.target)),
+                     sl_f_str("phase", sl_str_of(sl_drain_phase_name(phase))), sl_f_u64("epoch", s->durable.epoch),
+                     sl_f_str("proof", sl_str_of(s->durable.proof_reference ? "reference" : "self")));
+        if (phase > SL_DRAIN_PENDING)
+            sl__drain_targets_changed(d);
+    }
+    if (sl__drain_is_in_step(s))
+        sl__drain_answer_waiting(d, now, s, SL_OK, "", out);
+    sl__drain_check_now(d, now);
 }

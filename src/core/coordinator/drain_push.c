@@ -5,41 +5,65 @@
  * Pushing targets. What every node must hold is the set of targets of the open sessions; who does not hold it, by its
  * own word in its present process, is sent the set again. Acknowledged nodes are left in peace.
  *
- * A foreign node knows one target: it is sent the oldest alone, and a later drain waits for it (sl__drain_may_push).
+ * A foreign node knows one target: it is sent the oldest alone, and a later drain waits for it (sl__drain_may_push). A
+ * node of before the drain protocol is sent nothing, and is no destination while there is a target.
  */
 
-uint64_t sl__drain_next_epoch(struct sl_drains *d, sl_ns now)
+/* ---- epochs ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * One at a time: were a higher epoch durable and pushed while a lower one is still being written, nodes would refuse the
+ * lower one for ever (core/drain/target_set.h).
+ */
+static bool push_may_issue(const struct sl_drains *d)
 {
-    uint64_t epoch = (uint64_t)now + d->opts.wall_offset_ns;
-    uint64_t seen = sl_nodes_epoch_seen_max(d->opts.nodes);
-    if (epoch <= seen)
-        epoch = seen;
-    if (epoch <= d->epoch_issued_max)
-        epoch = d->epoch_issued_max;
-    if (epoch == UINT64_MAX)
-        return 0;
-    d->epoch_issued_max = epoch + 1;
-    return epoch + 1;
+    for (uint32_t i = 0; i < d->session_count; i++) {
+        const struct drain_session *s = &d->sessions[i];
+        uint64_t durable = s->mod_revision > 0 ? s->durable.epoch : 0;
+        if (s->intent.epoch != durable)
+            return false;
+    }
+    return true;
 }
 
-uint32_t sl__drain_targets(const struct sl_drains *d, struct sl_drain_target *targets)
+bool sl__drain_issue_epoch(struct sl_drains *d, sl_ns now, struct drain_session *s, bool *is_exhausted)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < d->session_count && count < SL_TARGETS_MAX; i++) {
-        const struct drain_session *s = &d->sessions[i];
-        if (sl__drain_is_pushed(s))
-            targets[count++] = (struct sl_drain_target){ s->durable.target, s->durable.epoch };
-    }
-    return count;
+    uint64_t above = (uint64_t)now + d->opts.wall_offset_ns;
+    uint64_t seen = sl_nodes_epoch_seen_max(d->opts.nodes);
+    if (above < seen)
+        above = seen;
+    if (above < d->epoch_issued_max)
+        above = d->epoch_issued_max;
+    *is_exhausted = above == UINT64_MAX;
+    if (*is_exhausted || !push_may_issue(d))
+        return false;
+    s->intent.epoch = d->epoch_issued_max = above + 1;
+    s->must_raise = false;
+    return true;
+}
+
+/* ---- the set ----------------------------------------------------------------------------------------------------- */
+
+static struct sl_drain_target push_target_of(const struct drain_session *s)
+{
+    return (struct sl_drain_target){ s->durable.target, s->durable.epoch };
+}
+
+bool sl__drain_is_pushed(const struct drain_session *s)
+{
+    enum sl_drain_phase phase = sl__drain_phase(s);
+    return phase >= SL_DRAIN_EVACUATING && phase <= SL_DRAIN_SAFE;
 }
 
 /* What a node that understands sets should hold. */
-static struct sl_target_set drain_set(const struct sl_drains *d)
+static struct sl_target_set push_set(const struct sl_drains *d)
 {
-    struct sl_target_set set = { 0 };
-    set.count = sl__drain_targets(d, set.targets);
-    set.version = d->epoch_pushed_max;
-    /* An empty target of an epoch that we never pushed clears what a predecessor left behind. */
+    struct sl_target_set set = { .version = d->epoch_pushed_max };
+    for (uint32_t i = 0; i < d->session_count && set.count < SL_TARGETS_MAX; i++) {
+        if (sl__drain_is_pushed(&d->sessions[i]))
+            set.targets[set.count++] = push_target_of(&d->sessions[i]);
+    }
+    /* A version that we never pushed clears what a predecessor left behind. */
     uint64_t seen = sl_nodes_epoch_seen_max(d->opts.nodes);
     if (seen > set.version)
         set.version = seen;
@@ -48,34 +72,70 @@ static struct sl_target_set drain_set(const struct sl_drains *d)
 
 void sl__drain_targets_changed(struct sl_drains *d)
 {
-    struct sl_drain_target targets[SL_TARGETS_MAX];
-    uint32_t count = sl__drain_targets(d, targets);
-    for (uint32_t i = 0; i < count; i++) {
-        if (targets[i].epoch > d->epoch_pushed_max)
-            d->epoch_pushed_max = targets[i].epoch;
+    struct sl_target_set set = push_set(d);
+    for (uint32_t i = 0; i < set.count; i++) {
+        if (set.targets[i].epoch > d->epoch_pushed_max)
+            d->epoch_pushed_max = set.targets[i].epoch;
     }
-    sl_feeds_set_targets(d->opts.feeds, targets, count);
+    sl_feeds_set_targets(d->opts.feeds, set.targets, set.count);
     d->round++;
+    sl__drain_hold_back_all(d);
 }
 
-static bool drain_knows_sets(const struct sl_drains *d, sl_node_ref ref)
+static const struct sl_observed *push_observed(const struct sl_drains *d, sl_node_ref ref)
 {
-    return (sl_nodes_at(d->opts.nodes, ref)->capabilities & SL_CAP_TARGET_SET) != 0;
+    return sl_nodes_at(d->opts.nodes, ref);
+}
+
+bool sl__drain_is_legacy(const struct sl_drains *d, sl_node_ref ref)
+{
+    const struct sl_observed *o = push_observed(d, ref);
+    return o->bootstrapped && o->drain_protocol == 0;
+}
+
+bool sl__drain_is_peer(const struct sl_drains *d, sl_node_ref ref)
+{
+    const struct sl_observed *o = push_observed(d, ref);
+    return (o->observed || o->bootstrapped) && !sl__drain_is_legacy(d, ref);
+}
+
+static bool push_is_possible(const struct sl_drains *d, sl_node_ref ref)
+{
+    return push_observed(d, ref)->bootstrapped && !sl__drain_is_legacy(d, ref);
+}
+
+static bool push_knows_sets(const struct sl_drains *d, sl_node_ref ref)
+{
+    return (push_observed(d, ref)->capabilities & SL_CAP_TARGET_SET) != 0;
 }
 
 /* What this node should hold: the set, or the oldest target of it. */
-static struct sl_target_set drain_wanted(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *set)
+static struct sl_target_set push_wanted(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *set)
 {
-    if (drain_knows_sets(d, ref))
+    if (push_knows_sets(d, ref))
         return *set;
     struct sl_drain_target oldest = sl_target_set_oldest(set);
     return sl_target_set_of(&oldest);
 }
 
-static bool drain_is_synced(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
+/* ---- who is in step ---------------------------------------------------------------------------------------------- */
+
+/* By its own word; or because it does not hold the target and was never sent it: only this coordinator is heard. */
+static bool push_has_cleared(const struct sl_drains *d, sl_node_ref ref, const struct sl_drain_target *target)
 {
-    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, ref);
-    if (o->acked_count != wanted->count)
+    if (sl_nodes_has_cleared(d->opts.nodes, ref, target))
+        return true;
+    return !sl_nodes_has_acked(d->opts.nodes, ref, target) && d->peers[ref].sent_epoch_max < target->epoch;
+}
+
+static bool push_is_clearing(const struct drain_session *s)
+{
+    return sl__drain_phase(s) == SL_DRAIN_CLEARING && s->durable.ended_from >= SL_DRAIN_EVACUATING;
+}
+
+static bool push_is_synced(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
+{
+    if (push_observed(d, ref)->acked_count != wanted->count)
         return false;
     for (uint32_t i = 0; i < wanted->count; i++) {
         if (!sl_nodes_has_acked(d->opts.nodes, ref, &wanted->targets[i]))
@@ -83,112 +143,204 @@ static bool drain_is_synced(const struct sl_drains *d, sl_node_ref ref, const st
     }
     /* A version that the node has not seen matters only where a clear is waited for. */
     for (uint32_t i = 0; i < d->session_count; i++) {
-        const struct drain_session *s = &d->sessions[i];
-        struct sl_drain_target cleared = { s->durable.target, s->durable.epoch };
-        if (sl__drain_phase(s) == SL_DRAIN_CLEARING && s->durable.ended_from >= SL_DRAIN_EVACUATING &&
-            !sl_nodes_has_cleared(d->opts.nodes, ref, &cleared))
+        struct sl_drain_target cleared = push_target_of(&d->sessions[i]);
+        if (push_is_clearing(&d->sessions[i]) && !push_has_cleared(d, ref, &cleared))
             return false;
     }
     return true;
 }
 
-static void drain_push_to(struct sl_drains *d, sl_ns now, sl_node_ref ref, const struct sl_target_set *wanted,
-                          struct sl_outbox *out)
+static bool push_is_held_back(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *set)
 {
-    Pb__SetDispatcherDrainTargetRequest m = PB__SET_DISPATCHER_DRAIN_TARGET_REQUEST__INIT;
-    Pb__DrainTarget items[SL_TARGETS_MAX];
-    Pb__DrainTarget *refs[SL_TARGETS_MAX];
-    struct sl_drain_target oldest = sl_target_set_oldest(wanted);
-    m.target_node_id = oldest.node.text;
-    m.target_epoch = oldest.epoch;
-    if (drain_knows_sets(d, ref)) {
-        for (uint32_t i = 0; i < wanted->count; i++) {
-            pb__drain_target__init(&items[i]);
-            items[i].node_id = (char *)(uintptr_t)wanted->targets[i].node.text;
-            items[i].epoch = wanted->targets[i].epoch;
-            refs[i] = &items[i];
-        }
-        m.targets = refs;
-        m.n_targets = wanted->count;
-        m.has_target_set = true;
-        m.target_epoch = wanted->version;
-    }
-    (void)sl_out_send(out, ref, SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST, &m.base);
-    d->peers[ref] = (struct drain_peer){ .pushed_at = now, .pushed_round = d->round };
+    if (!d->is_settled || !push_observed(d, ref)->bootstrapped)
+        return false;
+    if (sl__drain_is_legacy(d, ref))
+        return set->count > 0;
+    struct sl_target_set wanted = push_wanted(d, ref, set);
+    /* The oldest alone is not all that a destination has to know. */
+    return wanted.count != set->count || !push_is_synced(d, ref, &wanted);
 }
 
-void sl__drain_push(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
+void sl__drain_hold_back(struct sl_drains *d, sl_node_ref ref)
 {
-    const struct sl_target_set set = drain_set(d);
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        const struct sl_observed *o = sl_nodes_at(d->opts.nodes, ref);
-        struct sl_target_set wanted = drain_wanted(d, ref, &set);
-        if (!o->bootstrapped || drain_is_synced(d, ref, &wanted))
-            continue;
-        bool due = d->peers[ref].pushed_round != d->round || now - d->peers[ref].pushed_at >= d->opts.target_resend_ns;
-        if (due)
-            drain_push_to(d, now, ref, &wanted, out);
-    }
+    const struct sl_target_set set = push_set(d);
+    sl_nodes_hold_back(d->opts.nodes, ref, push_is_held_back(d, ref, &set));
 }
 
-sl_ns sl__drain_push_deadline(const struct sl_drains *d)
+static sl_node_ref push_next(const struct sl_drains *d, sl_node_ref ref)
 {
-    const struct sl_target_set set = drain_set(d);
-    sl_ns at = SL_NEVER;
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        struct sl_target_set wanted = drain_wanted(d, ref, &set);
-        if (sl_nodes_at(d->opts.nodes, ref)->bootstrapped && !drain_is_synced(d, ref, &wanted))
-            at = sl_ns_min(at, sl_ns_after(d->peers[ref].pushed_at, d->opts.target_resend_ns));
-    }
-    return at;
+    return sl_members_next(d->opts.members, ref);
 }
 
-bool sl__drain_all_cleared(const struct sl_drains *d, const struct drain_session *s)
+void sl__drain_hold_back_all(struct sl_drains *d)
 {
-    struct sl_drain_target cleared = { s->durable.target, s->durable.epoch };
+    const struct sl_target_set set = push_set(d);
+    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref))
+        sl_nodes_hold_back(d->opts.nodes, ref, push_is_held_back(d, ref, &set));
+}
+
+sl_node_ref sl__drain_first_uncleared(const struct sl_drains *d, const struct drain_session *s)
+{
+    struct sl_drain_target cleared = push_target_of(s);
     if (s->durable.ended_from < SL_DRAIN_EVACUATING)
-        return true; /* it was never pushed */
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        const struct sl_observed *o = sl_nodes_at(d->opts.nodes, ref);
-        /* A process that has not answered this coordinator holds no target of it: it is pushed what it must hold then.
-         */
-        if (o->bootstrapped && !sl_nodes_has_cleared(d->opts.nodes, ref, &cleared))
-            return false;
+        return SL_NODE_NONE; /* it was never pushed */
+    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
+        /* A process of which nothing is known yet but that it lives must answer first: it may be the old one. */
+        bool is_cleared = push_observed(d, ref)->bootstrapped && push_has_cleared(d, ref, &cleared);
+        if (sl__drain_is_peer(d, ref) && !is_cleared)
+            return ref;
     }
-    return true;
+    return SL_NODE_NONE;
 }
 
-static bool drain_another_is_open(const struct sl_drains *d, const struct drain_session *s)
+bool sl__drain_is_refused(const struct sl_drains *d, const struct drain_session *s)
 {
-    for (uint32_t i = 0; i < d->session_count; i++) {
-        const struct drain_session *other = &d->sessions[i];
-        enum sl_drain_phase phase = sl__drain_phase(other);
-        if (other != s && phase >= SL_DRAIN_EVACUATING && phase <= SL_DRAIN_CLEARING)
+    const struct sl_target_set set = push_set(d);
+    struct sl_drain_target target = push_target_of(s);
+    if (!sl__drain_is_pushed(s))
+        return false;
+    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
+        if (!push_is_possible(d, ref) || sl_nodes_has_acked(d->opts.nodes, ref, &target))
+            continue;
+        struct sl_target_set wanted = push_wanted(d, ref, &set);
+        bool is_wanted = sl_target_set_find(&wanted, &target.node) != NULL;
+        if (is_wanted && push_observed(d, ref)->acked_epoch_max >= target.epoch)
             return true;
     }
     return false;
 }
 
-bool sl__drain_may_push(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker *why)
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t push_lag_budget(const struct sl_drains *d, const struct sl_drain_target *target)
 {
-    bool sets = true;
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        const struct sl_observed *o = sl_nodes_at(d->opts.nodes, ref);
-        *why = SL_BLOCKED_PEER_NOT_ACKED;
-        if (!o->bootstrapped)
-            return false; /* what it understands is not known yet */
-        *why = SL_BLOCKED_PEER_LEGACY;
-        if (o->drain_protocol == 0)
-            return false;
-        sets = sets && drain_knows_sets(d, ref);
+    for (uint32_t i = 0; i < d->session_count; i++) {
+        const struct drain_session *s = &d->sessions[i];
+        if (sl__drain_is_pushed(s) && sl_node_id_eq(&s->durable.target, &target->node))
+            return s->durable.lag_budget_ms;
     }
+    return 0;
+}
+
+static uint64_t push_epoch_of(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
+{
+    return push_knows_sets(d, ref) ? wanted->version : sl_target_set_oldest(wanted).epoch;
+}
+
+static void push_to(struct sl_drains *d, sl_ns now, sl_node_ref ref, const struct sl_target_set *wanted,
+                    struct sl_outbox *out)
+{
+    Pb__SetDispatcherDrainTargetRequest m = PB__SET_DISPATCHER_DRAIN_TARGET_REQUEST__INIT;
+    Pb__DrainTarget items[SL_TARGETS_MAX], *refs[SL_TARGETS_MAX];
+    struct sl_drain_target oldest = sl_target_set_oldest(wanted);
+    m.target_node_id = oldest.node.text;
+    m.target_epoch = push_epoch_of(d, ref, wanted);
+    m.has_target_set = push_knows_sets(d, ref);
+    for (uint32_t i = 0; i < wanted->count && m.has_target_set; i++) {
+        pb__drain_target__init(&items[i]);
+        items[i].node_id = (char *)wanted->targets[i].node.text;
+        items[i].epoch = wanted->targets[i].epoch;
+        items[i].lag_budget_ms = push_lag_budget(d, &wanted->targets[i]);
+        refs[m.n_targets++] = &items[i];
+    }
+    m.targets = refs;
+    struct drain_peer *peer = &d->peers[ref];
+    if (sl_out_send(out, ref, SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST, &m.base) &&
+        peer->sent_epoch_max < m.target_epoch)
+        peer->sent_epoch_max = m.target_epoch;
+    peer->pushed_at = now;
+    peer->pushed_round = d->round;
+    peer->pushed_version = m.target_epoch;
+}
+
+static sl_ns push_due(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
+{
+    const struct drain_peer *peer = &d->peers[ref];
+    bool is_new = peer->pushed_round != d->round || peer->pushed_version < push_epoch_of(d, ref, wanted);
+    return is_new ? peer->pushed_at : sl_ns_after(peer->pushed_at, d->opts.target_resend_ns);
+}
+
+void sl__drain_push(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
+{
+    const struct sl_target_set set = push_set(d);
+    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
+        struct sl_target_set wanted = push_wanted(d, ref, &set);
+        if (push_is_possible(d, ref) && !push_is_synced(d, ref, &wanted) && now >= push_due(d, ref, &wanted))
+            push_to(d, now, ref, &wanted, out);
+    }
+}
+
+sl_ns sl__drain_push_deadline(const struct sl_drains *d)
+{
+    const struct sl_target_set set = push_set(d);
+    sl_ns at = SL_NEVER;
+    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
+        struct sl_target_set wanted = push_wanted(d, ref, &set);
+        if (push_is_possible(d, ref) && !push_is_synced(d, ref, &wanted))
+            at = sl_ns_min(at, push_due(d, ref, &wanted));
+    }
+    return at;
+}
+
+/* ---- whether to begin -------------------------------------------------------------------------------------------- */
+
+static uint32_t push_count(const struct sl_drains *d)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < d->session_count; i++)
+        count += d->sessions[i].intent.phase > SL_DRAIN_PENDING && sl__drain_phase(&d->sessions[i]) <= SL_DRAIN_SAFE;
+    return count;
+}
+
+/* The session that this one has to wait for if there is a peer that knows one target at a time: the first come. */
+static const struct drain_session *push_session_before(const struct sl_drains *d, const struct drain_session *s)
+{
+    for (uint32_t i = 0; i < d->session_count; i++) {
+        const struct drain_session *other = &d->sessions[i];
+        bool has_begun = other->intent.phase > SL_DRAIN_PENDING && sl__drain_phase(other) <= SL_DRAIN_CLEARING;
+        bool is_first = other < s && other->intent.phase == SL_DRAIN_PENDING;
+        if (other != s && (has_begun || is_first))
+            return other;
+    }
+    return NULL;
+}
+
+/* The first member of which it is (not) known what it understands; with_protocol: that is too old. */
+static sl_node_ref push_first(const struct sl_drains *d,
+                              bool (*is_obstacle)(const struct sl_drains *d, sl_node_ref ref))
+{
+    sl_node_ref ref = push_next(d, SL_NODE_NONE);
+    while (ref != SL_NODE_NONE && !is_obstacle(d, ref))
+        ref = push_next(d, ref);
+    return ref;
+}
+
+static bool push_is_not_known(const struct sl_drains *d, sl_node_ref ref)
+{
+    return !push_observed(d, ref)->bootstrapped;
+}
+
+static bool push_knows_one(const struct sl_drains *d, sl_node_ref ref)
+{
+    return !push_knows_sets(d, ref);
+}
+
+bool sl__drain_may_push(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker *why,
+                        sl_node_ref *who)
+{
+    *why = SL_BLOCKED_PEER_NOT_ACKED;
+    *who = push_first(d, push_is_not_known);
+    if (*who != SL_NODE_NONE)
+        return false;
+    *why = SL_BLOCKED_PEER_LEGACY;
+    *who = push_first(d, sl__drain_is_legacy);
+    if (*who != SL_NODE_NONE)
+        return false;
     *why = SL_BLOCKED_WAITS_FOR_DRAIN;
-    if (!sets && drain_another_is_open(d, s))
+    *who = push_first(d, push_knows_one);
+    if ((*who != SL_NODE_NONE && push_session_before(d, s)) || push_count(d) >= SL_TARGETS_MAX)
         return false;
     *why = SL_BLOCKED_NONE;
+    *who = SL_NODE_NONE;
     return true;
 }

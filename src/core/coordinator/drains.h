@@ -3,6 +3,7 @@
 #define SL_CORE_COORDINATOR_DRAINS_H
 
 #include "core/coordinator/feeds.h"
+#include "core/membership/membership.h"
 
 /*
  * Drain sessions: durable intents, the targets pushed to every node, the proof of "safe to stop". Private to
@@ -14,45 +15,66 @@
  *      |             |                                               |
  *      +-------------+------- node left before it was safe ----------+--> FAILED
  *
+ *   -> PENDING               api_open              (drain_api.c)
+ *   -> EVACUATING            drain_advance_pending (drain_phase.c)
+ *   -> STOPPING, SAFE        drain_advance_work    (drain_phase.c); SAFE also drain_lose_target (drains.c)
+ *   -> CLEARING              drain_lose_target, sl__drain_cancel
+ *   -> DONE, CANCELLED, FAILED   drain_advance_clearing (drain_phase.c)
+ *
  * Each phase is durable before anything that it allows is sent: the intent before its target, STOPPING before the
  * liveness request, SAFE before an answer of 0.
  *
  * Invariants (checked after every step):
- *   N1  the epoch of a session is durable, and higher than every drain epoch ever seen, before a target with it leaves.
+ *   N1  the epoch of a session is durable, and higher than every drain epoch seen when it was issued, before a target
+ *       with it leaves. Targets leave in the order of their epochs. A session whose epoch a peer can no longer accept
+ *       gets a higher one.
  *   N2  "safe to stop" is said only when the whole proof holds (sl_drain_proof), is durable from then on, and never
- * taken back. N3  STOPPING is requested only from phase STOPPING, with the node epoch that was observed when the proof
- * was computed. N4  an acknowledgement counts only with the node epoch it came with. N5  a node that may hold a target
- * whose clear it has not acknowledged is no destination. N6  undrain is possible exactly until STOPPING is durable.
+ *       taken back for that process.
+ *   N3  STOPPING is requested only from phase STOPPING, with the node epoch that was observed when the proof was
+ *       computed.
+ *   N4  an acknowledgement counts only with the node epoch it came with.
+ *   N5  a node that may hold a target whose clear it has not acknowledged is no destination.
+ *   N6  undrain is possible exactly until STOPPING is durable.
+ *
+ * What may be trusted: durable is what the store held when it last said so, and only this coordinator writes; if
+ * somebody else did, his word is taken over and the session goes on from there.
  */
 struct sl_drains_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
+    const struct sl_membership *membership; /* names of nodes, for people; null: none are shown */
     struct sl_nodes *nodes;
     struct sl_feeds *feeds;
     struct sl_str cluster; /* copied */
     uint64_t seed;         /* of drain ids */
     uint32_t session_count_max, history_count_max;
     sl_ns liveness_resend_ns, target_resend_ns; /* 1 s, 5 s */
-    uint64_t wall_offset_ns;
+    uint64_t wall_offset_ns;                    /* wall clock = now + this */
     sl_op_id *op_next;
-    bool interop;
 };
 
 struct sl_drains;
+/* SL_NOMEM; SL_LIMIT: the name of the cluster is too long. *out is null then. */
 SL_CHECKED enum sl_code sl_drains_new(struct sl_drains **out, const struct sl_drains_opts *opts, sl_ns now);
-void sl_drains_free(struct sl_drains *d);
+void sl_drains_free(struct sl_drains *d); /* null allowed */
 
-/* Reads the intents; after settle the open ones continue: same id, higher epoch. */
+/* Reads the intents; asked again by the tick until it is done. */
 void sl_drains_load(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
 bool sl_drains_is_loaded(const struct sl_drains *d);
+/* Tells the feeds which nodes are no destination, before they place anything: between load and settle. */
+void sl_drains_announce(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
+/* The open ones continue: same id, higher epoch. */
 void sl_drains_settle(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
+/* Answers every open request with SL_NOT_OWNER; only free comes after it. */
+void sl_drains_stop(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
 
+/* False: not an operation of a drain. */
 bool sl_drains_on_store(struct sl_drains *d, sl_ns now, const struct sl_store_result *r, struct sl_outbox *out);
-void sl_drains_on_request(struct sl_drains *d, sl_ns now, const struct sl_request *r,
-                          struct sl_outbox *out); /* DRAIN*, UNDRAIN */
+/* DRAIN*, UNDRAIN. */
+void sl_drains_on_request(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out);
 /* Something was observed of a node, or of a feed on it. */
-void sl_drains_on_node_seen(struct sl_drains *d, sl_ns now, sl_node_ref node, struct sl_outbox *out);
-void sl_drains_on_node_added(struct sl_drains *d, sl_ns now, sl_node_ref node, struct sl_outbox *out);
+void sl_drains_on_node_seen(struct sl_drains *d, sl_ns now, sl_node_ref node);
+void sl_drains_on_node_added(struct sl_drains *d, sl_ns now, sl_node_ref node);
 /* Before the node is forgotten by nodes and feeds: completeness is judged now. */
 void sl_drains_on_node_lost(struct sl_drains *d, sl_ns now, sl_node_ref node, struct sl_outbox *out);
 void sl_drains_on_tick(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
@@ -61,8 +83,7 @@ sl_ns sl_drains_deadline(const struct sl_drains *d);
 /* This node is the target of a drain and should give up the coordinator's seat (another node waits for it). */
 bool sl_drains_wants_resign(const struct sl_drains *d);
 
-/* ---- the proof, a pure function so that it can be read and tested alone
- * -------------------------------------------------------- */
+/* ---- the proof, a pure function so that it can be read and tested alone ---- */
 struct sl_proof_facts {
     bool intent_durable, target_observed, target_unknown;
     bool target_is_sluice;       /* self-reports */

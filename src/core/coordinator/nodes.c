@@ -141,6 +141,12 @@ bool sl_nodes_on_bootstrap(struct sl_nodes *n, sl_ns now, sl_node_ref from, cons
     return true;
 }
 
+void sl_nodes_hold_back(struct sl_nodes *n, sl_node_ref ref, bool is_held_back)
+{
+    SL_REQUIRE(ref != SL_NODE_NONE && ref < n->at_count);
+    n->at[ref].is_held_back = is_held_back;
+}
+
 const struct sl_observed *sl_nodes_at(const struct sl_nodes *n, sl_node_ref ref)
 {
     SL_REQUIRE(ref != SL_NODE_NONE && ref < n->at_count);

@@ -35,6 +35,7 @@ struct sl_observed {
     struct sl_drain_target acked[SL_TARGETS_MAX]; /* the set the node last said it holds (a foreign one: at most 1) */
     uint32_t acked_count;
     uint64_t acked_epoch_max; /* highest epoch it ever reported in this node epoch, cleared ones included */
+    bool is_held_back; /* it may hold a target that it should not, or lacks one: no destination (N5 of drains.h) */
 };
 
 struct sl_nodes;
@@ -49,6 +50,8 @@ void sl_nodes_remove(struct sl_nodes *n, sl_node_ref ref);
 bool sl_nodes_on_heartbeat(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__NodeHeartbeat *hb);
 bool sl_nodes_on_liveness(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__SetNodeLivenessResponse *r);
 bool sl_nodes_on_bootstrap(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__CoordinatorBootstrapResponse *r);
+
+void sl_nodes_hold_back(struct sl_nodes *n, sl_node_ref ref, bool is_held_back);
 
 /* Valid until the next change. ref must be a member. */
 const struct sl_observed *sl_nodes_at(const struct sl_nodes *n, sl_node_ref ref);
