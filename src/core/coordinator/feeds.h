@@ -55,6 +55,9 @@ void sl_feeds_reported(struct sl_feeds *f, sl_node_ref node, const Pb__Maintaine
  * from here on. */
 void sl_feeds_settle(struct sl_feeds *f, sl_ns now, struct sl_outbox *out);
 
+/* Answers every open request with SL_NOT_OWNER: the coordinator ends. */
+void sl_feeds_stop(struct sl_feeds *f, struct sl_outbox *out);
+
 /* ---- inputs
  * ------------------------------------------------------------------------------------------------------------------ */
 void sl_feeds_on_status(struct sl_feeds *f, sl_ns now, sl_node_ref from, const Pb__MaintainerStatus *status,
