@@ -640,6 +640,7 @@ static void node_that_lost_its_dispatchers_gets_them_again(void **state)
 {
     (void)state;
     begin(2, 4);
+    d.nodes[1].incarnation = 1;
     driver_bootstrap(&d);
     driver_run(&d, SL_S);
     sl_assert_u64(d.nodes[1].dispatcher_count, 2u);
@@ -647,6 +648,7 @@ static void node_that_lost_its_dispatchers_gets_them_again(void **state)
     driver_heartbeat(&d, 1);
     d.nodes[1].dispatcher_count = 0;
     d.nodes[1].has_manager = false;
+    d.nodes[1].incarnation = 2;
     d.nodes[1].mark_seq = 0;
     driver_run(&d, 8 * SL_S);
     sl_assert_u64(driver_stats(&d).replicating, 4u);

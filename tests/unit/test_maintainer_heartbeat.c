@@ -287,6 +287,75 @@ static void stream_of_a_manager_that_is_gone_is_refused_and_starts_nothing(void 
     end();
 }
 
+/* What the node runs now is not in an answer that was under way for long. */
+static void answer_that_was_not_asked_for_takes_no_span_away(void **state)
+{
+    (void)state;
+    begin_with_one_on_node_1();
+    d.nodes[1].dispatcher_count = 0;
+    sl_assert_i64(driver_answer(&d, 1, DRIVER_EPOCH), SL_REFUSE_NONE);
+    sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 0u);
+    sl_assert_u64(driver_stats(&d).replicating, 1u);
+    end();
+}
+
+/* Drain-swarm seed 189: an old answer, and the span was created elsewhere while its dispatcher ran. */
+static void span_that_an_answer_does_not_list_is_stopped_before_it_is_created_elsewhere(void **state)
+{
+    (void)state;
+    struct sl_dispatcher_id id = begin_with_one_on_node_1();
+    d.nodes[1].is_silent = true;
+    driver_run(&d, 6 * SL_S);
+    driver_lose(&d);
+    driver_forget(&d);
+    d.nodes[1].dispatcher_count = 0;
+    driver_answer(&d, 1, DRIVER_EPOCH);
+    sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 1u);
+    const Pb__ScheduleDispatcherRequest *r = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
+    assert_non_null(r);
+    sl_assert_i64(r->action, PB__SCHEDULE_ACTION__REMOVE);
+    driver_beat(&d, 1, &(struct driver_beat){ .checkpoint = 2000, .id = id, .state = PB__COMPONENT_STATE__STOPPED });
+    sl_assert_u64(driver_sent(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST), 2u);
+    end();
+}
+
+static void answer_of_a_manager_that_is_gone_is_refused(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 11, 1);
+    d.nodes[1].incarnation = 7;
+    driver_bootstrap(&d);
+    d.nodes[1].incarnation = 6;
+    d.nodes[1].dispatcher_count = 0;
+    sl_assert_i64(driver_answer(&d, 1, DRIVER_EPOCH), SL_REFUSE_STALE_VERSION);
+    sl_assert_u64(driver_stats(&d).replicating, 1u);
+    end();
+}
+
+static void node_that_answers_an_order_without_a_manager_is_asked_to_make_one(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 11, 1);
+    d.nodes[1].incarnation = 7;
+    driver_bootstrap(&d);
+    driver_beat(&d, 1, &(struct driver_beat){ .checkpoint = 1500 });
+    driver_forget(&d);
+    d.nodes[1].incarnation = 0;
+    const struct driver_beat not_here = {
+        .checkpoint = SL_TS_MAX, .seq = 1000000, .id = { 5, 5 }, .state = PB__COMPONENT_STATE__STOPPED
+    };
+    sl_assert_i64(driver_beat(&d, 1, &not_here), SL_REFUSE_NONE);
+    sl_assert_u64(d.sent[SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST][1], 1u);
+    driver_lose(&d);
+    d.nodes[0].checkpoint = 9000;
+    driver_heartbeat(&d, 0);
+    driver_run_alone(&d, SL_S / 4);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), 1500u); /* its "nothing here" is no watermark */
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +374,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(lost_node_gives_its_spans_to_the_others),
         cmocka_unit_test(manager_opened_anew_is_believed_only_after_it_listed_its_dispatchers),
         cmocka_unit_test(stream_of_a_manager_that_is_gone_is_refused_and_starts_nothing),
+        cmocka_unit_test(answer_that_was_not_asked_for_takes_no_span_away),
+        cmocka_unit_test(span_that_an_answer_does_not_list_is_stopped_before_it_is_created_elsewhere),
+        cmocka_unit_test(answer_of_a_manager_that_is_gone_is_refused),
+        cmocka_unit_test(node_that_answers_an_order_without_a_manager_is_asked_to_make_one),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -311,46 +311,41 @@ enum sl_code sl__maintainer_adopt(struct sl_maintainer *m, const struct sl_table
 
 /* ---- later answers ----------------------------------------------------------------------------------------------- */
 
-/* One listed dispatcher: known here, or it has to go. Lack of memory leaves it to the next heartbeat that names it. */
-static void merge_dispatcher(struct sl_maintainer *m, sl_node_ref from, const Pb__BootstrapTableSpan *span,
-                             struct sl_outbox *out)
+/*
+ * Every listed dispatcher is known here, or it has to go: what a node that joined later runs was placed elsewhere long ago.
+ * Lack of memory leaves it to the next heartbeat that names it.
+ */
+static void merge_dispatchers(struct sl_maintainer *m, sl_node_ref from, const Pb__MaintainerBootstrapResponse *r,
+                              struct sl_outbox *out)
 {
-    struct sl_dispatcher_id id = sl_dispatcher_id_of(span->id);
-    sl_control_audit_seen(m->control, from, id);
-    if (!adopt_is_terminal(span->state))
-        (void)adopt_remove_stray(m, m->control, from, id, out);
-}
-
-static uint32_t merge_bound_count(const struct sl_maintainer *m, sl_node_ref node)
-{
-    struct sl_node_counts counts;
-    sl_control_node_counts(m->control, node, &counts);
-    return counts.bound;
+    for (size_t i = 0; i < r->n_spans; i++) {
+        struct sl_dispatcher_id id = sl_dispatcher_id_of(r->spans[i]->id);
+        if (r->spans[i]->mode != 0 || sl_dispatcher_id_eq(id, m->trigger.id))
+            continue;
+        sl_control_audit_seen(m->control, from, id);
+        if (!adopt_is_terminal(r->spans[i]->state))
+            (void)adopt_remove_stray(m, m->control, from, id, out);
+    }
 }
 
 /*
- * A node that joined later: what it runs was placed elsewhere long ago, so it is removed, and the node may be given
- * spans. A node that was asked again: spans it does not list are lost. A dispatch manager that lost some or lists none
- * may be a new one, whose watermarks are counted anew.
+ * Spans are lost if a node that fell silent, or whose dispatch manager is a new one, does not list them. Any other answer
+ * may be older than a span that is not in it. A new dispatch manager counts its watermarks anew.
  */
 void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__MaintainerBootstrapResponse *r,
                           struct sl_outbox *out)
 {
-    uint32_t listed_count = 0, bound_count = merge_bound_count(m, from);
+    struct sl__node *node = sl__maintainer_node(m, from);
+    bool is_new_manager = r->incarnation != node->incarnation;
     sl_control_audit_begin(m->control, from);
-    for (size_t i = 0; i < r->n_spans; i++) {
-        bool is_trigger = sl_dispatcher_id_eq(sl_dispatcher_id_of(r->spans[i]->id), m->trigger.id);
-        if (r->spans[i]->mode != 0 || is_trigger)
-            continue;
-        listed_count++;
-        merge_dispatcher(m, from, r->spans[i], out);
-    }
-    sl_control_audit_end(m->control, m->now, from, out);
+    merge_dispatchers(m, from, r, out);
+    if (is_new_manager || sl_bootstrap_is_doubted(&m->bootstrap, from))
+        sl_control_audit_end(m->control, m->now, from, out);
+    if (is_new_manager)
+        node->mark = (struct sl_mark){ 0 };
     sl_control_node_ready(m->control, from);
     SL_REQUIRE(sl_bootstrap_answered(&m->bootstrap, from));
     sl_bootstrap_clear(&m->bootstrap);
-    if (listed_count == 0 || merge_bound_count(m, from) < bound_count)
-        sl__maintainer_node(m, from)->mark = (struct sl_mark){ 0 };
     if (from == sl__maintainer_self(m)) { /* its request named the trigger: if it had ended, it is there again */
         m->trigger.is_stopped = false;
         m->trigger.post_at = m->now;

@@ -425,7 +425,8 @@ void sl_control_audit_end(struct sl_control *c, sl_ns now, sl_node_ref node, str
         next = sl_spans_next_idle(&c->spans, span);
         if (sl_spans_at(&c->spans, span)->audit_round == round)
             continue;
-        sl_spans_mark_absent(&c->spans, span);
+        if (sl__operator_remove_span(c, span, true, out) != SL_OK)
+            break; /* the next audit finds the rest */
         lost++;
     }
     control_say_lost(c, node, lost, out);

@@ -105,8 +105,11 @@ enum sl_status_effect {
 enum sl_status_effect sl_control_on_status(struct sl_control *c, sl_ns now, sl_node_ref from,
                                            const struct sl_span_report *report, struct sl_outbox *out);
 
-/* A node was asked again and listed its dispatchers: begin, one call per listed one, end. Bound spans that were not
- * listed and have no operator become absent at end. */
+/*
+ * A node was asked again and listed its dispatchers: begin, one call per listed one, end. Bound spans that were not listed
+ * and have no operator are given up at end: a Remove first, and only when the node has answered that, a new place. A
+ * list may be older than a span that is not in it, and then its dispatcher runs (T3).
+ */
 void sl_control_audit_begin(struct sl_control *c, sl_node_ref node);
 void sl_control_audit_seen(struct sl_control *c, sl_node_ref node, struct sl_dispatcher_id id);
 void sl_control_audit_end(struct sl_control *c, sl_ns now, sl_node_ref node, struct sl_outbox *out);

@@ -198,6 +198,13 @@ static enum sl_refusal feed_bootstrap_keep(struct sl_maintainer *m, sl_node_ref 
     return SL_REFUSE_NONE;
 }
 
+/* From a dispatch manager that a later one has replaced: it was under way for long. */
+static bool feed_bootstrap_is_outdated(const struct sl_maintainer *m, sl_node_ref from,
+                                       const Pb__MaintainerBootstrapResponse *r)
+{
+    return r->incarnation != 0 && r->incarnation < m->nodes[from].incarnation;
+}
+
 enum sl_refusal sl__feed_bootstrap_on_response(struct sl_maintainer *m, sl_node_ref from,
                                                const Pb__MaintainerBootstrapResponse *r, struct sl_outbox *out)
 {
@@ -205,7 +212,7 @@ enum sl_refusal sl__feed_bootstrap_on_response(struct sl_maintainer *m, sl_node_
         return SL_REFUSE_NOT_HANDLED;
     if (!sl_bootstrap_is_tracked(&m->bootstrap, from))
         return SL_REFUSE_UNKNOWN_NODE;
-    if (!sl__maintainer_response_fits(m, r->maintainer_epoch))
+    if (!sl__maintainer_response_fits(m, r->maintainer_epoch) || feed_bootstrap_is_outdated(m, from, r))
         return SL_REFUSE_STALE_VERSION;
     if (r->err) {
         sl__status_note_peer_error(m, from, r->err, out);
@@ -217,13 +224,13 @@ enum sl_refusal sl__feed_bootstrap_on_response(struct sl_maintainer *m, sl_node_
             return refusal;
         sl__status_drop_error(m, from);
     }
-    sl__maintainer_node(m, from)->incarnation = r->incarnation;
-    sl__maintainer_heard(m, from);
     sl__maintainer_note_liveness(m, from, r->node_liveness);
     if (from == sl__maintainer_self(m))
         m->is_new = false;
     if (m->state == SL__MAINTAINER_RUNNING)
         sl__maintainer_merge(m, from, r, out);
+    sl__maintainer_node(m, from)->incarnation = r->incarnation;
+    sl__maintainer_heard(m, from);
     return SL_REFUSE_NONE;
 }
 

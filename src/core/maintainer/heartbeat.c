@@ -14,7 +14,7 @@ static void heartbeat_take_watermark(struct sl_maintainer *m, sl_node_ref from, 
     if (!pb)
         return;
     const struct sl_mark said = { .checkpoint = pb->checkpoint_ts, .resolved = pb->resolved_ts, .seq = pb->seq };
-    m->round.is_wanted |= sl_mark_apply(&sl__maintainer_node(m, from)->mark, &said);
+    m->round.is_wanted |= sl_mark_apply(&m->nodes[from].mark, &said);
     m->last_synced = sl_ts_max(m->last_synced, pb->last_synced_ts);
 }
 
@@ -91,14 +91,17 @@ static void heartbeat_round(struct sl_maintainer *m, sl_ts limit_before)
 /*
  * A dispatch manager that was opened anew runs other dispatchers than those that were taken over: nothing it says may
  * count before it has listed them, or the checkpoint would pass what its predecessor did not write. One that is gone
- * speaks from a stream that broke.
+ * speaks from a stream that broke. A node without one, which answers an order by 0, is asked too: that makes one. Its
+ * answer to the order counts, but it has no watermark.
  */
 static bool heartbeat_is_of_known(struct sl_maintainer *m, sl_node_ref from, uint64_t incarnation)
 {
     uint64_t known = sl__maintainer_node(m, from)->incarnation;
-    if (incarnation > known && known != 0)
+    if (known == 0 || incarnation == known)
+        return true;
+    if (incarnation == 0 || incarnation > known)
         sl_bootstrap_ask_again(&m->bootstrap, m->now, from);
-    return incarnation == 0 || known == 0 || incarnation == known;
+    return incarnation == 0;
 }
 
 /*
@@ -115,10 +118,13 @@ enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref
         return SL_REFUSE_STALE_VERSION;
     if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
         return SL_REFUSE_NONE;
-    sl__maintainer_heard(m, from);
+    bool speaks_for_spans = h->incarnation != 0 || sl__maintainer_node(m, from)->incarnation == 0;
+    if (speaks_for_spans)
+        sl__maintainer_heard(m, from);
     sl__maintainer_note_liveness(m, from, h->node_liveness);
     sl_ts limit_before = m->control ? sl_control_checkpoint_limit(m->control) : SL_TS_MAX;
-    heartbeat_take_watermark(m, from, h->watermark);
+    if (speaks_for_spans)
+        heartbeat_take_watermark(m, from, h->watermark);
     if (h->err)
         sl__status_note_peer_error(m, from, h->err, out);
     heartbeat_take_statuses(m, from, h, out);
