@@ -72,6 +72,11 @@ void ctl_open(struct control_driver *d, uint32_t node_count, const struct sl_mai
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
 
+static uint8_t driver_first_byte(const ProtobufCBinaryData *key)
+{
+    return key->len > 0 ? key->data[0] : 0;
+}
+
 static void driver_note_order(struct control_driver *d, const struct sl_out_send *send)
 {
     assert_int_equal(send->type, SL_MSG_SCHEDULE_DISPATCHER_REQUEST);
@@ -94,6 +99,8 @@ static void driver_note_order(struct control_driver *d, const struct sl_out_send
         .table_id = r->config->span ? r->config->span->table_id : 0,
         .schema_id = r->config->schema_id,
         .keyspace_id = r->config->span ? r->config->span->keyspace_id : 0,
+        .start_key = r->config->span ? driver_first_byte(&r->config->span->start_key) : 0,
+        .end_key = r->config->span ? driver_first_byte(&r->config->span->end_key) : 0,
         .epoch = r->maintainer_epoch,
         .seq = r->placement_seq,
         .start_ts = r->config->start_ts,

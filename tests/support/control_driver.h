@@ -23,6 +23,7 @@ struct ctl_order {
     int64_t table_id; /* 0: no span in it */
     int64_t schema_id;
     uint32_t keyspace_id;
+    uint8_t start_key, end_key; /* the first byte of each; 0: none */
     uint64_t epoch, seq;
     sl_ts start_ts;
     bool answered;

@@ -144,6 +144,20 @@ static void a_refused_span_goes_to_another_node_at_once_and_back_only_after_a_wh
     ctl_stop(&d);
 }
 
+static void a_refusal_is_forgotten_once_the_span_runs(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    struct sl_dispatcher_id id = ctl_add(&d, 1, 10);
+    ctl_status(&d, N1, id, PB__COMPONENT_STATE__REMOVED, 0, 1);
+    ctl_working(&d, N2, id, 10);
+    ctl_assert_replicating(&d, id, N2);
+    ctl_lost(&d, 2);
+    ctl_assert_scheduling(&d, id, N1); /* without a pause */
+    ctl_stop(&d);
+}
+
 /* Fact 33: the end of an operator brings no dropped span back. */
 static void dropping_the_table_replaces_the_add_by_one_removal(void **state)
 {
@@ -258,6 +272,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(stopped_is_no_answer_and_create_is_sent_again),
         cmocka_unit_test(removed_makes_the_span_absent_and_unbound),
         cmocka_unit_test(a_refused_span_goes_to_another_node_at_once_and_back_only_after_a_while),
+        cmocka_unit_test(a_refusal_is_forgotten_once_the_span_runs),
         cmocka_unit_test(dropping_the_table_replaces_the_add_by_one_removal),
         cmocka_unit_test(an_add_that_takes_too_long_is_taken_back_before_another_node_gets_it),
         cmocka_unit_test(an_add_that_is_taken_back_ends_when_its_node_is_lost),

@@ -322,6 +322,21 @@ static void stuck_moves_are_named_oldest_first(void **state)
     ctl_stop(&d);
 }
 
+static void a_move_without_destination_is_named_as_one_that_ends_nowhere(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, no_balance());
+    ctl_moving(&d, 1, N1, N2);
+    ctl_lost(&d, 2);
+    ctl_run(&d, TIMEOUT);
+    struct sl_stuck stuck;
+    sl_assert_u64(sl_control_stuck(d.control, N1, &stuck, 1), 1);
+    sl_assert_str(stuck.phase, "abort_remove_origin");
+    sl_assert_u64(stuck.waits_for, N1);
+    ctl_stop(&d);
+}
+
 static void a_destination_that_does_not_start_is_cleaned_and_another_one_is_found(void **state)
 {
     (void)state;
@@ -437,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_lost_order_is_sent_again),
         cmocka_unit_test(an_origin_that_does_not_stop_is_named_and_waited_for),
         cmocka_unit_test(stuck_moves_are_named_oldest_first),
+        cmocka_unit_test(a_move_without_destination_is_named_as_one_that_ends_nowhere),
         cmocka_unit_test(a_destination_that_does_not_start_is_cleaned_and_another_one_is_found),
         cmocka_unit_test(a_destination_that_refuses_is_not_asked_again_while_there_is_another),
         cmocka_unit_test(a_destination_that_is_not_eligible_any_more_gets_nothing),

@@ -111,6 +111,20 @@ static void it_runs_at_its_interval_whatever_the_last_round_did(void **state)
     ctl_stop(&d);
 }
 
+static void the_first_round_is_an_interval_after_the_start(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_open(&d, 2, NULL);
+    ctl_ready(&d, 1);
+    ctl_ready(&d, 2);
+    ctl_adopt_many(&d, 1, 20, N1);
+    sl_control_start(d.control, d.now, &d.out);
+    sl_assert_u64(sl_control_move_count(d.control), 0);
+    sl_assert_i64(sl_control_deadline(d.control), d.now + INTERVAL);
+    ctl_stop(&d);
+}
+
 /* Facts 57 and 59. */
 static void a_drain_pauses_it_and_so_does_the_time_after(void **state)
 {
@@ -188,6 +202,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_second_node_gets_half_and_its_loss_brings_it_back),
         cmocka_unit_test(a_round_has_at_most_a_batch_of_moves),
         cmocka_unit_test(it_runs_at_its_interval_whatever_the_last_round_did),
+        cmocka_unit_test(the_first_round_is_an_interval_after_the_start),
         cmocka_unit_test(a_drain_pauses_it_and_so_does_the_time_after),
         cmocka_unit_test(a_drain_shorter_than_the_interval_pauses_it_as_well),
         cmocka_unit_test(an_operator_or_an_absent_span_holds_it_up),

@@ -25,6 +25,7 @@ static void setup(struct fixture *f, uint32_t count_max)
 static void teardown(struct fixture *f)
 {
     sl_spans_check(&f->spans);
+    sl_assert_u64(f->mem.live_bytes, sl_spans_bytes(&f->spans) + sl_load_bytes(&f->load));
     sl_spans_deinit(&f->spans);
     sl_load_deinit(&f->load);
     sl_mem_deinit(&f->mem);
