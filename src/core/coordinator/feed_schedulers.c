@@ -22,7 +22,8 @@ bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref nod
     if (!sl_members_is_alive(f->opts.members, node) || f->nodes[node].draining)
         return false;
     const struct sl_observed *o = sl_nodes_at(f->opts.nodes, node);
-    if (!o->bootstrapped || o->liveness != SL_LIVENESS_ALIVE || sl_nodes_is_unknown(f->opts.nodes, now, node))
+    if (!o->bootstrapped || o->is_held_back || o->liveness != SL_LIVENESS_ALIVE ||
+        sl_nodes_is_unknown(f->opts.nodes, now, node))
         return false;
     for (uint32_t i = 0; i < f->target_count; i++) {
         if (!sl_nodes_has_acked(f->opts.nodes, node, &f->targets[i]))
