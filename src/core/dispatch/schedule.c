@@ -15,7 +15,10 @@ struct schedule {
     struct sl_dispatcher_id id;
 };
 
-/* About an id that is no dispatcher here. */
+/*
+ * About an id that is no dispatcher here, and after this answer never will be in this placement: its Create may still be
+ * on the way, in a stream that broke.
+ */
 static void schedule_answer_absent(struct sl_orchestrator *o, struct sl_dm *dm, const struct schedule *s,
                                    struct sl_outbox *out)
 {
@@ -28,6 +31,7 @@ static void schedule_answer_absent(struct sl_orchestrator *o, struct sl_dm *dm, 
         .state = is_create ? PB__COMPONENT_STATE__REMOVED : PB__COMPONENT_STATE__STOPPED,
         .placement_seq = s->request->placement_seq,
     };
+    sl__floors_put(&o->floors, s->id, s->request->maintainer_epoch, s->request->placement_seq);
     sl__dm_answer(o, dm, &answer, out);
 }
 
@@ -111,8 +115,7 @@ static void schedule_remove(struct sl_orchestrator *o, struct sl_dm *dm, const s
                             struct sl_outbox *out)
 {
     uint32_t handle = sl__dm_find_dispatcher(o, dm, s->id);
-    if (handle == 0) { /* its Create may still be on the way, in a stream that broke */
-        sl__floors_put(&o->floors, s->id, s->request->maintainer_epoch, s->request->placement_seq);
+    if (handle == 0) {
         schedule_answer_absent(o, dm, s, out);
         return;
     }
