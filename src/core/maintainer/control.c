@@ -33,7 +33,7 @@ enum sl_code sl_control_new(struct sl_control **out, const struct sl_control_opt
 {
     const struct sl_maintainer_limits *limits = &opts->limits;
     SL_REQUIRE(limits->sends_per_step > 0 && limits->operator_resend_ns > 0 && limits->move_timeout_ns > 0);
-    SL_REQUIRE(limits->balance_ns > 0 && limits->create_batch > 0);
+    SL_REQUIRE(limits->balance_ns > 0 && limits->create_batch > 0 && limits->span_count_max < UINT32_MAX / 2);
     *out = NULL;
     struct sl_control *c = sl_mem_alloc(opts->mem, SL_TAG_MAINTAINER, sizeof *c);
     if (!c)

@@ -7,17 +7,9 @@
 
 #define OPERATORS_BEYOND_SPANS_MAX (1u << 16) /* removals of dispatchers that belong to no span */
 #define OPERATORS_TIMERS_CAP_MIN 64u
-#define OPERATORS_LINK(field) offsetof(struct sl_operator, field)
-
-struct operator_row {
-    enum sl_operator_side side;
-    enum sl_operator_order order;
-    const char *phase;
-    uint32_t next; /* bit per legal next state */
-};
 
 #define GO(name) (1u << SL_OPERATOR_##name)
-static const struct operator_row operator_rows[] = {
+static const struct sl_operator_row operator_rows[] = {
 #define OPERATOR_ROW(name, side, order, phase, next) \
     [SL_OPERATOR_##name] = { SL_SIDE_##side, SL_ORDER_##order, phase, next },
     SL_OPERATOR_STATES(OPERATOR_ROW)
@@ -25,12 +17,12 @@ static const struct operator_row operator_rows[] = {
 };
 #undef GO
 
-static const struct operator_row *operator_row(const struct sl_operator *op)
+const struct sl_operator_row *sl__operator_row(const struct sl_operator *op)
 {
     return &operator_rows[op->state];
 }
 
-static struct sl_operator *operator_at(const struct sl_control *c, uint32_t handle)
+struct sl_operator *sl__operator_at(const struct sl_control *c, uint32_t handle)
 {
     return sl_slab_at(&c->operators.slab, handle);
 }
@@ -45,7 +37,7 @@ struct remove_key {
 static bool operators_has_remove(const void *ctx, uint32_t handle, const void *key)
 {
     const struct remove_key *k = key;
-    const struct sl_operator *op = operator_at(ctx, handle);
+    const struct sl_operator *op = sl__operator_at(ctx, handle);
     return sl_dispatcher_id_eq(op->id, k->id) && op->origin == k->node;
 }
 
@@ -56,7 +48,7 @@ static uint64_t operators_hash_remove(const struct sl_control *c, struct sl_disp
 
 static void operators_on_timer_moved(void *ctx, uint32_t handle, uint32_t position)
 {
-    operator_at(ctx, handle)->timer_position = position;
+    sl__operator_at(ctx, handle)->timer_position = position;
 }
 
 void sl__operators_init(struct sl_control *c)
@@ -89,9 +81,9 @@ uint32_t sl__operator_find_remove(const struct sl_control *c, struct sl_dispatch
 
 /* ---- counters, links --------------------------------------------------------------------------------------------- */
 
-static sl_node_ref operator_waits_for(const struct sl_operator *op)
+sl_node_ref sl__operator_waits_for(const struct sl_operator *op)
 {
-    switch (operator_row(op)->side) {
+    switch (sl__operator_row(op)->side) {
     case SL_SIDE_NONE:
         return SL_NODE_NONE;
     case SL_SIDE_ORIGIN:
@@ -104,20 +96,21 @@ static sl_node_ref operator_waits_for(const struct sl_operator *op)
 
 struct sl_stuck sl__operator_stuck(const struct sl_control *c, uint32_t handle)
 {
-    const struct sl_operator *op = operator_at(c, handle);
-    return (struct sl_stuck){
-        .id = op->id, .phase = operator_row(op)->phase, .waits_for = operator_waits_for(op), .since = op->started_at
-    };
+    const struct sl_operator *op = sl__operator_at(c, handle);
+    return (struct sl_stuck){ .id = op->id,
+                              .phase = sl__operator_row(op)->phase,
+                              .waits_for = sl__operator_waits_for(op),
+                              .since = op->started_at };
 }
 
 /* Adds what the operator means to its nodes (O4), or with -1 takes it away again. Every change of state or side is
  * between two calls. */
 static void operator_count(struct sl_control *c, const struct sl_operator *op, int32_t by)
 {
-    sl_node_ref waits_for = operator_waits_for(op);
+    sl_node_ref waits_for = sl__operator_waits_for(op);
     if (waits_for != SL_NODE_NONE) {
         struct control_node *node = control_node_at(c, waits_for);
-        if (operator_row(op)->order == SL_ORDER_CREATE)
+        if (sl__operator_row(op)->order == SL_ORDER_CREATE)
             node->starting += (uint32_t)by;
         else
             node->stopping += (uint32_t)by;
@@ -131,11 +124,11 @@ static void operator_name_sides(struct sl_control *c, struct sl_operator *op)
     const struct sl_slab *slab = &c->operators.slab;
     if (op->origin != SL_NODE_NONE) {
         struct control_node *node = control_node_at(c, op->origin);
-        sl_list_push_back(&node->of_origin, slab, OPERATORS_LINK(of_origin), op->handle);
+        sl_list_push_back(&node->of_origin, slab, SL_OPERATOR_LINK(of_origin), op->handle);
         node->moves_from += op->kind == SL_OPERATOR_MOVE;
     }
     if (op->dest != SL_NODE_NONE)
-        sl_list_push_back(&control_node_at(c, op->dest)->of_dest, slab, OPERATORS_LINK(of_dest), op->handle);
+        sl_list_push_back(&control_node_at(c, op->dest)->of_dest, slab, SL_OPERATOR_LINK(of_dest), op->handle);
 }
 
 static void operator_forget_origin(struct sl_control *c, struct sl_operator *op)
@@ -145,9 +138,9 @@ static void operator_forget_origin(struct sl_control *c, struct sl_operator *op)
     const struct sl_slab *slab = &c->operators.slab;
     struct control_node *node = control_node_at(c, op->origin);
     operator_count(c, op, -1);
-    sl_list_remove(&node->of_origin, slab, OPERATORS_LINK(of_origin), op->handle);
+    sl_list_remove(&node->of_origin, slab, SL_OPERATOR_LINK(of_origin), op->handle);
     if (op->stuck)
-        sl_list_remove(&node->stuck, slab, OPERATORS_LINK(in_stuck), op->handle);
+        sl_list_remove(&node->stuck, slab, SL_OPERATOR_LINK(in_stuck), op->handle);
     if (op->kind == SL_OPERATOR_MOVE)
         node->moves_from--;
     if (op->kind == SL_OPERATOR_REMOVE)
@@ -161,17 +154,9 @@ static void operator_forget_dest(struct sl_control *c, struct sl_operator *op)
     if (op->dest == SL_NODE_NONE)
         return;
     operator_count(c, op, -1);
-    sl_list_remove(&control_node_at(c, op->dest)->of_dest, &c->operators.slab, OPERATORS_LINK(of_dest), op->handle);
+    sl_list_remove(&control_node_at(c, op->dest)->of_dest, &c->operators.slab, SL_OPERATOR_LINK(of_dest), op->handle);
     op->dest = SL_NODE_NONE;
     operator_count(c, op, 1);
-}
-
-static void operator_dequeue(struct sl_control *c, struct sl_operator *op)
-{
-    if (!op->queued)
-        return;
-    sl_list_remove(&c->operators.queue, &c->operators.slab, OPERATORS_LINK(in_queue), op->handle);
-    op->queued = false;
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
@@ -226,7 +211,7 @@ static void operator_return_slot(struct sl_control *c, struct sl_operator *op, e
 
 static void operator_set_state(struct sl_control *c, struct sl_operator *op, enum sl_operator_state state)
 {
-    SL_REQUIRE((operator_row(op)->next & (1u << state)) != 0);
+    SL_REQUIRE((sl__operator_row(op)->next & (1u << state)) != 0);
     operator_count(c, op, -1);
     op->state = (uint8_t)state;
     op->since = c->now;
@@ -264,7 +249,7 @@ void sl__operator_end(struct sl_control *c, struct sl_operator *op, enum sl_oper
     }
     operator_return_slot(c, op, arrived ? SL_MOVE_ARRIVED : SL_MOVE_ABANDONED);
     operator_set_state(c, op, SL_OPERATOR_ENDED);
-    operator_dequeue(c, op);
+    sl__operator_dequeue(c, op);
     operator_forget_origin(c, op);
     operator_forget_dest(c, op);
     sl_heap_remove(&c->operators.timers, op->timer_position);
@@ -274,125 +259,6 @@ void sl__operator_end(struct sl_control *c, struct sl_operator *op, enum sl_oper
 
 /* ---- orders ------------------------------------------------------------------------------------------------------ */
 
-static void operator_arm(struct sl_control *c, const struct sl_operator *op)
-{
-    sl_ns due = op->queued ? SL_NEVER : op->send_at;
-    if (op->kind == SL_OPERATOR_MOVE && !op->stuck)
-        due = sl_ns_min(due, sl_ns_after(op->started_at, c->limits.move_timeout_ns));
-    if (operator_row(op)->order == SL_ORDER_CREATE)
-        due = sl_ns_min(due, sl_ns_after(op->since, c->limits.move_timeout_ns));
-    sl_heap_update(&c->operators.timers, op->timer_position, (uint64_t)due);
-}
-
-/*
- * The type tells a successor, which finds an unfinished Remove in a dispatch manager, what becomes of the span: MOVE,
- * it lives on elsewhere; REMOVE, it ends.
- */
-static Pb__OperatorType operator_type(const struct sl_operator *op)
-{
-    if (operator_row(op)->order == SL_ORDER_CREATE && op->kind == SL_OPERATOR_ADD)
-        return PB__OPERATOR_TYPE__O_ADD;
-    bool ends = op->kind == SL_OPERATOR_REMOVE && !(op->span != 0 && op->keep_span);
-    return ends ? PB__OPERATOR_TYPE__O_REMOVE : PB__OPERATOR_TYPE__O_MOVE;
-}
-
-struct operator_order {
-    Pb__ChangefeedID feed;
-    Pb__DispatcherID id;
-    Pb__TableSpan span;
-    Pb__DispatcherConfig config;
-    Pb__ScheduleDispatcherRequest request;
-};
-
-static ProtobufCBinaryData operator_bytes(struct sl_bytes bytes)
-{
-    return (ProtobufCBinaryData){ .len = bytes.len, .data = (uint8_t *)(uintptr_t)bytes.ptr };
-}
-
-static void operator_fill_span(const struct sl_control *c, const struct sl_operator *op, struct operator_order *order)
-{
-    const struct sl_span *span = sl_spans_at(&c->spans, op->span);
-    struct sl_span_key key = sl_spans_key(&c->spans, span);
-    order->span.table_id = key.table_id;
-    order->span.keyspace_id = key.keyspace_id;
-    order->span.start_key = operator_bytes(key.start_key);
-    order->span.end_key = operator_bytes(key.end_key);
-    order->config.schema_id = span->schema_id;
-    order->request.placement_seq = span->placement_seq;
-}
-
-static bool operator_fill(const struct sl_control *c, const struct sl_operator *op, struct operator_order *order)
-{
-    *order = (struct operator_order){ .feed = sl_feed_id_pb(c->feed),
-                                      .id = sl_dispatcher_id_pb(op->id),
-                                      .span = PB__TABLE_SPAN__INIT,
-                                      .config = PB__DISPATCHER_CONFIG__INIT,
-                                      .request = PB__SCHEDULE_DISPATCHER_REQUEST__INIT };
-    if (op->span != 0) {
-        operator_fill_span(c, op, order);
-    } else {
-        order->span.table_id = op->table_id;
-        order->span.keyspace_id = op->keyspace_id;
-        order->config.schema_id = op->schema_id;
-        order->request.placement_seq = op->seq;
-    }
-    order->config.dispatcher_id = &order->id;
-    order->config.span = op->span != 0 || op->table_id != 0 ? &order->span : NULL;
-    bool create = operator_row(op)->order == SL_ORDER_CREATE;
-    if (create)
-        order->config.start_ts = sl_ts_max(sl_spans_at(&c->spans, op->span)->checkpoint, c->committed);
-    order->request.changefeed = &order->feed;
-    order->request.config = &order->config;
-    order->request.action = create ? PB__SCHEDULE_ACTION__CREATE : PB__SCHEDULE_ACTION__REMOVE;
-    order->request.operator_type = operator_type(op);
-    order->request.maintainer_epoch = c->epoch;
-    return create;
-}
-
-static sl_ns operator_resend_at(const struct sl_control *c, const struct sl_operator *op)
-{
-    sl_ns at = sl_ns_after(c->now, c->limits.operator_resend_ns);
-    return c->limits.reference_pacing ? sl__reference_send_at(op->started_at, at) : at;
-}
-
-static void operator_send_order(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
-{
-    struct operator_order order;
-    bool create = operator_fill(c, op, &order);
-    SL_REQUIRE(!create || order.config.start_ts != SL_TS_NONE);
-    c->sends_left--;
-    op->sent = true;
-    /* One that finds no room in spite of sl__control_can_send is lost, as on the wire, and sent again. */
-    (void)sl_out_send(out, operator_waits_for(op), SL_MSG_SCHEDULE_DISPATCHER_REQUEST, &order.request.base);
-}
-
-static void operator_send(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
-{
-    if (operator_row(op)->order == SL_ORDER_CREATE && !sl__control_may_place(c, op->id, op->dest)) {
-        sl__operator_give_up_dest(c, op, out);
-        return;
-    }
-    /* When several nodes are lost at once, a move may turn to one of which this was not said yet. */
-    if (sl_members_is_alive(c->members, operator_waits_for(op)))
-        operator_send_order(c, op, out);
-    op->send_at = operator_resend_at(c, op);
-    operator_arm(c, op);
-}
-
-static void operator_request(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
-{
-    if (!op->queued && sl__control_can_send(c, out)) {
-        operator_send(c, op, out);
-        return;
-    }
-    if (!op->queued) {
-        sl_list_push_back(&c->operators.queue, &c->operators.slab, OPERATORS_LINK(in_queue), op->handle);
-        c->operators.queue_at = sl__control_retry_at(c);
-        op->queued = true;
-    }
-    operator_arm(c, op);
-}
-
 void sl__operator_enter(struct sl_control *c, struct sl_operator *op, enum sl_operator_state state, bool was_sent,
                         struct sl_outbox *out)
 {
@@ -400,9 +266,9 @@ void sl__operator_enter(struct sl_control *c, struct sl_operator *op, enum sl_op
     op->sent = was_sent;
     op->send_at = c->limits.reference_pacing ? sl__reference_send_at(op->started_at, c->now) : c->now;
     if (c->mode == CONTROL_FROZEN || op->send_at > c->now)
-        operator_arm(c, op);
+        sl__operator_arm(c, op);
     else
-        operator_request(c, op, out);
+        sl__operator_request(c, op, out);
 }
 
 void sl__operator_give_up_dest(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
@@ -420,7 +286,7 @@ void sl__operator_blame_dest(struct sl_control *c, const struct sl_operator *op,
 {
     sl_spans_at(&c->spans, op->span)->avoid = control_node_at(c, op->dest)->incarnation;
     sl_out_event(out, SL_EV_OPERATOR_FAILED, sl__control_field_feed(c), sl__control_field_id(op->id),
-                 sl_f_str("phase", sl_str_of(operator_row(op)->phase)), sl__control_field_node(c, "node", op->dest),
+                 sl_f_str("phase", sl_str_of(sl__operator_row(op)->phase)), sl__control_field_node(c, "node", op->dest),
                  sl_f_str("cause", sl_str_of(cause)), sl_f_i64("age_ms", (c->now - op->started_at) / SL_MS));
 }
 
@@ -437,7 +303,7 @@ void sl__operator_next_placement(struct sl_span *span)
 bool sl__operator_on_status(struct sl_control *c, uint32_t handle, const struct sl_span_report *report,
                             struct sl_outbox *out)
 {
-    struct sl_operator *op = operator_at(c, handle);
+    struct sl_operator *op = sl__operator_at(c, handle);
     switch ((enum sl_operator_kind)op->kind) {
     case SL_OPERATOR_ADD:
         return sl__op_add_on_status(c, op, report->state, out);
@@ -470,12 +336,12 @@ void sl__operators_on_node_lost(struct sl_control *c, sl_node_ref node, struct s
 {
     struct control_node *n = control_node_at(c, node);
     while (n->of_origin.head != 0) {
-        struct sl_operator *op = operator_at(c, n->of_origin.head);
+        struct sl_operator *op = sl__operator_at(c, n->of_origin.head);
         operator_forget_origin(c, op);
         operator_on_lost(c, op, SL_SIDE_ORIGIN, out);
     }
     while (n->of_dest.head != 0) {
-        struct sl_operator *op = operator_at(c, n->of_dest.head);
+        struct sl_operator *op = sl__operator_at(c, n->of_dest.head);
         operator_forget_dest(c, op);
         operator_on_lost(c, op, SL_SIDE_DEST, out);
     }
@@ -491,8 +357,8 @@ void sl__operator_release_span(struct sl_control *c, uint32_t span, struct sl_ou
                                            .placement_seq = s->placement_seq,
                                            .node = s->node };
     if (s->operator_handle != 0) {
-        struct sl_operator *op = operator_at(c, s->operator_handle);
-        if (operator_row(op)->order == SL_ORDER_CREATE && !op->sent)
+        struct sl_operator *op = sl__operator_at(c, s->operator_handle);
+        if (sl__operator_row(op)->order == SL_ORDER_CREATE && !op->sent)
             removal.node = SL_NODE_NONE;
         sl__operator_end(c, op, SL_OUTCOME_LEFT);
     }
@@ -506,8 +372,8 @@ void sl__operator_release_span(struct sl_control *c, uint32_t span, struct sl_ou
 
 bool sl__operator_take_back(struct sl_control *c, uint32_t handle, struct sl_outbox *out)
 {
-    struct sl_operator *op = operator_at(c, handle);
-    if (operator_row(op)->order != SL_ORDER_CREATE)
+    struct sl_operator *op = sl__operator_at(c, handle);
+    if (sl__operator_row(op)->order != SL_ORDER_CREATE)
         return false;
     op->sent = true; /* somebody may have: the caller knows of a dispatcher there */
     sl__operator_give_up_dest(c, op, out);
@@ -522,11 +388,11 @@ static void operator_mark_stuck(struct sl_control *c, struct sl_operator *op, st
     c->operators.moves_timed_out++;
     operator_return_slot(c, op, SL_MOVE_TIMED_OUT);
     if (op->origin != SL_NODE_NONE)
-        sl_list_push_back(&control_node_at(c, op->origin)->stuck, &c->operators.slab, OPERATORS_LINK(in_stuck),
+        sl_list_push_back(&control_node_at(c, op->origin)->stuck, &c->operators.slab, SL_OPERATOR_LINK(in_stuck),
                           op->handle);
     sl_out_event(out, SL_EV_MOVE_STUCK, sl__control_field_feed(c), sl__control_field_id(op->id),
-                 sl_f_str("phase", sl_str_of(operator_row(op)->phase)),
-                 sl__control_field_node(c, "node", operator_waits_for(op)),
+                 sl_f_str("phase", sl_str_of(sl__operator_row(op)->phase)),
+                 sl__control_field_node(c, "node", sl__operator_waits_for(op)),
                  sl_f_i64("age_ms", (c->now - op->started_at) / SL_MS));
 }
 
@@ -535,28 +401,22 @@ static void operator_on_time(struct sl_control *c, struct sl_operator *op, struc
     sl_ns limit_ns = c->limits.move_timeout_ns;
     if (op->kind == SL_OPERATOR_MOVE && !op->stuck && c->now >= sl_ns_after(op->started_at, limit_ns))
         operator_mark_stuck(c, op, out);
-    if (operator_row(op)->order == SL_ORDER_CREATE && c->now >= sl_ns_after(op->since, limit_ns)) {
+    if (sl__operator_row(op)->order == SL_ORDER_CREATE && c->now >= sl_ns_after(op->since, limit_ns)) {
         sl__operator_blame_dest(c, op, "timeout", out);
         sl__operator_give_up_dest(c, op, out);
     } else if (!op->queued && c->now >= op->send_at) {
-        operator_request(c, op, out);
+        sl__operator_request(c, op, out);
     } else {
-        operator_arm(c, op);
+        sl__operator_arm(c, op);
     }
 }
 
 void sl__operators_on_tick(struct sl_control *c, struct sl_outbox *out)
 {
-    struct sl_operators *o = &c->operators;
-    while (o->queue.head != 0 && sl__control_can_send(c, out)) {
-        struct sl_operator *op = operator_at(c, o->queue.head);
-        operator_dequeue(c, op);
-        operator_send(c, op, out);
-    }
-    o->queue_at = sl__control_retry_at(c);
+    sl__operators_send_queued(c, out);
     const struct sl_heap_item *first;
-    while ((first = sl_heap_peek(&o->timers)) && first->key <= (uint64_t)c->now)
-        operator_on_time(c, operator_at(c, first->value), out);
+    while ((first = sl_heap_peek(&c->operators.timers)) && first->key <= (uint64_t)c->now)
+        operator_on_time(c, sl__operator_at(c, first->value), out);
 }
 
 sl_ns sl__operators_deadline(const struct sl_control *c)
@@ -569,85 +429,5 @@ sl_ns sl__operators_deadline(const struct sl_control *c)
 void sl__operators_freeze(struct sl_control *c)
 {
     for (uint32_t h = 0; (h = sl_slab_next(&c->operators.slab, h)) != 0;)
-        operator_return_slot(c, operator_at(c, h), SL_MOVE_ABANDONED);
-}
-
-/* ---- recount ----------------------------------------------------------------------------------------------------- */
-
-static void operators_check_one(const struct sl_control *c, const struct sl_operator *op)
-{
-    const struct sl_heap_item *timer = &c->operators.timers.items[op->timer_position];
-    SL_REQUIRE(op->timer_position < c->operators.timers.count && timer->value == op->handle);
-    SL_REQUIRE(op->state != SL_OPERATOR_NEW && op->state != SL_OPERATOR_ENDED);
-    SL_REQUIRE(op->kind == SL_OPERATOR_MOVE || (!op->paced && !op->stuck));
-    sl_node_ref waits_for = operator_waits_for(op);
-    SL_REQUIRE(waits_for != SL_NODE_NONE);
-    if (op->kind == SL_OPERATOR_REMOVE)
-        SL_REQUIRE(sl__operator_find_remove(c, op->id, op->origin) == op->handle);
-    else
-        SL_REQUIRE(op->span != 0);
-    if (op->span == 0)
-        return;
-    const struct sl_span *span = sl_spans_at(&c->spans, op->span);
-    SL_REQUIRE(span->operator_handle == op->handle && sl_dispatcher_id_eq(span->id, op->id));
-    SL_REQUIRE(span->node == waits_for); /* O3 */
-    bool lives_on = op->kind != SL_OPERATOR_REMOVE || op->keep_span;
-    SL_REQUIRE(span->state == (lives_on ? SL_SPAN_SCHEDULING : SL_SPAN_REPLICATING));
-}
-
-static uint32_t operators_list_count(const struct sl_control *c, const struct sl_list *list, size_t link)
-{
-    uint32_t count = 0;
-    for (uint32_t h = list->head; h != 0; h = sl_list_next(&c->operators.slab, link, h)) {
-        SL_REQUIRE(sl_slab_is_live(&c->operators.slab, h));
-        count++;
-    }
-    SL_REQUIRE(count == list->count);
-    return count;
-}
-
-static void operators_check_node(const struct sl_control *c, sl_node_ref node)
-{
-    struct control_node is = { 0 };
-    uint32_t incoming = 0;
-    for (uint32_t h = 0; (h = sl_slab_next(&c->operators.slab, h)) != 0;) {
-        const struct sl_operator *op = operator_at(c, h);
-        bool waits = operator_waits_for(op) == node, from = op->origin == node, move = op->kind == SL_OPERATOR_MOVE;
-        is.starting += waits && operator_row(op)->order == SL_ORDER_CREATE;
-        is.stopping += waits && operator_row(op)->order == SL_ORDER_REMOVE;
-        is.moves_from += from && move;
-        is.of_origin.count += from;
-        is.of_dest.count += op->dest == node;
-        is.stuck.count += from && op->stuck;
-        incoming += op->dest == node && op->state == SL_OPERATOR_MOVE_REMOVE_ORIGIN;
-    }
-    const struct control_node *n = control_node_at(c, node);
-    SL_REQUIRE(is.starting == n->starting && is.stopping == n->stopping && is.moves_from == n->moves_from);
-    SL_REQUIRE(is.of_origin.count == operators_list_count(c, &n->of_origin, OPERATORS_LINK(of_origin)));
-    SL_REQUIRE(is.of_dest.count == operators_list_count(c, &n->of_dest, OPERATORS_LINK(of_dest)));
-    SL_REQUIRE(is.stuck.count == operators_list_count(c, &n->stuck, OPERATORS_LINK(in_stuck)));
-    SL_REQUIRE(sl_load_of(&c->load, node) == sl_spans_bound_count(&c->spans, node) + incoming);
-}
-
-void sl__operators_check(const struct sl_control *c)
-{
-    const struct sl_operators *o = &c->operators;
-    uint32_t moves = 0, removes = 0, paced = 0, queued = 0, with_span = 0;
-    for (uint32_t h = 0; (h = sl_slab_next(&o->slab, h)) != 0;) {
-        const struct sl_operator *op = operator_at(c, h);
-        operators_check_one(c, op);
-        moves += op->kind == SL_OPERATOR_MOVE;
-        removes += op->kind == SL_OPERATOR_REMOVE;
-        paced += op->paced;
-        queued += op->queued;
-        with_span += op->span != 0;
-    }
-    SL_REQUIRE(moves == o->move_count && removes == o->removes.count && paced == o->paced_count);
-    SL_REQUIRE(queued == operators_list_count(c, &o->queue, OPERATORS_LINK(in_queue)));
-    SL_REQUIRE(o->timers.count == o->slab.count);
-    for (uint32_t h = 0; (h = sl_slab_next(&c->spans.slab, h)) != 0;)
-        with_span -= sl_spans_at(&c->spans, h)->operator_handle != 0;
-    SL_REQUIRE(with_span == 0);
-    for (sl_node_ref node = 1; node <= c->ref_max; node++)
-        operators_check_node(c, node);
+        operator_return_slot(c, sl__operator_at(c, h), SL_MOVE_ABANDONED);
 }

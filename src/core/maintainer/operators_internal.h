@@ -4,7 +4,32 @@
 
 #include "core/maintainer/control_internal.h"
 
-/* What the three kinds of operators (op_add.c, op_move.c, op_remove.c) share with operators.c. */
+/*
+ *   operators.c         the state table and its one setter, counters and lists, beginning and end, time
+ *   operator_orders.c   what is sent, when, and what waits for room
+ *   op_add.c, op_move.c, op_remove.c    what each kind makes of reports and losses
+ *   operators_check.c   the recount
+ */
+struct sl_operator_row {
+    enum sl_operator_side side;   /* which node is waited for */
+    enum sl_operator_order order; /* what it is told */
+    const char *phase;
+    uint32_t next; /* bit per legal next state */
+};
+const struct sl_operator_row *sl__operator_row(const struct sl_operator *op);
+
+#define SL_OPERATOR_LINK(field) offsetof(struct sl_operator, field)
+struct sl_operator *sl__operator_at(const struct sl_control *c, uint32_t handle);
+/* The node whose answer ends the state; SL_NODE_NONE if that node was just forgotten. */
+sl_node_ref sl__operator_waits_for(const struct sl_operator *op);
+
+/* The order of its state, now or when there is room. The operator may have ended afterwards. */
+void sl__operator_request(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out);
+/* Sets its timer to whatever is due first. */
+void sl__operator_arm(struct sl_control *c, const struct sl_operator *op);
+/* Out of the line of those that wait for room, if it is there. */
+void sl__operator_dequeue(struct sl_control *c, struct sl_operator *op);
+void sl__operators_send_queued(struct sl_control *c, struct sl_outbox *out);
 
 /* In state NEW, named by its nodes; null without memory (nothing changed). A span must have no operator. */
 struct sl_operator *sl__operator_new(struct sl_control *c, enum sl_operator_kind kind, struct sl_dispatcher_id id,
