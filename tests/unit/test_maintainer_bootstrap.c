@@ -353,6 +353,46 @@ static void dispatcher_of_an_unknown_table_is_removed(void **state)
     end();
 }
 
+/* Its table was created after the checkpoint: the trigger meets the CREATE TABLE again a little later. */
+static void dispatcher_whose_table_comes_later_runs_on_and_becomes_its_span(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 77, 77)->checkpoint = DRIVER_START_TS + 500;
+    d.nodes[0].checkpoint = d.nodes[1].checkpoint = DRIVER_START_TS + 100;
+    driver_bootstrap(&d);
+    driver_run(&d, SL_S); /* heartbeats name it: it is no orphan either */
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 0u);
+    assert_non_null(driver_find(&d, 1, (struct sl_dispatcher_id){ 9, 77 }));
+    const struct sl_table table = { .table_id = 77, .schema_id = 1 };
+    const struct sl_in_schema_change change = {
+        .feed = d.feed, .commit_ts = DRIVER_START_TS + 400, .added = &table, .added_count = 1
+    };
+    sl_maintainer_on_schema_change(d.m, d.now, &change, &d.out);
+    driver_collect(&d);
+    driver_run(&d, SL_S);
+    sl_assert_u64(driver_table_count(&d, 77), 1u);
+    assert_non_null(driver_find(&d, 1, (struct sl_dispatcher_id){ 9, 77 })); /* the same one, nothing was placed anew */
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 0u);
+    end();
+}
+
+static void dispatcher_whose_table_does_not_come_is_removed_when_the_checkpoint_reaches_it(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    driver_add_dispatcher(&d, 1, 77, 77)->checkpoint = DRIVER_START_TS + 500;
+    d.nodes[0].checkpoint = d.nodes[1].checkpoint = DRIVER_START_TS + 499;
+    driver_bootstrap(&d);
+    driver_run(&d, SL_S);
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 0u);
+    d.nodes[0].checkpoint = d.nodes[1].checkpoint = DRIVER_START_TS + 600;
+    driver_run(&d, SL_S);
+    sl_assert_u64(d.events[SL_EV_ORPHAN_REMOVED], 1u);
+    assert_null(driver_find(&d, 1, (struct sl_dispatcher_id){ 9, 77 }));
+    end();
+}
+
 static void second_dispatcher_of_a_table_is_removed_and_the_later_placement_stays(void **state)
 {
     (void)state;
@@ -764,6 +804,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(running_dispatchers_are_adopted_and_the_other_tables_placed),
         cmocka_unit_test(second_load_answer_changes_nothing),
         cmocka_unit_test(dispatcher_of_an_unknown_table_is_removed),
+        cmocka_unit_test(dispatcher_whose_table_comes_later_runs_on_and_becomes_its_span),
+        cmocka_unit_test(dispatcher_whose_table_does_not_come_is_removed_when_the_checkpoint_reaches_it),
         cmocka_unit_test(second_dispatcher_of_a_table_is_removed_and_the_later_placement_stays),
         cmocka_unit_test(copy_of_a_dispatcher_on_two_nodes_leaves_one),
         cmocka_unit_test(unfinished_merge_target_gives_way_to_what_works),

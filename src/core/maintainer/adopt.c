@@ -5,8 +5,8 @@
 /*
  * From what the nodes run and the tables the feed has to spans and operators, in this order:
  *
- *   1. dispatchers of known tables become replicating spans where they run; a second one over the same range, and one
- * of a table that is gone, are removed;
+ *   1. dispatchers of known tables become replicating spans where they run; a second one over the same range is
+ *      removed; one of a table that is gone, or has not come yet, waits until that is decided (unlisted.c);
  *   2. journaled operators of the predecessor are taken up again;
  *   3. every table that has no span yet gets one without a place, from the maintainer's start checkpoint: the table
  *      trigger may start later than that (it skips DDL that was executed), but no row between the two is replicated
@@ -126,12 +126,8 @@ static bool adopt_has_table(const struct adoption *a, int64_t table_id)
 
 /* ---- dispatchers ------------------------------------------------------------------------------------------------- */
 
-/*
- * A dispatcher that should not be: nobody knows it, or its id belongs to a span that runs elsewhere. The removal
- * concerns this copy only.
- */
-static enum sl_code adopt_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
-                                       struct sl_dispatcher_id id, struct sl_outbox *out)
+enum sl_code sl__maintainer_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
+                                         struct sl_dispatcher_id id, struct sl_outbox *out)
 {
     struct sl_span_view view;
     if (sl_control_view(control, id, &view) == SL_OK && view.node == node)
@@ -152,9 +148,11 @@ static enum sl_code adopt_item(struct adoption *a, const struct adopt_item *item
         return SL_OK;
     if (adopt_has_table(a, report->span.table_id))
         code = sl_control_adopt(a->control, item->node, report);
+    else if (sl__unlisted_keep(a->m, item->node, report))
+        return SL_OK;
     if (code == SL_OK || code == SL_NOMEM || code == SL_LIMIT)
         return code;
-    return adopt_remove_stray(a->m, a->control, item->node, report->id, a->out);
+    return sl__maintainer_remove_stray(a->m, a->control, item->node, report->id, a->out);
 }
 
 static enum sl_code adopt_dispatchers(struct adoption *a)
@@ -291,6 +289,7 @@ enum sl_code sl__maintainer_adopt(struct sl_maintainer *m, const struct sl_table
 {
     SL_REQUIRE(!m->control);
     struct sl_mem *mem = m->opts.mem;
+    sl__unlisted_clear(m); /* of a try before this one */
     struct adoption a = { .m = m, .out = out, .tables = tables, .table_count = table_count };
     a.item_count = adopt_count_items(m);
     a.items = adopt_alloc(mem, a.item_count, sizeof *a.items);
@@ -323,8 +322,10 @@ static void merge_dispatchers(struct sl_maintainer *m, sl_node_ref from, const P
         if (r->spans[i]->mode != 0 || sl_dispatcher_id_eq(id, m->trigger.id))
             continue;
         sl_control_audit_seen(m->control, from, id);
+        if (sl__unlisted_has(m, from, id))
+            continue;
         if (!adopt_is_terminal(r->spans[i]->state))
-            (void)adopt_remove_stray(m, m->control, from, id, out);
+            (void)sl__maintainer_remove_stray(m, m->control, from, id, out);
     }
 }
 

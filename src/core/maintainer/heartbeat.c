@@ -56,7 +56,9 @@ static void heartbeat_take_status(struct sl_maintainer *m, sl_node_ref from, con
             m->round.is_wanted |= sl_mark_lower(&m->nodes[from].mark, report.checkpoint);
         break;
     case SL_STATUS_UNKNOWN:
-        if (works)
+        if (!works)
+            sl__unlisted_forget(m, from, report.id);
+        else if (!sl__unlisted_has(m, from, report.id))
             heartbeat_remove_orphan(m, from, report.id, out);
         break;
     case SL_STATUS_LOST:

@@ -110,6 +110,7 @@ static void maintainer_drop_node(struct sl_maintainer *m, sl_node_ref ref)
 {
     sl__feed_bootstrap_drop_node(m, ref);
     sl__status_drop_error(m, ref);
+    sl__unlisted_drop_node(m, ref);
     m->nodes[ref] = (struct sl__node){ 0 };
 }
 
@@ -125,6 +126,7 @@ void sl_maintainer_free(struct sl_maintainer *m)
     }
     if (m->bootstrap.mem)
         sl_bootstrap_deinit(&m->bootstrap);
+    sl__unlisted_clear(m);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->config, m->config_len);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m, sizeof *m);
 }
@@ -240,6 +242,7 @@ static void maintainer_end_step(struct sl_maintainer *m, struct sl_outbox *out)
     sl__trigger_run(m, out);
     sl__feed_bootstrap_run(m, out);
     sl__maintainer_round(m);
+    sl__unlisted_run(m, out);
     sl__status_note_progress(m);
     maintainer_check(m);
 }
@@ -329,10 +332,17 @@ static void maintainer_change_tables(struct sl_maintainer *m, const struct sl_in
     for (uint32_t i = 0; i < change->dropped_count; i++)
         (void)sl_control_drop_table(m->control, m->now, change->dropped[i], out);
     for (uint32_t i = 0; i < change->added_count; i++) {
-        enum sl_code code = sl_control_add_table(m->control, change->added[i], change->commit_ts, m->opts.keyspace_id);
+        enum sl_code code = sl__unlisted_adopt(m, change->added[i].table_id);
+        if (code == SL_NOT_FOUND)
+            code = sl_control_add_table(m->control, change->added[i], change->commit_ts, m->opts.keyspace_id);
         if (code != SL_OK && code != SL_EXISTS)
             sl__feed_bootstrap_want_tables(m, change->commit_ts, code, out);
     }
+}
+
+bool sl_maintainer_takes_schema_changes(const struct sl_maintainer *m)
+{
+    return m->state == SL__MAINTAINER_RUNNING;
 }
 
 /* Before the bootstrap ends the tables are loaded, or loaded again, with the change in them; after it ends, so by the

@@ -86,6 +86,8 @@ enum sl_refusal sl_maintainer_on_message(struct sl_maintainer *m, sl_ns now, sl_
                                          const ProtobufCMessage *message, struct sl_outbox *out);
 void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct sl_members_change *change, struct sl_outbox *out);
 void sl_maintainer_on_schema(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out);
+/* Whether a schema change would be taken now: while it would not, the table trigger has to wait in front of it. */
+bool sl_maintainer_takes_schema_changes(const struct sl_maintainer *m);
 void sl_maintainer_on_schema_change(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema_change *change, struct sl_outbox *out);
 void sl_maintainer_on_tick(struct sl_maintainer *m, sl_ns now, struct sl_outbox *out);
 sl_ns sl_maintainer_deadline(const struct sl_maintainer *m);

@@ -111,6 +111,16 @@ struct sl__report {
     bool target_was_empty;
 };
 
+struct sl__unlisted_item {
+    struct sl_span_report report; /* of a whole table */
+    sl_node_ref node;
+};
+
+struct sl__unlisted {
+    struct sl__unlisted_item *items;
+    uint32_t count, cap;
+};
+
 struct sl_maintainer {
     struct sl_maintainer_opts opts; /* id points to the field below; no config */
     struct sl_feed_id id;
@@ -124,6 +134,7 @@ struct sl_maintainer {
     struct sl_bootstrap bootstrap;
     struct sl__node *nodes; /* by ref */
     struct sl__schema schema;
+    struct sl__unlisted unlisted;
     struct sl__trigger trigger;
     struct sl_checkpoint checkpoint;
     sl_ts last_synced;
@@ -196,6 +207,27 @@ SL_CHECKED enum sl_code sl__maintainer_adopt(struct sl_maintainer *m, const stru
 /* While RUNNING: the answer of a node that joined later, or of one that was asked again. */
 void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__MaintainerBootstrapResponse *r,
                           struct sl_outbox *out);
+
+/*
+ * Removes a dispatcher that should not be: nobody knows it, or its id belongs to a span that runs elsewhere. The removal
+ * concerns this copy only. SL_OK also when that is under way already.
+ */
+enum sl_code sl__maintainer_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
+                                         struct sl_dispatcher_id id, struct sl_outbox *out);
+
+/* ---- unlisted.c ---- */
+
+/* Lets a dispatcher of a table that is not there yet run on. False: it has to be removed. */
+bool sl__unlisted_keep(struct sl_maintainer *m, sl_node_ref node, const struct sl_span_report *report);
+bool sl__unlisted_has(const struct sl_maintainer *m, sl_node_ref node, struct sl_dispatcher_id id);
+uint32_t sl__unlisted_count(const struct sl_maintainer *m, sl_node_ref node);
+void sl__unlisted_forget(struct sl_maintainer *m, sl_node_ref node, struct sl_dispatcher_id id);
+void sl__unlisted_drop_node(struct sl_maintainer *m, sl_node_ref node);
+void sl__unlisted_clear(struct sl_maintainer *m);
+/* The table has come: its dispatcher becomes a replicating span. SL_NOT_FOUND: there is none. */
+SL_CHECKED enum sl_code sl__unlisted_adopt(struct sl_maintainer *m, int64_t table_id);
+/* Removes those whose table did not come. */
+void sl__unlisted_run(struct sl_maintainer *m, struct sl_outbox *out);
 
 /* ---- heartbeat.c ---- */
 

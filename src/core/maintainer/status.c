@@ -82,7 +82,7 @@ static void status_counts(const struct sl_maintainer *m, struct sl_node_counts *
 
 /*
  * Not known: a feed whose spans were not adopted yet, a target that has not said what it runs, and one with spans that
- * fell silent. Not known is not drained.
+ * fell silent; and dispatchers there whose table is still to come. Not known is not drained.
  */
 static uint32_t status_unknown(const struct sl_maintainer *m, sl_ns now)
 {
@@ -92,7 +92,8 @@ static uint32_t status_unknown(const struct sl_maintainer *m, sl_ns now)
         return 0;
     bool is_silent = now >= sl_ns_after(m->nodes[m->target_ref].heard_at, m->opts.limits.silence_ns);
     bool is_used = sl_control_node_is_used(m->control, m->target_ref);
-    return !sl_bootstrap_is_settled(&m->bootstrap, m->target_ref) || (is_used && is_silent);
+    bool is_unknown = !sl_bootstrap_is_settled(&m->bootstrap, m->target_ref) || (is_used && is_silent);
+    return is_unknown + sl__unlisted_count(m, m->target_ref);
 }
 
 /* Work on the target came to an end, or began: news that should not wait for the next status. */
