@@ -302,7 +302,7 @@ static bool host_report_change(void *ctx, uint32_t feed, uint32_t change)
     struct sl_sim_host *h = ctx;
     struct sl_sim *sim = h->sim;
     const struct sl_maintainer *m = sl_manager_find(sl_node_manager(h->node), &sim->catalog.feeds[feed].id);
-    if (!m || !sl_maintainer_is_bootstrapped(m))
+    if (!m || !sl_maintainer_takes_schema_changes(m))
         return false;
     struct sl_input in;
     sl_sim_catalog_change_input(&sim->catalog, feed, change, &in);

@@ -70,7 +70,7 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
     if (!f)
         return;
     f->is_ticking = false;
-    if (f->followers == 0)
+    if (f->followers == 0 || sl_sim_sink_is_robbed(p->sink, f->session))
         return;
     sl_ts before = sl_sim_sink_session_progress(p->sink, f->session);
     sl_ts wanted = sl_ts_max(before, sl_sim_head(p->engine->now - p->opts->behind_ns));

@@ -32,7 +32,7 @@ struct sink_session {
     uint32_t feed, process, node;
     uint32_t followers, refs;
     uint32_t next, prev; /* sessions of the feed */
-    bool is_closed;
+    bool is_closed, is_robbed;
 };
 
 void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_sim_oracle *o)
@@ -200,6 +200,11 @@ void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t handle, sl_ts to)
     session->progress = to;
 }
 
+bool sl_sim_sink_is_robbed(const struct sl_sim_sink *s, uint32_t handle)
+{
+    return sink_session(s, handle)->is_robbed;
+}
+
 sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t handle)
 {
     return sink_session(s, handle)->progress;
@@ -273,6 +278,8 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         return false;
     }
     s->claim_count++;
+    if (span->is_following)
+        sink_session(s, span->session)->is_robbed = true;
     sink_end_following(s, f, span);
     uint32_t before = span->session;
     session->refs++;

@@ -74,6 +74,8 @@ void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w);
 
 /* Everything that follows is durable up to to. */
 void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t session, sl_ts to);
+/* Somebody else claimed a table that follows: the next write of the session is refused, so it makes no progress. */
+bool sl_sim_sink_is_robbed(const struct sl_sim_sink *s, uint32_t session);
 sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t session);
 
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
