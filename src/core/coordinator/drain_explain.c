@@ -49,13 +49,18 @@ static void explain_count(struct sl_text *t, uint64_t count, const char *what)
 
 static void explain_feeds(struct sl_text *t, const struct sl_feeds_on_node *f)
 {
+    char totals[DRAIN_DETAIL_MAX];
+    struct sl_text all;
+    sl_text_init(&all, totals, sizeof totals);
+    explain_count(&all, f->bound, " maintainers there");
+    explain_count(&all, f->operators, " being moved");
+    explain_count(&all, f->unsettled, " feeds not settled");
+    explain_count(&all, f->dispatchers, " dispatchers left");
+    explain_count(&all, f->moves, " moving");
+    explain_count(&all, f->stuck, " stuck");
     sl_text_cstr(t, f->example);
-    explain_count(t, f->bound, " maintainers there");
-    explain_count(t, f->operators, " being moved");
-    explain_count(t, f->unsettled, " feeds not settled");
-    explain_count(t, f->dispatchers, " dispatchers left");
-    explain_count(t, f->moves, " moving");
-    explain_count(t, f->stuck, " stuck");
+    sl_text_cstr(t, f->example[0] != '\0' ? "; in all " : "");
+    sl_text_cstr(t, totals);
 }
 
 static void explain_self(struct sl_text *t, const struct sl_self_report *self)

@@ -176,7 +176,7 @@ static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_sess
         s->intent.proof_reference = !f.target_is_sluice;
         sl__drain_set_phase(s, SL_DRAIN_SAFE);
     }
-    sl__drain_explain(d, now, s, &f, safe, out);
+    sl__drain_explain(d, now, s, &f, stop != SL_BLOCKED_NONE ? stop : safe, out);
 }
 
 /* ---- CLEARING ---------------------------------------------------------------------------------------------------- */
