@@ -35,36 +35,44 @@
  */
 struct sl_maintainer_limits {
     uint32_t span_count_max;
-    uint32_t create_batch;        /* basic scheduler: operators in flight at most */
-    uint32_t balance_batch;       /* moves per balance round */
-    uint32_t sends_per_step;      /* Create/Remove messages per step, the rest follows at once in the next */
-    sl_ns bootstrap_resend_ns;    /* 500 ms */
-    sl_ns operator_resend_ns;     /* lost Create/Remove are sent again after this */
-    sl_ns move_timeout_ns;        /* a move older than this returns its slot and is named */
-    sl_ns handover_timeout_ns;    /* CLOSING without cascade waits at most this for moves in flight */
-    sl_ns checkpoint_ns;          /* 100 ms between checkpoint rounds */
-    sl_ns balance_ns;             /* 15 s */
-    sl_ns balance_pause_ns;       /* 120 s after a drain */
-    sl_ns silence_ns;             /* a node with spans that says nothing this long is asked to bootstrap again */
-    bool reference_pacing;        /* max(10, 1 %) and 200 ms rounds instead of feedback: for comparison runs only */
+    uint32_t create_batch;     /* basic scheduler: operators in flight at most */
+    uint32_t balance_batch;    /* moves per balance round */
+    uint32_t sends_per_step;   /* Create/Remove messages per step, the rest follows at once in the next */
+    sl_ns bootstrap_resend_ns; /* 500 ms */
+    sl_ns operator_resend_ns;  /* lost Create/Remove are sent again after this */
+    sl_ns move_timeout_ns;     /* a move older than this returns its slot and is named */
+    sl_ns handover_timeout_ns; /* CLOSING without cascade waits at most this for moves in flight */
+    sl_ns checkpoint_ns;       /* 100 ms between checkpoint rounds */
+    sl_ns balance_ns;          /* 15 s */
+    sl_ns balance_pause_ns;    /* 120 s after a drain */
+    sl_ns silence_ns;          /* a node with spans that says nothing this long is asked to bootstrap again */
+    bool reference_pacing;     /* max(10, 1 %) and 200 ms rounds instead of feedback: for comparison runs only */
 };
-#define SL_MAINTAINER_LIMITS_DEFAULT                                                                                       \
-    ((struct sl_maintainer_limits){ .span_count_max = 4000000, .create_batch = 10000, .balance_batch = 1024, .sends_per_step = 4096, \
-                                    .bootstrap_resend_ns = 500 * SL_MS, .operator_resend_ns = 1 * SL_S,                      \
-                                    .move_timeout_ns = 30 * SL_S, .handover_timeout_ns = 10 * SL_S,                          \
-                                    .checkpoint_ns = 100 * SL_MS, .balance_ns = 15 * SL_S, .balance_pause_ns = 120 * SL_S,   \
-                                    .silence_ns = 5 * SL_S, .reference_pacing = false })
+#define SL_MAINTAINER_LIMITS_DEFAULT                                    \
+    ((struct sl_maintainer_limits){ .span_count_max = 4000000,          \
+                                    .create_batch = 10000,              \
+                                    .balance_batch = 1024,              \
+                                    .sends_per_step = 4096,             \
+                                    .bootstrap_resend_ns = 500 * SL_MS, \
+                                    .operator_resend_ns = 1 * SL_S,     \
+                                    .move_timeout_ns = 30 * SL_S,       \
+                                    .handover_timeout_ns = 10 * SL_S,   \
+                                    .checkpoint_ns = 100 * SL_MS,       \
+                                    .balance_ns = 15 * SL_S,            \
+                                    .balance_pause_ns = 120 * SL_S,     \
+                                    .silence_ns = 5 * SL_S,             \
+                                    .reference_pacing = false })
 
 struct sl_maintainer_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
     struct sl_pacer *pacer; /* shared by the node's maintainers; outlives them */
     const struct sl_feed_id *id;
-    struct sl_secret config;  /* copied; accepted by sl_feed_info_parse; ignored when remove_only */
+    struct sl_secret config; /* copied; accepted by sl_feed_info_parse; ignored when remove_only */
     size_t config_bytes_max;
-    sl_ts checkpoint;         /* start checkpoint, not 0 */
-    uint64_t epoch;           /* maintainer_epoch; 0 only with interop */
-    uint64_t seed;            /* of dispatcher ids */
+    sl_ts checkpoint; /* start checkpoint, not 0 */
+    uint64_t epoch;   /* maintainer_epoch; 0 only with interop */
+    uint64_t seed;    /* of dispatcher ids */
     uint32_t keyspace_id;
     bool is_new;
     bool interop;
@@ -84,19 +92,24 @@ void sl_maintainer_start(struct sl_maintainer *m, sl_ns now, struct sl_outbox *o
 /* Types 13, 18, 30, 32, 34 and 17, decoded and validated, from a member. Returns the refusal or SL_REFUSE_NONE. */
 enum sl_refusal sl_maintainer_on_message(struct sl_maintainer *m, sl_ns now, sl_node_ref from, enum sl_msg_type type,
                                          const ProtobufCMessage *message, struct sl_outbox *out);
-void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct sl_members_change *change, struct sl_outbox *out);
-void sl_maintainer_on_schema(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out);
+void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct sl_members_change *change,
+                              struct sl_outbox *out);
+void sl_maintainer_on_schema(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema *schema,
+                             struct sl_outbox *out);
 /* Whether a schema change would be taken now: while it would not, the table trigger has to wait in front of it. */
 bool sl_maintainer_takes_schema_changes(const struct sl_maintainer *m);
-void sl_maintainer_on_schema_change(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema_change *change, struct sl_outbox *out);
+void sl_maintainer_on_schema_change(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema_change *change,
+                                    struct sl_outbox *out);
 void sl_maintainer_on_tick(struct sl_maintainer *m, sl_ns now, struct sl_outbox *out);
 sl_ns sl_maintainer_deadline(const struct sl_maintainer *m);
 
 /* RemoveMaintainerRequest with its rule: request epoch must fit; SL_REFUSE_* and unchanged otherwise. */
-enum sl_refusal sl_maintainer_remove(struct sl_maintainer *m, sl_ns now, bool cascade, bool removed, uint64_t epoch, struct sl_outbox *out);
+enum sl_refusal sl_maintainer_remove(struct sl_maintainer *m, sl_ns now, bool cascade, bool removed, uint64_t epoch,
+                                     struct sl_outbox *out);
 
 /* Applies the node's target by the same monotonic rule; marks the status dirty when it changed. */
-void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct sl_drain_target *target, struct sl_outbox *out);
+void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct sl_drain_target *target,
+                              struct sl_outbox *out);
 
 /*
  * Status for the coordinator. due: changed since the last one, or older than resend_ns. fill: writes a status whose pointers
