@@ -427,6 +427,15 @@ static void sim_on_arrive(struct sl_store_sim *s, struct item *item)
     sim_drop_memory(s, item);
 }
 
+void sl_store_sim_perform(struct sl_store_sim *s, sl_ns now, const struct sl_store_op *op,
+                          struct sl_store_result *result)
+{
+    SL_REQUIRE(now >= s->now);
+    s->now = now;
+    sl_store_model_perform(s->model, now, op, result);
+    sim_wake_watches(s);
+}
+
 /* ---- from the store to a host ---- */
 
 static bool sim_give(struct sl_store_sim *s, struct item *item, struct sl_store_sim_due *due)

@@ -81,6 +81,10 @@ void sl_store_sim_drop(struct sl_store_sim *s, uint32_t host, uint32_t life);
 #define SL_STORE_SIM_ALL UINT32_MAX
 void sl_store_sim_outage(struct sl_store_sim *s, uint32_t host, sl_ns until);
 
+/* Performs an operation at once and without faults, for scripts; watches see it. Its pointers as those of take_due. */
+void sl_store_sim_perform(struct sl_store_sim *s, sl_ns now, const struct sl_store_op *op,
+                          struct sl_store_result *result);
+
 /* When take_due must be called next; SL_NEVER. */
 sl_ns sl_store_sim_next_due(const struct sl_store_sim *s);
 /*

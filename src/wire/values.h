@@ -27,6 +27,7 @@ struct sl_key {
     size_t len;
     char text[SL_KEY_MAX + 1];
 };
+bool sl_key_meta(struct sl_key *k, struct sl_str cluster);     /* prefix of captures, owners and what else is there */
 bool sl_key_captures(struct sl_key *k, struct sl_str cluster); /* prefix */
 bool sl_key_capture(struct sl_key *k, struct sl_str cluster, const struct sl_node_id *node);
 bool sl_key_owners(struct sl_key *k, struct sl_str cluster);                             /* prefix */

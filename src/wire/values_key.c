@@ -64,6 +64,11 @@ static bool key_write_feed(struct sl_key *k, struct sl_str cluster, struct sl_st
     return key_end(&w, k);
 }
 
+bool sl_key_meta(struct sl_key *k, struct sl_str cluster)
+{
+    return key_write(k, "/tidb/cdc/", cluster, "/__cdc_meta__/", NULL);
+}
+
 bool sl_key_captures(struct sl_key *k, struct sl_str cluster)
 {
     return key_write(k, "/tidb/cdc/", cluster, "/__cdc_meta__/capture/", NULL);

@@ -75,6 +75,8 @@ static void keys_are_the_protocols(void **state)
     struct sl_node_id node;
     const struct sl_str c = SL_STR("c1"), space = SL_STR("ks"), name = SL_STR("f1");
     assert_true(sl_node_id_set(&node, SL_STR("n-1")));
+    assert_true(sl_key_meta(&k, c));
+    sl_assert_str(k.text, "/tidb/cdc/c1/__cdc_meta__/");
     assert_true(sl_key_captures(&k, c));
     sl_assert_str(k.text, "/tidb/cdc/c1/__cdc_meta__/capture/");
     assert_true(sl_key_capture(&k, c, &node));
