@@ -47,7 +47,7 @@ static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_se
                                  .dispatchers_at_start = s->dispatchers_at_start };
     memcpy(v->blocker_detail, s->detail, sizeof v->blocker_detail);
     api_name_target(d, v);
-    if (v->safe_to_stop || !sl__drain_is_open(s)) {
+    if (v->intent.phase == SL_DRAIN_SAFE || !sl__drain_is_open(s)) {
         v->blocker = SL_BLOCKED_NONE;
         v->blocker_detail[0] = '\0';
     } else if (d->is_settled) {

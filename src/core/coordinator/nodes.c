@@ -93,13 +93,15 @@ static void nodes_add_acked(struct sl_observed *o, const char *node_id, uint64_t
 static void nodes_take_targets(struct sl_nodes *n, struct sl_observed *o, const char *single, uint64_t epoch,
                                Pb__DrainTarget *const *targets, size_t count)
 {
+    /* What one process holds only goes up (docs/invariants.md I4): this is an old word of it. */
+    if (epoch < o->acked_epoch_max)
+        return;
     o->acked_count = 0;
     for (size_t i = 0; i < count; i++)
         nodes_add_acked(o, targets[i]->node_id, targets[i]->epoch);
     if (count == 0)
         nodes_add_acked(o, single, epoch);
-    if (epoch > o->acked_epoch_max)
-        o->acked_epoch_max = epoch;
+    o->acked_epoch_max = epoch;
     if (epoch > n->epoch_seen_max)
         n->epoch_seen_max = epoch;
 }

@@ -12,8 +12,8 @@
  *
  * Rules: an observation of an older node epoch is dropped. Within an epoch, one with a lower liveness is dropped and
  * does not refresh last_seen. A newer epoch wipes everything known of the old process, capability and acknowledgements
- * included. Silence longer than unknown_ns makes a node UNKNOWN; it is no destination then, and no drain of it can be
- * proved.
+ * included. Of one process, a set of targets of a lower version than it held before is dropped. Silence longer than
+ * unknown_ns makes a node UNKNOWN; it is no destination then, and no drain of it can be proved.
  */
 struct sl_self_report {
     bool valid; /* seen from this node epoch */
