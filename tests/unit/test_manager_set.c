@@ -171,6 +171,35 @@ static void a_stopped_maintainer_gives_way_to_a_newer_epoch(void **state)
     mf_teardown(&f);
 }
 
+/* Its second copy comes from a stream that broke: it could not bootstrap, and would stand in its successor's way. */
+static void a_late_add_brings_no_forgotten_maintainer_back(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_add(&f, "c1", 1, 3, 100);
+    mf_close(&f, 1, 3);
+    mf_tick(&f, SL_MANAGER_TICK_NS);
+    assert_null(mf_find(&f, 1));
+    sl_assert_i64(mf_add(&f, "c1", 1, 3, 100), SL_REFUSE_STALE_VERSION);
+    expect_absent(&f, 1, 3, SL_REFUSE_STALE_VERSION);
+    sl_assert_i64(mf_add(&f, "c1", 1, 2, 100), SL_REFUSE_STALE_VERSION);
+    sl_assert_i64(mf_add(&f, "c1", 1, 4, 100), SL_REFUSE_NONE);
+    mf_teardown(&f);
+}
+
+static void an_add_that_its_remove_overtook_comes_too_late(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    sl_assert_i64(mf_remove(&f, "c1", 1, 7, false, false), SL_REFUSE_NONE);
+    sl_assert_i64(mf_add(&f, "c1", 1, 7, 100), SL_REFUSE_STALE_VERSION);
+    expect_absent(&f, 1, 7, SL_REFUSE_STALE_VERSION);
+    sl_assert_i64(mf_add(&f, "c1", 1, 8, 100), SL_REFUSE_NONE);
+    mf_teardown(&f);
+}
+
 static void the_late_end_of_a_replaced_maintainer_leaves_its_successor_alone(void **state)
 {
     (void)state;
@@ -699,6 +728,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(more_feeds_than_the_limit_are_refused_until_one_is_forgotten),
         cmocka_unit_test(a_live_maintainer_is_not_replaced_by_a_newer_epoch),
         cmocka_unit_test(a_stopped_maintainer_gives_way_to_a_newer_epoch),
+        cmocka_unit_test(a_late_add_brings_no_forgotten_maintainer_back),
+        cmocka_unit_test(an_add_that_its_remove_overtook_comes_too_late),
         cmocka_unit_test(the_late_end_of_a_replaced_maintainer_leaves_its_successor_alone),
         cmocka_unit_test(with_interop_the_request_epoch_counts_and_zero_keeps_the_instance),
         cmocka_unit_test(older_epochs_keep_the_instance),

@@ -71,7 +71,7 @@ static enum sl_refusal bootstrap_no_room(struct sl_orchestrator *o, const struct
 
 static void bootstrap_hollow(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out)
 {
-    sl__tombstones_forget(&o->tombstones, &dm->feed);
+    sl_tombstones_forget(&o->tombstones, &dm->feed);
     if (dm->owner.node != SL_NODE_NONE)
         sl__bootstrap_respond(o, dm, out);
     sl__dm_finish(o, dm, out);
@@ -79,7 +79,7 @@ static void bootstrap_hollow(struct sl_orchestrator *o, struct sl_dm *dm, struct
 
 static enum sl_refusal bootstrap_new(struct sl_orchestrator *o, const struct bootstrap *b, struct sl_outbox *out)
 {
-    if (sl__tombstones_refuse(&o->tombstones, b->feed, b->epoch))
+    if (sl_tombstones_refuse(&o->tombstones, b->feed, b->epoch))
         return SL_REFUSE_STALE_VERSION;
     bool is_hollow = o->liveness == SL_LIVENESS_STOPPING;
     struct sl_bootstrap_config config;
@@ -222,7 +222,7 @@ void sl__on_feed_opened(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_o
         return;
     }
     sl__dm_go(dm, SL_DM_OPEN);
-    sl__tombstones_forget(&o->tombstones, &dm->feed);
+    sl_tombstones_forget(&o->tombstones, &dm->feed);
     sl_out_event(out, SL_EV_FEED_OPENED, sl_f_str("feed", sl_feed_id_name(&dm->feed)),
                  sl_f_u64("epoch", dm->owner.epoch), sl_f_str("owner", sl_node_id_str(&dm->owner.id)));
     if (dm->owner.node == SL_NODE_NONE)

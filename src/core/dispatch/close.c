@@ -32,7 +32,7 @@ static void close_respond(const struct sl_feed_id *feed_id, const struct sl_clos
 static void close_bury(struct sl_orchestrator *o, const struct sl_feed_id *feed, uint64_t epoch, bool removed)
 {
     if (epoch > 0 || removed)
-        sl__tombstones_put(&o->tombstones, feed, epoch);
+        sl_tombstones_put(&o->tombstones, feed, epoch);
 }
 
 static void close_end(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out)

@@ -6,7 +6,7 @@
 #include "core/dispatch/dispatcher.h"
 #include "core/dispatch/floor.h"
 #include "core/dispatch/orchestrator.h"
-#include "core/dispatch/tombstone.h"
+#include "core/common/tombstone.h"
 
 /*
  * A dispatch manager (DM): the dispatchers of one feed on this node and the maintainer that owns them. Shared by the

@@ -28,7 +28,7 @@ enum sl_code sl_orchestrator_new(struct sl_orchestrator **out, const struct sl_o
     o->liveness = SL_LIVENESS_ALIVE;
     sl__dms_init(o);
     sl__dispatchers_init(o);
-    sl__tombstones_init(&o->tombstones, opts->mem, opts->tombstone_count_max, opts->seed);
+    sl_tombstones_init(&o->tombstones, opts->mem, opts->tombstone_count_max, opts->seed);
     sl__floors_init(&o->floors, opts->mem, opts->floor_count_max, opts->seed);
     sl_arena_init(&o->scratch, opts->mem, SL_TAG_ORCHESTRATOR, scratch_bytes_max(opts));
     *out = o;
@@ -41,7 +41,7 @@ void sl_orchestrator_free(struct sl_orchestrator *o)
         return;
     sl__dms_deinit(o);
     sl__dispatchers_deinit(o);
-    sl__tombstones_deinit(&o->tombstones);
+    sl_tombstones_deinit(&o->tombstones);
     sl__floors_deinit(&o->floors);
     sl_arena_deinit(&o->scratch);
     sl_mem_free(o->opts.mem, SL_TAG_ORCHESTRATOR, o, sizeof *o);

@@ -23,7 +23,7 @@ static enum sl_refusal admission_check_existing(const struct sl_maintainer *exis
     return sl_maintainer_is_closed(existing) ? SL_REFUSE_NONE : SL_REFUSE_FEED_BUSY;
 }
 
-static enum sl_refusal admission_check(const struct sl_manager *m, uint32_t existing,
+static enum sl_refusal admission_check(const struct sl_manager *m, const struct sl_feed_id *id, uint32_t existing,
                                        const Pb__AddMaintainerRequest *req)
 {
     if (m->scope.liveness == SL_LIVENESS_STOPPING)
@@ -34,6 +34,9 @@ static enum sl_refusal admission_check(const struct sl_manager *m, uint32_t exis
         return SL_REFUSE_ZERO_EPOCH;
     if (existing != 0)
         return admission_check_existing(sl__set_entry(m, existing)->maintainer, req->maintainer_epoch);
+    /* One that ended here must not come back: it could not bootstrap, and would stand in its successor's way. */
+    if (req->maintainer_epoch != 0 && sl_tombstones_refuse(&m->set.over, id, req->maintainer_epoch))
+        return SL_REFUSE_STALE_VERSION;
     return m->set.entries.count < m->opts.feed_count_max ? SL_REFUSE_NONE : SL_REFUSE_LIMIT;
 }
 
@@ -109,7 +112,7 @@ static enum sl_refusal admission_add(struct sl_manager *m, const struct sl_feed_
                                      const Pb__AddMaintainerRequest *req, struct sl_outbox *out)
 {
     struct sl_secret config = sl_secret_of((struct sl_bytes){ req->config.data, req->config.len });
-    enum sl_refusal refusal = admission_check(m, existing, req);
+    enum sl_refusal refusal = admission_check(m, id, existing, req);
     if (refusal == SL_REFUSE_NONE)
         refusal = admission_check_config(m, id, config);
     if (refusal != SL_REFUSE_NONE)
@@ -188,7 +191,8 @@ enum sl_refusal sl__admission_on_remove(struct sl_manager *m, const Pb__RemoveMa
     if (!sl_feed_id_set(&id, req->changefeed))
         return SL_REFUSE_BAD_ID;
     uint32_t handle = sl__set_find(m, &id);
-    if (handle == 0 && !req->cascade) {
+    if (handle == 0 && !req->cascade) { /* its Add may still be on the way, in a stream that broke */
+        sl__set_bury(m, &id, req->maintainer_epoch);
         sl__report_absent(m, &id, req->maintainer_epoch, SL_REFUSE_NONE, out);
         return SL_REFUSE_NONE;
     }

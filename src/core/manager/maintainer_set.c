@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#define SET_TOMBSTONES_MAX 4096u
 #define SET_SCRATCH_BYTES_MAX ((size_t)64 << 20)
 #define SET_LINK offsetof(struct sl__entry, link)
 
@@ -34,6 +35,7 @@ void sl__set_init(struct sl_manager *m, sl_ns now)
     sl_slab_init(&s->entries, mem, SL_TAG_MANAGER, sizeof(struct sl__entry), count_max);
     sl_map_init(&s->by_feed, mem, SL_TAG_MANAGER, count_max, set_has_feed, m);
     sl_heap_init(&s->due, mem, SL_TAG_MANAGER, count_max, set_moved_in_heap, m);
+    sl_tombstones_init(&s->over, mem, SET_TOMBSTONES_MAX, m->opts.seed);
     sl_arena_init(&s->scratch, mem, SL_TAG_MANAGER, SET_SCRATCH_BYTES_MAX);
     s->reported_at = now;
     s->report_at = sl_ns_after(now, m->opts.tick_ns);
@@ -45,6 +47,7 @@ void sl__set_deinit(struct sl_manager *m)
     for (uint32_t h = sl__set_next(m, 0); h != 0; h = sl__set_next(m, h))
         sl_maintainer_free(sl__set_entry(m, h)->maintainer);
     sl_arena_deinit(&s->scratch);
+    sl_tombstones_deinit(&s->over);
     sl_heap_deinit(&s->due);
     sl_map_deinit(&s->by_feed);
     sl_slab_deinit(&s->entries);
@@ -109,6 +112,13 @@ void sl__set_replace(struct sl_manager *m, uint32_t handle, struct sl_maintainer
     sl__set_refresh(m, handle);
 }
 
+/* In the epoch-less mode the next maintainer has epoch 0 too. */
+void sl__set_bury(struct sl_manager *m, const struct sl_feed_id *id, uint64_t epoch)
+{
+    if (epoch != 0)
+        sl_tombstones_put(&m->set.over, id, epoch);
+}
+
 static void set_forget(struct sl_manager *m, uint32_t handle, struct sl_outbox *out)
 {
     struct sl__set *s = &m->set;
@@ -116,6 +126,7 @@ static void set_forget(struct sl_manager *m, uint32_t handle, struct sl_outbox *
     const struct sl_feed_id *id = sl_maintainer_feed(e->maintainer);
     sl_out_event(out, SL_EV_MAINTAINER_CLOSED, sl_f_str("feed", sl_feed_id_name(id)),
                  sl_f_u64("epoch", sl_maintainer_epoch(e->maintainer)));
+    sl__set_bury(m, id, sl_maintainer_epoch(e->maintainer));
     sl_map_remove(&s->by_feed, set_hash(m, id), handle);
     sl_list_remove(&s->order, &s->entries, SET_LINK, handle);
     sl_heap_remove(&s->due, e->heap_position);

@@ -34,6 +34,8 @@ void sl__set_fan_out_members(struct sl_manager *m, const struct sl_members_chang
 void sl__set_run(struct sl_manager *m, struct sl_outbox *out);
 /* Frees every maintainer that is closed and has said so. */
 void sl__set_forget_closed(struct sl_manager *m, struct sl_outbox *out);
+/* Epochs up to this one are over here: an Add of one of them comes too late. */
+void sl__set_bury(struct sl_manager *m, const struct sl_feed_id *id, uint64_t epoch);
 sl_ns sl__set_deadline(const struct sl_manager *m);
 void sl__set_check(const struct sl_manager *m);
 

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slab.h"
+#include "core/common/tombstone.h"
 #include "core/manager/maintainer_set.h"
 
 /*
@@ -44,10 +45,11 @@ struct sl__set {
     struct sl_list order; /* of registration: the order of fan-outs and statuses */
     struct sl_heap due;   /* by deadline */
     uint32_t closed_count;
-    uint64_t created_count;  /* gives each maintainer a seed of its own */
-    struct sl_arena scratch; /* statuses while a message is built */
-    sl_ns report_at;         /* next status round */
-    sl_ns reported_at;       /* last one */
+    struct sl_tombstones over; /* epochs that ended here, or never began */
+    uint64_t created_count;    /* gives each maintainer a seed of its own */
+    struct sl_arena scratch;   /* statuses while a message is built */
+    sl_ns report_at;           /* next status round */
+    sl_ns reported_at;         /* last one */
 };
 
 struct sl_manager {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/dispatch/tombstone.h"
+#include "core/common/tombstone.h"
 
 #include "core/common/mem_tags.h"
 
@@ -18,14 +18,14 @@ static bool tombstone_is_of(const void *ctx, uint32_t handle, const void *key)
     return sl_feed_id_eq(&stone->feed, key);
 }
 
-void sl__tombstones_init(struct sl_tombstones *t, struct sl_mem *mem, uint32_t count_max, uint64_t seed)
+void sl_tombstones_init(struct sl_tombstones *t, struct sl_mem *mem, uint32_t count_max, uint64_t seed)
 {
     *t = (struct sl_tombstones){ .seed = seed };
     sl_slab_init(&t->slab, mem, SL_TAG_ORCHESTRATOR, sizeof(struct tombstone), count_max);
     sl_map_init(&t->index, mem, SL_TAG_ORCHESTRATOR, count_max, tombstone_is_of, t);
 }
 
-void sl__tombstones_deinit(struct sl_tombstones *t)
+void sl_tombstones_deinit(struct sl_tombstones *t)
 {
     sl_map_deinit(&t->index);
     sl_slab_deinit(&t->slab);
@@ -60,7 +60,7 @@ static bool tombstones_add(struct sl_tombstones *t, const struct sl_feed_id *fee
     return true;
 }
 
-void sl__tombstones_put(struct sl_tombstones *t, const struct sl_feed_id *feed, uint64_t epoch)
+void sl_tombstones_put(struct sl_tombstones *t, const struct sl_feed_id *feed, uint64_t epoch)
 {
     uint32_t handle = tombstones_find(t, feed);
     if (handle != 0) {
@@ -76,14 +76,14 @@ void sl__tombstones_put(struct sl_tombstones *t, const struct sl_feed_id *feed, 
     }
 }
 
-void sl__tombstones_forget(struct sl_tombstones *t, const struct sl_feed_id *feed)
+void sl_tombstones_forget(struct sl_tombstones *t, const struct sl_feed_id *feed)
 {
     uint32_t handle = tombstones_find(t, feed);
     if (handle != 0)
         tombstones_free(t, handle);
 }
 
-bool sl__tombstones_refuse(const struct sl_tombstones *t, const struct sl_feed_id *feed, uint64_t epoch)
+bool sl_tombstones_refuse(const struct sl_tombstones *t, const struct sl_feed_id *feed, uint64_t epoch)
 {
     uint32_t handle = tombstones_find(t, feed);
     if (handle == 0)
