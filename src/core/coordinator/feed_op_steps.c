@@ -167,6 +167,7 @@ static void op_on_stop_lost(struct sl_feeds *f, struct sl__feed *feed)
         sl__op_enter(f, op, SL__OP_STOP_STORE);
     sl__op_set_sides(f, op, sl__op_remover_node(f), SL_NODE_NONE);
     op->epoch = 0;
+    op->of_owner = false;
     op->cascade = true;
     feed->want.bump = true;
 }
@@ -177,7 +178,7 @@ void sl__op_on_lost(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref node,
     SL_REQUIRE(sl__op_names(feed, node));
     if (op->kind == SL__OP_STOP) {
         op_on_stop_lost(f, feed);
-    } else if (op->state == SL__OP_MOVE_STORE && node == op->dest) {
+    } else if (op->state == SL__OP_MOVE_STORE && node != op->origin) {
         op_cancel_move(f, feed, out);
     } else if (op->state == SL__OP_MOVE_ORIGIN && node != op->origin) {
         sl__op_set_sides(f, op, op->origin, op->origin); /* the origin will stop: it may take the feed again */

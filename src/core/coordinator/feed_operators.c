@@ -33,6 +33,13 @@ bool sl__op_wants_add(const struct sl_feeds *f, const struct sl__feed *feed)
     return feed->op.state == SL__OP_ADD_STORE && feed->stop == SL__STOP_NONE && sl__feeds_may_place(f, feed->op.dest);
 }
 
+bool sl__op_is_last_word(const struct sl_feeds *f, const struct sl__feed *feed, sl_node_ref from, uint64_t epoch)
+{
+    const struct sl__op *op = &feed->op;
+    return op->state == SL__OP_STOP_NODE && op->of_owner && from == op->origin &&
+           sl__feeds_epoch_fits(f, op->epoch, epoch);
+}
+
 bool sl__op_names(const struct sl__feed *feed, sl_node_ref node)
 {
     return node != SL_NODE_NONE && (feed->op.origin == node || feed->op.dest == node);
@@ -223,7 +230,7 @@ void sl__op_add(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref dest, enu
 
 void sl__op_move(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref dest, enum sl__slot slot, struct sl_outbox *out)
 {
-    SL_REQUIRE(feed->place == SL__PLACE_REPLICATING && dest != feed->node && sl__feeds_may_place(f, dest));
+    SL_REQUIRE(feed->place == SL__PLACE_REPLICATING && sl__feeds_may_place(f, dest));
     struct sl__op op = {
         .kind = SL__OP_MOVE, .slot = (uint8_t)slot, .origin = feed->node, .dest = dest, .origin_epoch = feed->epoch
     };
@@ -244,6 +251,7 @@ sl_node_ref sl__op_remover_node(const struct sl_feeds *f)
 struct op_aim {
     sl_node_ref node;
     uint64_t epoch;
+    bool is_owner;
 };
 
 static struct op_aim op_aim_of(const struct sl__feed *feed)
@@ -252,18 +260,18 @@ static struct op_aim op_aim_of(const struct sl__feed *feed)
     switch ((enum sl__op_state)op->state) {
     case SL__OP_ADD_STORE:
     case SL__OP_STOP_STORE:
-        return (struct op_aim){ SL_NODE_NONE, 0 };
+        return (struct op_aim){ SL_NODE_NONE, 0, false };
     case SL__OP_ADD_DEST:
     case SL__OP_ADD_ABORT:
     case SL__OP_MOVE_DEST:
     case SL__OP_MOVE_ABORT:
-        return (struct op_aim){ op->dest, op->epoch };
+        return (struct op_aim){ op->dest, op->epoch, true };
     case SL__OP_MOVE_STORE:
     case SL__OP_MOVE_ORIGIN:
-        return (struct op_aim){ op->origin, op->origin_epoch };
+        return (struct op_aim){ op->origin, op->origin_epoch, true };
     case SL__OP_NONE:
     case SL__OP_STOP_NODE:
-        return (struct op_aim){ feed->node, feed->epoch };
+        return (struct op_aim){ feed->node, feed->epoch, true };
     }
     SL_UNREACHABLE();
 }
@@ -272,6 +280,7 @@ static void op_begin_stop(struct sl_feeds *f, struct sl__feed *feed, struct op_a
                           bool cascade, struct sl_outbox *out)
 {
     struct sl__op op = { .kind = SL__OP_STOP, .stop = (uint8_t)stop, .cascade = cascade, .epoch = aim.epoch };
+    op.of_owner = aim.is_owner;
     op.origin = aim.node != SL_NODE_NONE ? aim.node : sl__op_remover_node(f);
     if (aim.node == SL_NODE_NONE) {
         op_begin(f, feed, &op, SL__OP_STOP_STORE);
@@ -321,5 +330,5 @@ void sl__op_stop(struct sl_feeds *f, struct sl__feed *feed, enum sl__stop stop, 
 void sl__op_stop_stale(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref node, uint64_t epoch, bool cascade,
                        enum sl__stop stop, struct sl_outbox *out)
 {
-    op_begin_stop(f, feed, (struct op_aim){ node, epoch }, stop, cascade || stop != SL__STOP_STALE, out);
+    op_begin_stop(f, feed, (struct op_aim){ node, epoch, false }, stop, cascade || stop != SL__STOP_STALE, out);
 }

@@ -86,6 +86,7 @@ struct sl__op {
     bool seen;                       /* dest said that it runs the maintainer */
     bool named;                      /* as hanging, in this state */
     bool cascade;                    /* STOP: close the dispatchers everywhere too */
+    bool of_owner;                   /* STOP: what is stopped was the owner, and its last word counts */
     sl_node_ref origin, dest;        /* STOP: origin is the node that is told */
     uint64_t origin_epoch;           /* MOVE */
     uint64_t epoch;                  /* of the Add, or of the maintainer to be stopped; 0: not durable yet */
@@ -95,7 +96,8 @@ struct sl__op {
 
 struct sl__feed;
 
-/* Begin; the feed has no operator. ADD: it is absent. MOVE: it replicates. dest is eligible. */
+/* Begin; the feed has no operator. ADD: it is absent. MOVE: it replicates; to its own node is a new start there. dest is
+ * eligible. */
 void sl__op_add(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref dest, enum sl__slot slot, struct sl_outbox *out);
 void sl__op_move(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref dest, enum sl__slot slot,
                  struct sl_outbox *out);
@@ -126,6 +128,8 @@ bool sl__op_wants_add(const struct sl_feeds *f, const struct sl__feed *feed);
 bool sl__op_send_add(struct sl_feeds *f, struct sl__feed *feed, sl_op_id after, uint64_t epoch, struct sl_bytes config,
                      struct sl_outbox *out);
 bool sl__op_names(const struct sl__feed *feed, sl_node_ref node);
+/* A status of the owner that is being stopped. */
+bool sl__op_is_last_word(const struct sl_feeds *f, const struct sl__feed *feed, sl_node_ref from, uint64_t epoch);
 const char *sl__op_phase(const struct sl__feed *feed);
 
 /* ---- shared by feed_operators.c and feed_op_steps.c ---- */

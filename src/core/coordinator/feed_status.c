@@ -250,6 +250,24 @@ void sl__feed_advance(struct sl__feed *feed, sl_ts checkpoint)
         feed->checkpoint = sl_ts_max(feed->checkpoint, checkpoint);
 }
 
+sl_ns sl__feed_silence_at(const struct sl_feeds *f, const struct sl__feed *feed)
+{
+    bool speaks = feed->place == SL__PLACE_REPLICATING && feed->op.kind == SL__OP_IDLE && feed->stop == SL__STOP_NONE &&
+                  !feed->unreadable;
+    return speaks ? sl_ns_after(feed->heard_at, f->opts.operator_timeout_ns) : SL_NEVER;
+}
+
+/*
+ * Every maintainer speaks each second. One that does not, on a node that does, has ended without a word, and its last
+ * one was lost. If it is there after all, it hands over and nothing is lost.
+ */
+void sl__feed_on_silence(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
+{
+    feed->heard_at = f->now;
+    if (sl__feed_is_runnable(feed) && sl__feeds_may_place(f, feed->node))
+        sl__op_move(f, feed, feed->node, SL__SLOT_NONE, out);
+}
+
 /* ---- the way in -------------------------------------------------------------------------------------------------- */
 
 static bool status_is_of_owner(const struct sl_feeds *f, const struct sl__feed *feed, sl_node_ref from,
@@ -264,8 +282,11 @@ static void status_of_feed(struct sl_feeds *f, struct sl__feed *feed, sl_node_re
 {
     bool owner = status_is_of_owner(f, feed, from, s), stopped = status_is_stopped(s);
     if (owner) {
+        feed->heard_at = f->now;
         sl__feed_advance(feed, s->checkpoint_ts);
         status_take_drains(f, feed, from, s);
+    } else if (sl__op_is_last_word(f, feed, from, s->maintainer_epoch)) {
+        sl__feed_advance(feed, s->checkpoint_ts);
     }
     bool awaited = sl__op_on_status(f, feed, from, s, out);
     if (owner && feed->node == from && !stopped)

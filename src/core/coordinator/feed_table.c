@@ -254,6 +254,7 @@ void sl__feed_place(struct sl_feeds *f, struct sl__feed *feed, enum sl__feed_pla
     SL_REQUIRE(feed->place == place || (place_rows[feed->place].next & (1u << place)) != 0);
     enum sl__feed_place from = feed->place;
     table_bind(f, feed, node);
+    feed->heard_at = f->now;
     feed->place = place;
     feed->epoch = epoch;
     sl_out_event(out, SL_EV_FEED_PLACED, sl__feed_field(feed), sl_f_str("from", sl_str_of(place_rows[from].name)),
@@ -290,6 +291,7 @@ static sl_ns table_due(const struct sl_feeds *f, const struct sl__feed *feed)
     sl_ns due = feed->op.kind != SL__OP_IDLE ? sl__op_deadline(f, feed) : SL_NEVER;
     if (feed->write.phase == SL__WRITE_PAUSED)
         due = sl_ns_min(due, feed->write.retry_at);
+    due = sl_ns_min(due, sl__feed_silence_at(f, feed));
     bool waits = feed->place == SL__PLACE_ABSENT && feed->op.kind == SL__OP_IDLE && f->now < feed->retry_at;
     return waits ? sl_ns_min(due, feed->retry_at) : due;
 }

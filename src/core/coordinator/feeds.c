@@ -128,6 +128,8 @@ static void feeds_on_due(struct sl_feeds *f, struct sl__feed *feed, struct sl_ou
 {
     if (feed->op.kind != SL__OP_IDLE && f->now >= sl__op_deadline(f, feed))
         sl__op_on_due(f, feed, out);
+    if (f->now >= sl__feed_silence_at(f, feed))
+        sl__feed_on_silence(f, feed, out);
     sl__write_on_due(f, feed);
     sl__feed_react(f, feed, out);
 }

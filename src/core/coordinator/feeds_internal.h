@@ -113,6 +113,7 @@ struct sl__feed {
     sl_ns retry_at;    /* absent: not placed before */
     uint32_t refusals; /* Adds in a row that came to nothing */
 
+    sl_ns heard_at;   /* of the owner */
     sl_ts checkpoint; /* of the owner; >= the durable one */
     bool bootstrapped, is_new;
     bool saving;     /* its checkpoint is in a transaction in flight */
@@ -318,6 +319,9 @@ void sl__feed_back_off(struct sl_feeds *f, struct sl__feed *feed, const struct s
 void sl__feed_forget_target(struct sl__feed *feed, sl_node_ref node);
 /* A new owner begins: what the old one said of itself is void. */
 void sl__feed_new_owner(struct sl__feed *feed);
+/* SL_NEVER unless the feed has an owner that should speak. */
+sl_ns sl__feed_silence_at(const struct sl_feeds *f, const struct sl__feed *feed);
+void sl__feed_on_silence(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out);
 
 /* ---- feed_schedulers.c ---- */
 bool sl__feeds_may_place(const struct sl_feeds *f, sl_node_ref node);
