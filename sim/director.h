@@ -110,4 +110,16 @@ uint32_t sl_sim_director_owner(struct sl_sim *sim, uint32_t feed);
 /* A message of the coordinator in charge that it would not send by itself, for scripts. False: nobody is in charge. */
 bool sl_sim_director_send_target(struct sl_sim *sim, const struct sl_node_id *to, const struct sl_drain_target *target);
 
+/*
+ * What a coordinator does not do by itself, for faults (director_mischief.c). Nothing happens if nobody is in charge or
+ * the host is no member.
+ *   echo      a drain target request of an earlier epoch, or of the running one, reaches the host once more, as if it
+ *             had been on its way for long
+ *   haste     the host is asked to be STOPPING, whatever it is and hosts
+ *   late_add  the Add of a feed reaches the host if it is STOPPING
+ */
+void sl_sim_director_echo(struct sl_sim *sim, uint32_t host);
+void sl_sim_director_haste(struct sl_sim *sim, uint32_t host);
+void sl_sim_director_late_add(struct sl_sim *sim, uint32_t host);
+
 #endif

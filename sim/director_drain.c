@@ -79,9 +79,7 @@ static void director_judge_safe(struct sl_sim *sim, struct sl_sim_drain *drain)
     if (host == SL_SIM_HOST_NONE || sim->hosts[host].process == 0)
         return;
     struct sl_sim_host *h = &sim->hosts[host];
-    sl_sim_oracle_safe(&sim->oracle, h->process,
-                       (uint64_t)sl_sim_plane_dispatcher_count(&h->plane) + h->plane.readers +
-                           sl_manager_maintainer_count(sl_node_manager(h->node)));
+    sl_sim_oracle_safe(&sim->oracle, h->process, sl_sim_host_work(h));
 }
 
 /* A write that became durable takes effect, unless somebody else was elected meanwhile. */

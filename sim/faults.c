@@ -107,6 +107,9 @@ static enum sl_sim_action faults_undo_of(enum sl_sim_action action)
     case SL_SIM_ACTION_RESTART_SAME:
     case SL_SIM_ACTION_RESTART_NEW:
     case SL_SIM_ACTION_KILL_DIRECTOR:
+    case SL_SIM_ACTION_ECHO:
+    case SL_SIM_ACTION_HASTE:
+    case SL_SIM_ACTION_LATE_ADD:
     case SL_SIM_ACTION_START:
     case SL_SIM_ACTION_RESUME:
     case SL_SIM_ACTION_HEAL:
@@ -166,6 +169,9 @@ static void faults_act_on_host(struct sl_sim *sim, enum sl_sim_action action, st
     case SL_SIM_ACTION_STALL:
     case SL_SIM_ACTION_HEAL:
     case SL_SIM_ACTION_KILL_DIRECTOR:
+    case SL_SIM_ACTION_ECHO:
+    case SL_SIM_ACTION_HASTE:
+    case SL_SIM_ACTION_LATE_ADD:
     case SL_SIM_ACTION_COUNT:
         break;
     }
@@ -184,6 +190,15 @@ static void faults_act(struct sl_sim *sim, const struct sl_sim_fault *fault)
         return;
     case SL_SIM_ACTION_KILL_DIRECTOR:
         sl_sim_director_resign(sim, fault->host);
+        return;
+    case SL_SIM_ACTION_ECHO:
+        sl_sim_director_echo(sim, fault->host);
+        return;
+    case SL_SIM_ACTION_HASTE:
+        sl_sim_director_haste(sim, fault->host);
+        return;
+    case SL_SIM_ACTION_LATE_ADD:
+        sl_sim_director_late_add(sim, fault->host);
         return;
     case SL_SIM_ACTION_CRASH:
     case SL_SIM_ACTION_PAUSE:

@@ -20,6 +20,9 @@
     X(SLOW, "slow")                   /* host, for: opens and closes take seconds */           \
     X(KILL_DIRECTOR, "kill-director") /* the role ends; another host leads */                  \
     X(LOSE_LEASE, "lose-lease")       /* host: while it runs */                                \
+    X(ECHO, "echo")                   /* host: an earlier drain target reaches it again */     \
+    X(HASTE, "haste")                 /* host: is asked to stop, whatever runs there */        \
+    X(LATE_ADD, "late-add")           /* host: a feed is added there, if it is STOPPING */     \
     X(START, "start")                 /* host, if it is down, with a new id */                 \
     X(RESUME, "resume")                                                                        \
     X(HEAL, "heal")       /* host -> peer */                                                   \
@@ -45,7 +48,8 @@ const char *sl_sim_action_text(enum sl_sim_action action);
     X(DESTINATION_READY, "ready")                                           \
     X(HANDOVER, "handover") /* a maintainer is asked to leave */            \
     X(DRAINING, "draining") /* a node became DRAINING */                    \
-    X(STOPPING, "stopping")
+    X(STOPPING, "stopping")                                                 \
+    X(TARGET_CLEARED, "target-cleared")
 
 enum sl_sim_moment {
 #define SL_SIM_MOMENT_ENUM(name, text) SL_SIM_MOMENT_##name,

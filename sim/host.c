@@ -275,6 +275,12 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
     host_arm_tick(h);
 }
 
+uint64_t sl_sim_host_work(const struct sl_sim_host *h)
+{
+    return (uint64_t)sl_sim_plane_dispatcher_count(&h->plane) + h->plane.readers +
+           sl_manager_maintainer_count(sl_node_manager(h->node));
+}
+
 void sl_sim_host_meet(struct sl_sim_host *h)
 {
     struct sl_sim *sim = h->sim;

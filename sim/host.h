@@ -60,6 +60,9 @@ void sl_sim_host_on_event(struct sl_sim_host *h, const struct sl_sim_event *even
 /* One input, and everything that follows from it. */
 void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in);
 
+/* What the process really works on, by the models: maintainers, dispatchers, readers. */
+uint64_t sl_sim_host_work(const struct sl_sim_host *h);
+
 /* The process reads who is registered and tells its node: the first thing it does. */
 void sl_sim_host_meet(struct sl_sim_host *h);
 

@@ -94,6 +94,8 @@ static bool observe_moment_of(enum sl_event_id id, enum sl_sim_moment *moment)
 {
     if (id == SL_EV_TARGET_APPLIED)
         *moment = SL_SIM_MOMENT_TARGET_APPLIED;
+    else if (id == SL_EV_TARGET_CLEARED)
+        *moment = SL_SIM_MOMENT_TARGET_CLEARED;
     else if (id == SL_EV_MAINTAINER_ADDED)
         *moment = SL_SIM_MOMENT_MAINTAINER_ADDED;
     else if (id == SL_EV_MAINTAINER_BOOTSTRAPPED)
@@ -132,6 +134,8 @@ void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const
         sl_sim_faults_on_moment(sim, moment, h->index);
     if (event->id == SL_EV_LIVENESS_CHANGED) {
         bool stops = sl_manager_liveness(sl_node_manager(h->node)) == SL_LIVENESS_STOPPING;
+        if (stops && !h->is_unleased)
+            sl_sim_oracle_stopping(&sim->oracle, h->process, sl_sim_host_work(h));
         sl_sim_faults_on_moment(sim, stops ? SL_SIM_MOMENT_STOPPING : SL_SIM_MOMENT_DRAINING, h->index);
     }
     if (event->id == SL_EV_MOVE_STARTED || event->id == SL_EV_MOVE_DONE)

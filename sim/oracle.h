@@ -22,6 +22,7 @@
     X(HANDOVER, 6, "the origin has stopped, is fenced or has lost its lease before another dispatcher writes") \
     X(EPOCH, 7, "an epoch is durable before it is used")                                                       \
     X(SAFE, 8, "a node said to be safe to stop has no work, then and later")                                   \
+    X(STOPPING, 8, "a node that agrees to stop has no work then, and gets none later")                         \
     X(PROGRESS, 9, "after the faults every drain ends or names what blocks it, and every feed advances")       \
     X(SECRET, 10, "no password in an event or in a message that is not a configuration")
 
@@ -111,6 +112,8 @@ void sl_sim_oracle_feed_epoch_used(struct sl_sim_oracle *o, uint32_t feed, uint6
 
 /* The coordinator says a process is safe to stop; work = what its models really hold at that moment. */
 void sl_sim_oracle_safe(struct sl_sim_oracle *o, uint32_t process, uint64_t work);
+/* A process agreed to be STOPPING (not because it lost its lease); work as above. */
+void sl_sim_oracle_stopping(struct sl_sim_oracle *o, uint32_t process, uint64_t work);
 /* A process starts work (a feed, a dispatcher, a maintainer). what is static. */
 void sl_sim_oracle_work(struct sl_sim_oracle *o, uint32_t process, const char *what);
 

@@ -11,7 +11,7 @@ struct sl_sim_oracle_process {
     struct sl_drain_target target;
     uint64_t node_epoch;
     int liveness;
-    bool is_known, is_safe;
+    bool is_known, is_safe, is_stopping;
 };
 
 struct sl_sim_oracle_feed {

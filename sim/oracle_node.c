@@ -158,10 +158,23 @@ void sl_sim_oracle_safe(struct sl_sim_oracle *o, uint32_t process, uint64_t work
     sl_sim_oracle_process(o, process)->is_safe = true;
 }
 
+void sl_sim_oracle_stopping(struct sl_sim_oracle *o, uint32_t process, uint64_t work)
+{
+    sl_sim_oracle_count(o, SL_SIM_ORACLE_STOPPING);
+    if (work > 0)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_STOPPING,
+                           "process %" PRIu32 " agreed to stop with %" PRIu64 " pieces of work", process, work);
+    sl_sim_oracle_process(o, process)->is_stopping = true;
+}
+
 void sl_sim_oracle_work(struct sl_sim_oracle *o, uint32_t process, const char *what)
 {
+    const struct sl_sim_oracle_process *p = sl_sim_oracle_process(o, process);
     sl_sim_oracle_count(o, SL_SIM_ORACLE_SAFE);
-    if (sl_sim_oracle_process(o, process)->is_safe)
+    if (p->is_safe)
         sl_sim_oracle_fail(o, SL_SIM_ORACLE_SAFE, "process %" PRIu32 " was said to be safe to stop and begins work: %s",
                            process, what);
+    if (p->is_stopping)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_STOPPING, "process %" PRIu32 " is STOPPING and begins work: %s", process,
+                           what);
 }

@@ -11,6 +11,7 @@
 #define SWARM_SETTLE_NS (180 * SL_S)
 #define SWARM_OBJECT_KNOBS 1u
 #define SWARM_OBJECT_PLAN 2u
+#define SWARM_OBJECT_MISCHIEF 3u
 
 /* Draws in a fixed order: what is drawn later does not depend on what was chosen before. */
 struct swarm_dice {
@@ -100,6 +101,43 @@ static void swarm_plan_fault(struct sl_sim *sim, struct swarm_dice *d)
     sl_sim_faults_aim(sim, &fault);
 }
 
+/*
+ * Old requests and hasty ones of the coordinator, mostly at the moments at which they could do harm: an old target
+ * after a newer one or after its clear, a request to stop while a node is being emptied, a feed for one that stops.
+ */
+static void swarm_plan_mischief(struct sl_sim *sim)
+{
+    static const struct {
+        enum sl_sim_action action;
+        enum sl_sim_moment moment;
+        uint32_t skip_max;
+    } kinds[] = {
+        { SL_SIM_ACTION_ECHO, SL_SIM_MOMENT_TARGET_CLEARED, 12 },
+        { SL_SIM_ACTION_ECHO, SL_SIM_MOMENT_TARGET_APPLIED, 12 },
+        { SL_SIM_ACTION_HASTE, SL_SIM_MOMENT_DRAINING, 2 },
+        { SL_SIM_ACTION_LATE_ADD, SL_SIM_MOMENT_STOPPING, 2 },
+    };
+    struct swarm_dice d = { .seed = sim->opts.seed, .object = SWARM_OBJECT_MISCHIEF };
+    uint32_t count = (uint32_t)swarm_below(&d, 6);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t kind = swarm_below(&d, sizeof kinds / sizeof kinds[0]);
+        bool is_aimed = swarm_below(&d, 4) > 0;
+        sl_ns at = swarm_time(&d);
+        struct sl_sim_fault fault = { .action = kinds[kind].action,
+                                      .moment = kinds[kind].moment,
+                                      .at_host = SL_SIM_HOST_NONE,
+                                      .host = (uint32_t)swarm_below(&d, sim->host_count),
+                                      .skip = (uint32_t)swarm_below(&d, kinds[kind].skip_max),
+                                      .delay_width_ns = (sl_ns)(1 + swarm_below(&d, 2000)) * SL_MS };
+        if (!is_aimed) {
+            sl_sim_faults_at(sim, at, &fault);
+            continue;
+        }
+        fault.host = SL_SIM_HOST_NONE; /* whoever the moment happens to */
+        sl_sim_faults_aim(sim, &fault);
+    }
+}
+
 /* What operators do while there is trouble, in the order of time. */
 enum swarm_deed_kind { SWARM_DRAIN, SWARM_ADD_TABLES, SWARM_DROP_TABLES, SWARM_STOP_FEED, SWARM_JOIN };
 struct swarm_deed {
@@ -180,6 +218,7 @@ bool sl_sim_swarm_run(struct sl_sim *sim, const struct sl_sim_swarm_opts *opts)
     uint32_t faults = (uint32_t)swarm_below(&d, 10);
     for (uint32_t i = 0; i < faults; i++)
         swarm_plan_fault(sim, &d);
+    swarm_plan_mischief(sim);
     for (uint32_t i = 0; i < deed_count; i++) {
         if (!sl_sim_run_until(sim, deeds[i].at))
             return false;
