@@ -199,7 +199,7 @@ static void feed_at_rest_wants_no_rounds(void **state)
     say(1, DRIVER_START_TS);
     sl_ns due = sl_maintainer_deadline(d.m);
     assert_true(due > d.now + SL_S); /* only the look for silent nodes is left */
-    say(0, DRIVER_START_TS + 1); /* computed at once: the last round is long ago */
+    say(0, DRIVER_START_TS + 1);     /* computed at once: the last round is long ago */
     say(0, DRIVER_START_TS + 2);
     due = sl_maintainer_deadline(d.m);
     assert_true(due <= d.now + 100 * SL_MS);
