@@ -25,10 +25,11 @@ static void op_origin_gone(struct sl_feeds *f, struct sl__feed *feed, struct sl_
     sl__op_send(f, feed, out);
 }
 
-/* The move has told nobody anything yet. */
+/* The move has told nobody anything yet. Behind the others of its node, which are not to wait for it again. */
 static void op_cancel_move(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
 {
     sl__op_end(f, feed);
+    sl__feed_move_back(f, feed);
     sl__feed_place(f, feed, SL__PLACE_REPLICATING, feed->node, feed->epoch, out);
 }
 

@@ -244,6 +244,14 @@ static void table_bind(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref no
         sl_list_push_back(&f->nodes[node].bound, &f->slab, TABLE_OF_NODE, feed->handle);
 }
 
+void sl__feed_move_back(struct sl_feeds *f, struct sl__feed *feed)
+{
+    struct sl_list *bound = &f->nodes[feed->node].bound;
+    SL_REQUIRE(feed->node != SL_NODE_NONE);
+    sl_list_remove(bound, &f->slab, TABLE_OF_NODE, feed->handle);
+    sl_list_push_back(bound, &f->slab, TABLE_OF_NODE, feed->handle);
+}
+
 void sl__feed_place(struct sl_feeds *f, struct sl__feed *feed, enum sl__feed_place place, sl_node_ref node,
                     uint64_t epoch, struct sl_outbox *out)
 {

@@ -235,6 +235,8 @@ struct sl__feed *sl__feed_next(const struct sl_feeds *f, const struct sl__feed *
 /* The one setter of place and node. */
 void sl__feed_place(struct sl_feeds *f, struct sl__feed *feed, enum sl__feed_place place, sl_node_ref node,
                     uint64_t epoch, struct sl_outbox *out);
+/* Behind the other feeds of its node. */
+void sl__feed_move_back(struct sl_feeds *f, struct sl__feed *feed);
 void sl__feed_list(struct sl_feeds *f, struct sl__feed *feed); /* lists of ready and dirty ones, timer */
 bool sl__feed_is_runnable(const struct sl__feed *feed);
 bool sl__feed_is_backing_off(const struct sl_feeds *f, const struct sl__feed *feed);
