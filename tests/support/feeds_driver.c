@@ -128,12 +128,11 @@ static uint32_t driver_feed_number(const Pb__ChangefeedID *id)
     return (uint32_t)id->low;
 }
 
-static uint64_t driver_config_epoch(ProtobufCBinaryData config, uint32_t feed)
+static uint64_t driver_config_epoch(ProtobufCBinaryData config, const char *name)
 {
     struct sl_feed_record record;
-    struct sl_feed_id id = fd_feed_id(feed);
     const struct sl_secret json = sl_secret_of((struct sl_bytes){ config.data, config.len });
-    assert_int_equal(sl_feed_record_parse(&record, SL_STR("default"), sl_feed_id_name(&id), json), SL_OK);
+    assert_int_equal(sl_feed_record_parse(&record, SL_STR("default"), sl_str_of(name), json), SL_OK);
     return record.epoch;
 }
 
@@ -147,7 +146,7 @@ static struct fd_sent driver_decode(const struct sl_out_send *send)
         assert_non_null(m);
         s.feed = driver_feed_number(m->changefeed);
         s.epoch = m->maintainer_epoch;
-        s.config_epoch = driver_config_epoch(m->config, s.feed);
+        s.config_epoch = driver_config_epoch(m->config, m->changefeed->name);
         s.checkpoint = m->checkpoint_ts;
         s.is_new = m->is_new_changefeed;
         pb__add_maintainer_request__free_unpacked(m, NULL);

@@ -109,6 +109,7 @@ static bool save_issue(struct sl_feeds *f, struct sl__save *save, struct sl_outb
     for (uint32_t i = 0; i < save->count; i++) {
         struct sl__feed *feed = sl__feed_at(f, save->feeds[i]);
         feed->saving = true;
+        feed->saved_last = save->checkpoints[i];
         sl__feed_list(f, feed);
     }
     save_tell_maintainers(f, save, out);
@@ -145,6 +146,8 @@ void sl__save_run(struct sl_feeds *f, struct sl_outbox *out)
             return;
         }
     }
+    if (f->dirty.count > 0)
+        f->save_at = f->now; /* as soon as one of them is answered */
 }
 
 sl_ns sl__save_deadline(const struct sl_feeds *f)
@@ -215,7 +218,8 @@ static bool save_take(struct sl_feeds *f, struct sl__feed *feed, const struct sl
     enum sl_code code = sl__feed_take_status(f, feed, pair);
     if (code == SL_NOMEM)
         return false;
-    feed->save_alone = true;
+    /* Our own write, of which the answer was lost, is no other writer's. */
+    feed->save_alone = code != SL_OK || feed->status.checkpoint != feed->saved_last;
     if (code == SL_OK)
         sl__reread_merge_status(f, feed, &before);
     else

@@ -291,7 +291,8 @@ bool sl__feed_is_backing_off(const struct sl_feeds *f, const struct sl__feed *fe
 static bool table_is_ready(const struct sl_feeds *f, const struct sl__feed *feed)
 {
     return f->settled && feed->place == SL__PLACE_ABSENT && feed->op.kind == SL__OP_IDLE &&
-           feed->stop == SL__STOP_NONE && sl__feed_is_runnable(feed) && f->now >= feed->retry_at;
+           feed->stop == SL__STOP_NONE && sl__feed_is_runnable(feed) && !feed->write.must_read &&
+           f->now >= feed->retry_at;
 }
 
 static sl_ns table_due(const struct sl_feeds *f, const struct sl__feed *feed)

@@ -104,7 +104,8 @@ void sl__feeds_end(struct sl_feeds *f, struct sl_outbox *out)
 static bool feeds_may_start(const struct sl_feeds *f, const struct sl__feed *feed)
 {
     return f->settled && feed->place == SL__PLACE_STOPPED && feed->op.kind == SL__OP_IDLE &&
-           feed->stop == SL__STOP_NONE && sl__feed_is_runnable(feed) && !sl__feed_needs_write(feed);
+           feed->stop == SL__STOP_NONE && sl__feed_is_runnable(feed) && !sl__feed_needs_write(feed) &&
+           !feed->write.must_read;
 }
 
 void sl__feed_react(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)

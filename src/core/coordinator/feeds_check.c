@@ -53,7 +53,7 @@ static void check_durable(const struct sl__feed *feed)
 {
     const struct sl__op *op = &feed->op;
     SL_REQUIRE(op->kind == SL__OP_STOP || op->epoch <= feed->record.epoch);
-    SL_REQUIRE(feed->unreadable || feed->creating || feed->want.checkpoint != SL_TS_NONE ||
+    SL_REQUIRE(feed->unreadable || feed->creating || feed->write.must_read || feed->want.checkpoint != SL_TS_NONE ||
                feed->checkpoint >= feed->status.checkpoint);
     SL_REQUIRE(!sl__op_waits_for_epoch(feed) || feed->want.bump);
 }

@@ -116,8 +116,9 @@ struct sl__feed {
     sl_ns heard_at;   /* of the owner */
     sl_ts checkpoint; /* of the owner; >= the durable one */
     bool bootstrapped, is_new;
-    bool saving;     /* its checkpoint is in a transaction in flight */
-    bool save_alone; /* somebody else writes its status too */
+    bool saving;      /* its checkpoint is in a transaction in flight */
+    bool save_alone;  /* somebody else writes its status too */
+    sl_ts saved_last; /* last checkpoint in such a transaction */
     uint32_t mark;
     struct { /* of errors; delay_ns 0: none since the feed last made progress */
         sl_ns delay_ns, since;
