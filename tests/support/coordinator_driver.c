@@ -210,6 +210,80 @@ void cd_host(struct cd *c, uint32_t feed, const char *name)
     cd_node(c, name)->feeds[feed] = (struct cd_hosted){ .is_here = true, .is_bootstrapped = true, .epoch = FEED_EPOCH };
 }
 
+/* ---- what must hold ---------------------------------------------------------------------------------------------- */
+
+static void cd_range(struct cd *c, struct sl_store_result *r)
+{
+    struct sl_key prefix;
+    assert_true(sl_key_drains(&prefix, SL_STR(CD_CLUSTER)));
+    struct sl_store_op op = { .id = 1, .verb = SL_STORE_RANGE, .key = sl_key_str(&prefix) };
+    sl_store_model_perform(c->store, c->now, &op, r);
+    sl_assert_i64(r->outcome, SL_STORE_OK);
+}
+
+bool cd_intent(struct cd *c, const char *node, struct sl_intent *intent)
+{
+    struct sl_store_result r;
+    sl_revision newest = 0;
+    cd_range(c, &r);
+    for (uint32_t i = 0; i < r.pair_count; i++) {
+        struct sl_intent read;
+        bool is_readable = sl_intent_parse(&read, r.pairs[i].value) == SL_OK;
+        if (!is_readable || strcmp(read.target.text, node) != 0 || r.pairs[i].create_revision < newest)
+            continue;
+        newest = r.pairs[i].create_revision;
+        *intent = read;
+    }
+    return newest > 0;
+}
+
+static uint32_t cd_work(const struct cd *c, uint32_t node)
+{
+    uint32_t work = 0;
+    for (uint32_t feed = 0; feed < c->feed_count; feed++)
+        work += c->dispatchers[feed][node] + c->nodes[node].feeds[feed].is_here;
+    return work;
+}
+
+static void cd_check_target(struct cd *c, const char *node, uint64_t epoch)
+{
+    struct sl_intent intent;
+    assert_true(cd_intent(c, node, &intent));
+    assert_true(epoch > 0 && intent.epoch >= epoch);
+}
+
+static void cd_check_liveness(struct cd *c, uint32_t node, const Pb__SetNodeLivenessRequest *req)
+{
+    const struct cd_node *n = &c->nodes[node];
+    struct sl_intent intent;
+    assert_true(cd_intent(c, n->name, &intent));
+    if (req->undrain)
+        assert_true(intent.cancelled);
+    if (req->target != PB__NODE_LIVENESS__STOPPING || req->node_epoch != n->node_epoch)
+        return;
+    assert_true(intent.phase >= SL_DRAIN_STOPPING && !intent.cancelled);
+    sl_assert_u64(cd_work(c, node), 0);
+}
+
+/* Whether the store says that the present process of the node is safe to stop. */
+static bool cd_is_safe(struct cd *c, uint32_t node)
+{
+    struct sl_intent intent;
+    const struct cd_node *n = &c->nodes[node];
+    bool is_safe =
+        cd_intent(c, n->name, &intent) &&
+        (intent.phase == SL_DRAIN_SAFE || (intent.phase > SL_DRAIN_SAFE && intent.ended_from == SL_DRAIN_SAFE));
+    return is_safe && (!n->is_member || intent.target_node_epoch == n->node_epoch);
+}
+
+static void cd_check_safe(struct cd *c)
+{
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        if (c->nodes[i].is_member && cd_is_safe(c, i))
+            sl_assert_u64(cd_work(c, i), 0);
+    }
+}
+
 /* ---- what nodes say ---------------------------------------------------------------------------------------------- */
 
 static void cd_say(struct cd *c, uint32_t from, enum sl_msg_type type, const ProtobufCMessage *message)
@@ -405,6 +479,8 @@ static void cd_on_target(struct cd *c, uint32_t node, const Pb__SetDispatcherDra
     struct cd_node *n = &c->nodes[node];
     struct sl_drain_target single = { .epoch = req->target_epoch };
     n->target_requests++;
+    if (n->ignores_targets)
+        return;
     assert_true(sl_node_id_set(&single.node, sl_str_of(req->target_node_id)));
     assert_true(n->kind != CD_LEGACY);
     assert_true(req->has_target_set == (n->kind == CD_SLUICE));
@@ -419,6 +495,8 @@ static void cd_on_target(struct cd *c, uint32_t node, const Pb__SetDispatcherDra
         }
     }
     assert_true(sl_target_set_is_valid(&wanted));
+    for (uint32_t i = 0; i < wanted.count; i++)
+        cd_check_target(c, wanted.targets[i].node.text, wanted.targets[i].epoch);
     (void)sl_target_set_apply(&n->set, &wanted);
     cd_heartbeat(c, n->name);
     cd_statuses(c, n->name);
@@ -453,6 +531,7 @@ static void cd_on_liveness(struct cd *c, uint32_t node, const Pb__SetNodeLivenes
 {
     struct cd_node *n = &c->nodes[node];
     bool is_right = req->node_epoch == n->node_epoch;
+    cd_check_liveness(c, node, req);
     n->draining_requests += req->target == PB__NODE_LIVENESS__DRAINING;
     n->stopping_requests += req->target == PB__NODE_LIVENESS__STOPPING;
     n->undrain_requests += req->undrain != 0;
@@ -538,9 +617,27 @@ static void cd_evacuate(struct cd *c)
     }
 }
 
+/* A maintainer does not know more than its targets; a node that stops takes nothing. */
+static void cd_place(struct cd *c)
+{
+    for (uint32_t node = 0; node < c->node_count && c->places; node++) {
+        const struct cd_node *n = &c->nodes[node];
+        for (uint32_t feed = 0; feed < c->feed_count; feed++) {
+            uint32_t to = (uint32_t)sl_prng_below(c->places, c->node_count);
+            struct sl_node_id id = cd_id(c->nodes[to].name);
+            bool may = n->is_member && n->feeds[feed].is_here && c->nodes[to].is_member &&
+                       c->nodes[to].liveness != SL_LIVENESS_STOPPING && !sl_target_set_find(&n->set, &id);
+            if (may && c->dispatchers[feed][to] < 3 && sl_prng_chance(c->places, 1, 3))
+                c->dispatchers[feed][to]++;
+        }
+    }
+}
+
 static void cd_second(struct cd *c)
 {
     cd_evacuate(c);
+    cd_place(c);
+    cd_check_safe(c);
     for (uint32_t i = 0; i < c->node_count; i++) {
         if (!c->nodes[i].is_member)
             continue;
@@ -571,6 +668,8 @@ static void cd_keep_send(struct cd *c, const struct sl_output *o)
 
 static void cd_keep_reply(struct cd *c, const struct sl_reply *r)
 {
+    if (r->ticket == c->drain_node_ticket && r->code == SL_OK && r->remaining == 0)
+        assert_true(cd_is_safe(c, c->drain_node));
     assert_true(c->reply_count < CD_REPLIES_MAX);
     assert_null(cd_reply(c, r->ticket));
     struct cd_reply *to = &c->replies[c->reply_count++];
@@ -671,6 +770,7 @@ static void cd_perform_op(struct cd *c)
     struct sl_store_result r = { .id = op.op.id, .verb = op.op.verb };
     if (fault == CD_FAULT_NONE || fault == CD_FAULT_LOST_ANSWER)
         sl_store_model_perform(c->store, c->now, &op.op, &r);
+    c->intent_writes += r.outcome == SL_STORE_OK && r.succeeded && cd_is_intent_write(&op.op);
     if (fault == CD_FAULT_REFUSED)
         r.outcome = SL_STORE_REFUSED;
     else if (fault != CD_FAULT_NONE)
@@ -822,6 +922,10 @@ void cd_forget(struct cd *c)
 uint64_t cd_ask(struct cd *c, struct sl_request *r)
 {
     r->ticket = ++c->ticket;
+    if (r->verb == SL_REQUEST_DRAIN_NODE) {
+        c->drain_node_ticket = r->ticket;
+        c->drain_node = cd_index(c, r->node.ptr);
+    }
     sl_coordinator_on_request(c->coordinator, c->now, r, &c->out);
     cd_settle(c);
     return r->ticket;
@@ -865,36 +969,11 @@ enum sl_code cd_undrain(struct cd *c, const char *node)
 
 /* ---- what holds -------------------------------------------------------------------------------------------------- */
 
-static void cd_range(struct cd *c, struct sl_store_result *r)
-{
-    struct sl_key prefix;
-    assert_true(sl_key_drains(&prefix, SL_STR(CD_CLUSTER)));
-    struct sl_store_op op = { .id = 1, .verb = SL_STORE_RANGE, .key = sl_key_str(&prefix) };
-    sl_store_model_perform(c->store, c->now, &op, r);
-    sl_assert_i64(r->outcome, SL_STORE_OK);
-}
-
 uint32_t cd_intent_count(struct cd *c)
 {
     struct sl_store_result r;
     cd_range(c, &r);
     return r.pair_count;
-}
-
-bool cd_intent(struct cd *c, const char *node, struct sl_intent *intent)
-{
-    struct sl_store_result r;
-    sl_revision newest = 0;
-    cd_range(c, &r);
-    for (uint32_t i = 0; i < r.pair_count; i++) {
-        struct sl_intent read;
-        sl_assert_i64(sl_intent_parse(&read, r.pairs[i].value), SL_OK);
-        if (strcmp(read.target.text, node) != 0 || r.pairs[i].create_revision < newest)
-            continue;
-        newest = r.pairs[i].create_revision;
-        *intent = read;
-    }
-    return newest > 0;
 }
 
 const char *cd_phase(struct cd *c, const char *node)

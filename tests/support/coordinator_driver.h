@@ -4,10 +4,18 @@
  * maintainer manager of a few words that keeps the rules of the protocol and hosts feeds without doing anything for
  * them. Which dispatchers are where is a table that a test writes. Messages arrive at once, in order; the store answers
  * at once; either can be told not to.
+ *
+ * With every request to a node and every answer the driver looks at what the store really holds, and fails the test if
+ *   - a target leaves whose epoch is not in the store,
+ *   - STOPPING is asked of a node that has work, or whose intent does not say "stopping" at least,
+ *   - an undrain is asked of a node whose intent is not cancelled,
+ *   - a DrainNode answers 0 and the intent does not say "safe" of this process,
+ *   - a node that is safe to stop has work.
  */
 #ifndef SL_TESTS_SUPPORT_COORDINATOR_DRIVER_H
 #define SL_TESTS_SUPPORT_COORDINATOR_DRIVER_H
 
+#include "base/prng.h"
 #include "core/coordinator/coordinator.h"
 #include "port/store_model.h"
 
@@ -39,6 +47,7 @@ struct cd_node {
     bool is_member;
     bool is_deaf, is_mute;  /* what it is sent, what it says, is lost */
     bool refuses_work;      /* does not answer an Add */
+    bool ignores_targets;   /* they are lost on the way */
     bool is_unbootstrapped; /* its maintainers say so */
     uint64_t node_epoch;
     enum sl_liveness liveness;
@@ -91,7 +100,8 @@ struct cd {
     uint32_t dispatchers[CD_FEEDS_MAX][CD_NODES_MAX]; /* which run where */
     uint32_t moves[CD_FEEDS_MAX][CD_NODES_MAX];       /* away from a node, as maintainers report them */
     bool evacuates;                                   /* maintainers with a target move a dispatcher away per second */
-    bool is_silent_feed[CD_FEEDS_MAX];                /* its maintainer reports no drain progress */
+    struct sl_prng *places;            /* not null: they also put dispatchers anywhere but on their targets */
+    bool is_silent_feed[CD_FEEDS_MAX]; /* its maintainer reports no drain progress */
     struct cd_message inbox[CD_QUEUE_MAX];
     uint32_t inbox_head, inbox_count;
     struct cd_op ops[CD_QUEUE_MAX];
@@ -101,12 +111,14 @@ struct cd {
     uint32_t fault_count;
     struct cd_op late[CD_FAULTS_MAX];
     uint32_t late_count;
+    uint32_t intent_writes;                  /* that were performed */
     struct cd_message waiting[CD_QUEUE_MAX]; /* outputs that wait for an operation; from = node, see waits_for */
     sl_op_id waits_for[CD_QUEUE_MAX];
     uint32_t waiting_count;
     struct cd_reply replies[CD_REPLIES_MAX];
     uint32_t reply_count;
-    uint64_t ticket;
+    uint64_t ticket, drain_node_ticket;
+    uint32_t drain_node; /* whom the last DrainNode was about */
     uint32_t events[SL_EVENT_COUNT];
     uint64_t refusals[SL_REFUSAL_COUNT];
 };
