@@ -124,7 +124,7 @@ bool sl__election_on_store(struct sl_membership *m, const struct sl_store_result
     if (r->id != e->op)
         return false;
     e->op = 0;
-    if (r->outcome == SL_STORE_OK && r->succeeded)
+    if (r->outcome == SL_STORE_OK && r->succeeded && r->revision > 0)
         e->own = e->is_delete ? (struct own_key){ .as_of = r->revision }
                               : (struct own_key){ r->revision, r->revision, r->revision };
     else if (r->outcome != SL_STORE_REFUSED)

@@ -150,7 +150,7 @@ static void join_on_put(struct sl_membership *m, const struct sl_store_result *r
     struct join *j = &m->join;
     j->txn_op = 0;
     j->name_known = false; /* read again before another try */
-    if (r->outcome == SL_STORE_OK && r->succeeded) {
+    if (r->outcome == SL_STORE_OK && r->succeeded && r->revision > 0) {
         j->told = JOIN_OK;
         j->capture = (struct own_key){ r->revision, r->revision, r->revision };
         return;

@@ -187,7 +187,9 @@ void sl__registry_put(struct sl_membership *m, const struct sl_store_pair *pair,
 {
     struct sl_str capture = sl_key_tail(pair->key, sl_key_str(&m->captures));
     struct sl_str owner = sl_key_tail(pair->key, sl_key_str(&m->owners));
-    if (capture.len > 0)
+    if (pair->create_revision <= 0 || pair->mod_revision <= 0)
+        registry_refuse(pair->key, SL_BAD_FIELD, out); /* no store has such a key */
+    else if (capture.len > 0)
         registry_put_capture(m, capture, pair, out);
     else if (owner.len > 0)
         owner_put(m, owner, pair, out);
