@@ -234,7 +234,7 @@ static void balance_run(struct sl_feeds *f, struct sl_outbox *out)
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
-void sl__schedulers_start(struct sl_feeds *f)
+void sl__feed_schedulers_start(struct sl_feeds *f)
 {
     f->schedule_at = f->now;
     f->balance_at = sl_ns_after(f->now, f->opts.balance_ns);
@@ -250,7 +250,7 @@ void sl__feeds_schedule(struct sl_feeds *f, struct sl_outbox *out)
     balance_run(f, out);
 }
 
-sl_ns sl__schedulers_deadline(const struct sl_feeds *f)
+sl_ns sl__feed_schedulers_deadline(const struct sl_feeds *f)
 {
     return sl_ns_min(f->schedule_at, f->balance_at);
 }

@@ -164,7 +164,7 @@ void sl_feeds_settle(struct sl_feeds *f, sl_ns now, struct sl_outbox *out)
     for (uint32_t i = 0; i < f->report_count; i++)
         settle_report(f, &f->reports[i], out);
     settle_forget_reports(f);
-    sl__schedulers_start(f);
+    sl__feed_schedulers_start(f);
     for (struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
         bool unfinished = feed->want.progress != SL_PROGRESS_NONE && !feed->unreadable;
         if (unfinished && feed->op.kind == SL__OP_IDLE)

@@ -156,7 +156,7 @@ sl_ns sl_feeds_deadline(const struct sl_feeds *f)
     if (f->load == SL__LOAD_IDLE)
         at = sl_ns_min(at, f->load_at);
     if (f->settled)
-        at = sl_ns_min(at, sl_ns_min(sl__schedulers_deadline(f), sl__save_deadline(f)));
+        at = sl_ns_min(at, sl_ns_min(sl__feed_schedulers_deadline(f), sl__save_deadline(f)));
     return at;
 }
 

@@ -332,9 +332,9 @@ bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref nod
 uint32_t sl__feeds_load(const struct sl_feeds *f, sl_node_ref node);
 /* The least loaded eligible node but these two (none allowed), or none. */
 sl_node_ref sl__feeds_choose(const struct sl_feeds *f, sl_node_ref except, sl_node_ref avoid);
-void sl__schedulers_start(struct sl_feeds *f);
+void sl__feed_schedulers_start(struct sl_feeds *f);
 void sl__feeds_schedule(struct sl_feeds *f, struct sl_outbox *out);
-sl_ns sl__schedulers_deadline(const struct sl_feeds *f);
+sl_ns sl__feed_schedulers_deadline(const struct sl_feeds *f);
 /* Moves until no eligible node is below the average. */
 uint32_t sl__balance_needed(const uint32_t *loads, uint32_t count);
 

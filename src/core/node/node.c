@@ -23,9 +23,14 @@
     X(MAINTAINER_CLOSE_REQUEST, ORCHESTRATOR)          \
     X(MAINTAINER_CLOSE_RESPONSE, MANAGER)              \
     X(SET_NODE_LIVENESS_REQUEST, MANAGER)              \
-    X(SET_DISPATCHER_DRAIN_TARGET_REQUEST, MANAGER)
+    X(SET_DISPATCHER_DRAIN_TARGET_REQUEST, MANAGER)    \
+    X(COORDINATOR_BOOTSTRAP_RESPONSE, CLUSTER)         \
+    X(MAINTAINER_HEARTBEAT_REQUEST, CLUSTER)           \
+    X(LOG_COORDINATOR_RESOLVED_TS_RESPONSE, CLUSTER)   \
+    X(NODE_HEARTBEAT_REQUEST, CLUSTER)                 \
+    X(SET_NODE_LIVENESS_RESPONSE, CLUSTER)
 
-enum node_part { NODE_NOBODY, NODE_MANAGER, NODE_ORCHESTRATOR };
+enum node_part { NODE_NOBODY, NODE_MANAGER, NODE_ORCHESTRATOR, NODE_CLUSTER };
 
 static const enum node_part node_parts[SL_MSG_COUNT] = {
 #define NODE_ROUTE(name, part) [SL_MSG_##name] = NODE_##part,
@@ -38,6 +43,8 @@ struct sl_node {
     struct sl_members *members;
     struct sl_manager *manager;
     struct sl_orchestrator *orchestrator;
+    struct sl_cluster *cluster; /* null: the shell says who is a member */
+    bool cluster_started, fenced;
     struct sl_arena decode; /* the payloads of the message of this step */
     uint64_t refusals[SL_REFUSAL_COUNT];
     sl_ns now;
@@ -70,12 +77,14 @@ void sl_node_opts_default(struct sl_node_opts *opts)
                      .maintainer = SL_MAINTAINER_LIMITS_DEFAULT,
                      .pacer = SL_PACER_OPTS_DEFAULT },
         .orchestrator = SL_ORCHESTRATOR_OPTS_DEFAULT,
+        .membership = SL_MEMBERSHIP_OPTS_DEFAULT,
+        .coordinator = SL_COORDINATOR_OPTS_DEFAULT,
     };
     opts->decode_bytes_max = NODE_DECODE_GROWTH * opts->wire.message_bytes_max;
 }
 
 /* Streams of the node's seed. */
-enum { NODE_SEED_MEMBERS = 1, NODE_SEED_MANAGER, NODE_SEED_ORCHESTRATOR };
+enum { NODE_SEED_MEMBERS = 1, NODE_SEED_MANAGER, NODE_SEED_ORCHESTRATOR, NODE_SEED_CLUSTER };
 
 static void node_complete_opts(struct sl_node *n)
 {
@@ -89,6 +98,24 @@ static void node_complete_opts(struct sl_node *n)
     o->orchestrator.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_ORCHESTRATOR);
 }
 
+static enum sl_code node_new_cluster(struct sl_node *n, sl_ns now)
+{
+    const struct sl_node_opts *o = &n->opts;
+    if (o->membership.cluster.len == 0)
+        return SL_OK;
+    struct sl_cluster_opts c = { .mem = o->mem,
+                                 .members = n->members,
+                                 .membership = o->membership,
+                                 .coordinator = o->coordinator,
+                                 .seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_CLUSTER) };
+    c.membership.self.id = o->id;
+    c.membership.self.node_epoch = o->node_epoch;
+    c.membership.interop = o->interop;
+    /* The table of members holds the node itself and what membership knows besides. */
+    c.membership.node_count_max = sl_u32_min(c.membership.node_count_max, o->node_count_max - 1);
+    return sl_cluster_new(&n->cluster, &c, now);
+}
+
 static enum sl_code node_new_parts(struct sl_node *n, sl_ns now)
 {
     const struct sl_node_opts *o = &n->opts;
@@ -99,7 +126,7 @@ static enum sl_code node_new_parts(struct sl_node *n, sl_ns now)
         code = sl_manager_new(&n->manager, &o->manager, now);
     if (code == SL_OK)
         code = sl_orchestrator_new(&n->orchestrator, &o->orchestrator, now);
-    return code;
+    return code == SL_OK ? node_new_cluster(n, now) : code;
 }
 
 enum sl_code sl_node_new(struct sl_node **out, const struct sl_node_opts *opts, sl_ns now)
@@ -125,6 +152,7 @@ void sl_node_free(struct sl_node *n)
 {
     if (!n)
         return;
+    sl_cluster_free(n->cluster);
     sl_orchestrator_free(n->orchestrator);
     sl_manager_free(n->manager);
     sl_members_free(n->members);
@@ -141,7 +169,9 @@ static enum sl_refusal node_check_address(const struct sl_node *n, struct node_m
     m->from = sl_members_find_str(n->members, m->envelope.from);
     if (m->from == SL_NODE_NONE)
         return SL_REFUSE_UNKNOWN_NODE;
-    return node_parts[m->envelope.type] == NODE_NOBODY ? SL_REFUSE_NOT_HANDLED : SL_REFUSE_NONE;
+    enum node_part part = node_parts[m->envelope.type];
+    bool is_for_nobody = part == NODE_NOBODY || (part == NODE_CLUSTER && !n->cluster);
+    return is_for_nobody ? SL_REFUSE_NOT_HANDLED : SL_REFUSE_NONE;
 }
 
 /* All or nothing: a message of which one payload is bad is not handled in part. */
@@ -175,6 +205,8 @@ static enum sl_refusal node_handle(struct sl_node *n, const struct node_message 
         return sl_manager_on_message(n->manager, n->now, m->from, m->envelope.type, payload, &hosted, out);
     case NODE_ORCHESTRATOR:
         return sl_orchestrator_on_message(n->orchestrator, n->now, m->from, m->envelope.type, payload, out);
+    case NODE_CLUSTER:
+        return sl_cluster_on_message(n->cluster, n->now, m->from, m->envelope.type, payload, out);
     case NODE_NOBODY:
         break;
     }
@@ -216,6 +248,8 @@ static void node_tell_members(struct sl_node *n, const struct sl_members_change 
                  sl_f_u64("left_out", left_out));
     sl_manager_on_members(n->manager, n->now, change, out);
     sl_orchestrator_on_members(n->orchestrator, n->now, change, out);
+    if (n->cluster)
+        sl_cluster_on_members(n->cluster, n->now, change, out);
 }
 
 /*
@@ -239,12 +273,15 @@ static void node_on_tick(struct sl_node *n, struct sl_outbox *out)
     sl_node_hosted(n, &hosted);
     sl_manager_on_tick(n->manager, n->now, &hosted, out);
     sl_orchestrator_on_tick(n->orchestrator, n->now, out);
+    if (n->cluster)
+        sl_cluster_on_tick(n->cluster, n->now, out);
 }
 
 /* The sinks first: from here on another node may be given our work. */
 static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
 {
     enum sl_liveness before = sl_manager_liveness(n->manager);
+    n->fenced = true;
     sl_orchestrator_fence(n->orchestrator, out);
     sl_manager_fence(n->manager);
     if (before != SL_LIVENESS_STOPPING)
@@ -253,10 +290,30 @@ static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
                      sl_f_str("cause", SL_STR("lease lost")));
 }
 
-static void node_on_request(const struct sl_request *request, struct sl_outbox *out)
+static void node_on_request(struct sl_node *n, const struct sl_request *request, struct sl_outbox *out)
 {
     struct sl_reply reply = { .ticket = request->ticket, .code = SL_NOT_OWNER };
-    sl_out_reply(out, &reply);
+    if (n->cluster)
+        sl_cluster_on_request(n->cluster, n->now, request, out);
+    else
+        sl_out_reply(out, &reply);
+}
+
+/* ---- the cluster side -------------------------------------------------------------------------------------------- */
+
+/* What the input led to beyond the part that it was for: a fence, another member set, a seat taken or left. */
+static void node_follow_cluster(struct sl_node *n, struct sl_outbox *out)
+{
+    bool is_settled;
+    do {
+        struct sl_in_members members;
+        if (sl_cluster_is_fenced(n->cluster) && !n->fenced)
+            node_on_lease_lost(n, out);
+        if (sl_cluster_take_members(n->cluster, &members.ids, &members.count))
+            node_on_members(n, &members, out);
+        bool is_alive = sl_manager_liveness(n->manager) == SL_LIVENESS_ALIVE;
+        is_settled = sl_cluster_settle(n->cluster, n->now, is_alive, out);
+    } while (!is_settled);
 }
 
 /* ---- step -------------------------------------------------------------------------------------------------------- */
@@ -286,11 +343,16 @@ static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_o
         node_on_lease_lost(n, out);
         return;
     case SL_IN_REQUEST:
-        node_on_request(&in->u.request, out);
+        node_on_request(n, &in->u.request, out);
         return;
     case SL_IN_STORE:
+        if (n->cluster)
+            sl_cluster_on_store(n->cluster, n->now, &in->u.store, out);
+        return;
     case SL_IN_WATCH:
-        return; /* this node has issued no operation and no watch */
+        if (n->cluster)
+            sl_cluster_on_watch(n->cluster, n->now, &in->u.watch, out);
+        return;
     }
     SL_UNREACHABLE();
 }
@@ -300,7 +362,13 @@ void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struc
     SL_REQUIRE(now >= n->now);
     n->now = now;
     uint64_t dropped_before = out->dropped_count;
+    if (n->cluster && !n->cluster_started) {
+        n->cluster_started = true;
+        sl_cluster_start(n->cluster, now, out);
+    }
     node_input(n, in, out);
+    if (n->cluster)
+        node_follow_cluster(n, out);
     node_spread_liveness(n, out);
     if (out->dropped_count > dropped_before)
         sl_out_event(out, SL_EV_OUTBOX_FULL, sl_f_u64("dropped", out->dropped_count - dropped_before));
@@ -309,7 +377,10 @@ void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struc
 
 sl_ns sl_node_deadline(const struct sl_node *n)
 {
-    return sl_ns_min(sl_manager_deadline(n->manager), sl_orchestrator_deadline(n->orchestrator));
+    sl_ns at = sl_ns_min(sl_manager_deadline(n->manager), sl_orchestrator_deadline(n->orchestrator));
+    if (!n->cluster)
+        return at;
+    return n->cluster_started ? sl_ns_min(at, sl_cluster_deadline(n->cluster)) : n->now;
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------- */
@@ -333,6 +404,16 @@ struct sl_manager *sl_node_manager(struct sl_node *n)
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n)
 {
     return n->orchestrator;
+}
+
+const struct sl_coordinator *sl_node_coordinator(const struct sl_node *n)
+{
+    return n->cluster ? sl_cluster_coordinator(n->cluster) : NULL;
+}
+
+const struct sl_membership *sl_node_membership(const struct sl_node *n)
+{
+    return n->cluster ? sl_cluster_membership(n->cluster) : NULL;
 }
 
 void sl_node_hosted(const struct sl_node *n, struct sl_hosted *hosted)

@@ -4,6 +4,7 @@
 
 #include "core/dispatch/orchestrator.h"
 #include "core/manager/manager.h"
+#include "core/node/cluster.h"
 
 /*
  * A whole node as one deterministic machine: sl_node_step is the only door. The same options, inputs and times give the
@@ -20,6 +21,12 @@ struct sl_node_opts {
     size_t decode_bytes_max;                  /* arena for one decoded message; about 4 x wire.message_bytes_max */
     struct sl_manager_opts manager;           /* mem, members, node_epoch, seed, interop are filled in by the node */
     struct sl_orchestrator_opts orchestrator; /* likewise */
+    /*
+     * Membership and election over the metadata store, and the coordinator while this node is elected. With an empty
+     * membership.cluster there is neither: the shell then says who is a member (SL_IN_MEMBERS, SL_IN_LEASE_LOST).
+     */
+    struct sl_membership_opts membership;   /* cluster and self to be given; self.id and node_epoch are filled in */
+    struct sl_coordinator_opts coordinator; /* wall_offset_ns to be given; what the node knows is filled in */
 };
 /* Defaults for everything but mem, id, node_epoch and seed. */
 void sl_node_opts_default(struct sl_node_opts *opts);
@@ -47,6 +54,9 @@ uint64_t sl_node_refusal_count(const struct sl_node *n, enum sl_refusal reason);
 const struct sl_members *sl_node_members(const struct sl_node *n);
 struct sl_manager *sl_node_manager(struct sl_node *n);
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n);
+const struct sl_coordinator *
+sl_node_coordinator(const struct sl_node *n);                            /* null: not elected, or without membership */
+const struct sl_membership *sl_node_membership(const struct sl_node *n); /* null: without */
 void sl_node_hosted(const struct sl_node *n, struct sl_hosted *hosted);
 
 #endif
