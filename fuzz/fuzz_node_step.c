@@ -42,7 +42,7 @@ struct fuzz {
     uint32_t message_count, command_count, load_count; /* ever; the last KEPT_MAX are kept */
 };
 
-/* ---- input ------------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static uint8_t fuzz_u8(struct fuzz *f)
 {
@@ -67,7 +67,7 @@ static uint32_t fuzz_choose(struct fuzz *f, uint32_t count)
     return (count - 1 - back) % KEPT_MAX;
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+/* ---- outputs ---- */
 
 static void fuzz_keep(struct fuzz *f, const struct sl_output *o)
 {
@@ -131,7 +131,7 @@ static const char *fuzz_node(struct fuzz *f)
     return fuzz_nodes[fuzz_u8(f) % FUZZ_NODES];
 }
 
-/* ---- operations -------------------------------------------------------------------------------------------------- */
+/* ---- operations ---- */
 
 static void op_envelope(struct fuzz *f)
 {
@@ -360,7 +360,7 @@ static void (*const fuzz_ops[])(struct fuzz *f) = {
     op_liveness, op_add,     op_remove, op_lease_lost,    op_fail_memory,
 };
 
-/* ---- run --------------------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static void fuzz_init(struct fuzz *f, uint8_t switches)
 {

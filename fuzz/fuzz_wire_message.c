@@ -48,7 +48,7 @@ static size_t fuzz_cap(uint8_t choice)
     return caps[choice % 4];
 }
 
-/* ---- payloads -------------------------------------------------------------------------------------------- */
+/* ---- payloads ---- */
 
 static void payload_twice(struct fuzz *f, enum sl_msg_type type, const ProtobufCMessage *message, size_t bytes_max)
 {
@@ -93,7 +93,7 @@ static void fuzz_payload(enum sl_msg_type type, struct sl_bytes bytes, size_t ca
     payload_capped(type, bytes, cap, refusal);
 }
 
-/* ---- envelopes ------------------------------------------------------------------------------------------- */
+/* ---- envelopes ---- */
 
 static bool envelope_eq(const struct sl_envelope *a, const struct sl_envelope *b)
 {
@@ -127,7 +127,7 @@ static void fuzz_envelope(struct sl_bytes bytes, size_t cap)
     }
 }
 
-/* ---- configurations -------------------------------------------------------------------------------------- */
+/* ---- configurations ---- */
 
 static void fuzz_record(struct sl_secret json, size_t cap)
 {

@@ -78,8 +78,7 @@ void sl_sim__director_send(struct sl_sim *sim, const struct sl_sim_director *d, 
     sl_sim_post_message(sim, &sim->hosts[d->host], member, type, message);
 }
 
-/* ---- election
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- election ---- */
 
 static bool director_is_target(struct sl_sim *sim, uint32_t host)
 {
@@ -188,8 +187,7 @@ void sl_sim_director_resign(struct sl_sim *sim, uint32_t next_host)
     sim->store.preferred_host = next_host;
 }
 
-/* ---- nodes
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static bool director_sees(const struct sl_sim *sim, const struct sl_sim_director *d, uint32_t member)
 {
@@ -298,8 +296,7 @@ void sl_sim_director_on_period(struct sl_sim *sim, uint32_t a, uint32_t b)
         (struct sl_sim_event){ .kind = SL_SIM_EVENT_DIRECTOR, .host = d->host, .life = d->process, .a = a, .b = b });
 }
 
-/* ---- messages
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static void director_on_self(struct director_node *n, const Pb__SelfReport *self)
 {

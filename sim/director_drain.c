@@ -18,8 +18,7 @@ const char *sl_sim_drain_phase_text(enum sl_sim_drain_phase phase)
     return director_phase_texts[phase];
 }
 
-/* ---- the store
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the store ---- */
 
 struct sl_sim_drain *sl_sim_drain_of(struct sl_sim *sim, struct sl_str target)
 {
@@ -112,8 +111,7 @@ static SL_PRINTF(2, 3) void director_say(struct sl_sim_drain *drain, const char 
     va_end(args);
 }
 
-/* ---- target and liveness
- * ------------------------------------------------------------------------------------------------ */
+/* ---- target and liveness ---- */
 
 static void director_send_target(struct sl_sim *sim, struct sl_sim_director *d, uint32_t member,
                                  const struct sl_node_id *node, uint64_t epoch)
@@ -162,8 +160,7 @@ static void director_push_liveness(struct sl_sim *sim, struct sl_sim_director *d
     sl_sim__director_send(sim, d, member, SL_MSG_SET_NODE_LIVENESS_REQUEST, &request.base);
 }
 
-/* ---- zero work
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- zero work ---- */
 
 /* Says in why what the feed still has to do for the drain. True if that is nothing. */
 static bool director_feed_is_settled(struct sl_sim *sim, struct sl_sim_director *d, struct sl_sim_drain *drain,

@@ -14,8 +14,7 @@ static struct sl_sim_stored_feed *director_stored(struct sl_sim *sim, uint32_t f
     return &sim->store.feeds[feed];
 }
 
-/* ---- what is sent
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- what is sent ---- */
 
 static void director_send_add(struct sl_sim *sim, struct sl_sim_director *d, uint32_t feed)
 {
@@ -46,8 +45,7 @@ static void director_send_remove(struct sl_sim *sim, struct sl_sim_director *d, 
     sl_sim__director_send(sim, d, member, SL_MSG_REMOVE_MAINTAINER_REQUEST, &request.base);
 }
 
-/* ---- what holds
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- what holds ---- */
 
 static void director_own(struct director_feed *f, enum director_feed_state state, uint32_t owner, uint64_t epoch)
 {
@@ -192,8 +190,7 @@ void sl_sim__director_on_lost(struct sl_sim *sim, struct sl_sim_director *d, uin
     }
 }
 
-/* ---- one period
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- one period ---- */
 
 /*
  * The epoch is durable before the Add leaves; a director that was deposed meanwhile cannot write it. A feed that shall

@@ -28,8 +28,7 @@ void sl_sim_host_deinit(struct sl_sim_host *h)
     sl_sim_free(e, h->held, h->held_cap * sizeof *h->held);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ---- */
 
 static void host_name_process(struct sl_sim_host *h, bool with_new_id)
 {
@@ -169,8 +168,7 @@ static void host_hold(struct sl_sim_host *h, const struct sl_sim_event *event)
     h->held[h->held_count++] = *event;
 }
 
-/* ---- a step
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- a step ---- */
 
 static void host_arm_tick(struct sl_sim_host *h)
 {
@@ -294,8 +292,7 @@ void sl_sim_host_meet(struct sl_sim_host *h)
     sl_sim_free(&sim->engine, ids, size);
 }
 
-/* ---- what comes from the plane
- * ------------------------------------------------------------------------------------------ */
+/* ---- what comes from the plane ---- */
 
 static void host_report(void *ctx, const struct sl_report *report)
 {
@@ -316,8 +313,7 @@ static bool host_report_change(void *ctx, uint32_t feed, uint32_t change)
     return true;
 }
 
-/* ---- events
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static void host_on_message(struct sl_sim_host *h, uint32_t handle)
 {

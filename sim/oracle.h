@@ -52,8 +52,7 @@ void sl_sim_oracle_init(struct sl_sim_oracle *o, struct sl_sim_engine *e);
 void sl_sim_oracle_deinit(struct sl_sim_oracle *o);
 const char *sl_sim_oracle_name(enum sl_sim_oracle_id id);
 
-/* ---- writers: oracle_write.c ---------------------------------------------------------------------------------------
- */
+/* ---- writers: oracle_write.c ---- */
 
 /* What became of the dispatcher that wrote a span before. */
 enum sl_sim_writer_state {
@@ -80,8 +79,7 @@ struct sl_sim_claim {
 /* Whether the sink accepts the claim; also judges WRITER, HANDOVER and HOLE. */
 bool sl_sim_oracle_claim(struct sl_sim_oracle *o, const struct sl_sim_claim *c);
 
-/* ---- checkpoints and secrets: oracle_checkpoint.c -------------------------------------------------------------------
- */
+/* ---- checkpoints and secrets: oracle_checkpoint.c ---- */
 
 /* A maintainer of this epoch reports the checkpoint; durable = minimum over the feed's tables at the sink, which
  * table laggard has (for the message). */
@@ -91,8 +89,7 @@ void sl_sim_oracle_checkpoint(struct sl_sim_oracle *o, uint32_t feed, uint64_t m
 /* Text or bytes that leave a node where no configuration travels. what is static. */
 void sl_sim_oracle_secret(struct sl_sim_oracle *o, struct sl_bytes bytes, const char *what);
 
-/* ---- nodes and epochs: oracle_node.c
- * ---------------------------------------------------------------------------------- */
+/* ---- nodes and epochs: oracle_node.c ---- */
 
 /* What a process says of itself in a node heartbeat, a liveness answer (target null) or a bootstrap answer. */
 struct sl_sim_self_image {

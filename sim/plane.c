@@ -61,8 +61,7 @@ uint32_t sl_sim_plane_dispatcher_count(const struct sl_sim_plane *p)
     return p->process != 0 ? p->dispatchers.count : 0;
 }
 
-/* ---- objects and timers -------------------------------------------------------------------------------------------
- */
+/* ---- objects and timers ---- */
 
 struct plane_feed *sl_sim__plane_feed(const struct sl_sim_plane *p, uint32_t slot, uint32_t serial)
 {
@@ -156,8 +155,7 @@ void sl_sim__plane_drop_feed(struct sl_sim_plane *p, uint32_t slot)
     sl_slab_free(&p->feeds, slot);
 }
 
-/* ---- commands -------------------------------------------------------------------------------------------------------
- */
+/* ---- commands ---- */
 
 static uint32_t plane_find_feed(const struct sl_sim_plane *p, sl_feed_token token)
 {

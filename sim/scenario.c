@@ -43,8 +43,7 @@ const char *sl_sim_repeat_text(const struct sl_sim_request *r, uint64_t seed, ch
     return out;
 }
 
-/* ---- built in
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- built in ---- */
 
 static void scenario_swarm(struct sl_sim *sim, const struct sl_sim_request *r)
 {
@@ -119,8 +118,7 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
         scenario_run_until(sim, scenario_is_replicating);
 }
 
-/* ---- scripts
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- scripts ---- */
 
 static struct sl_sim_script *scenario_new_script(const struct sl_sim_request *r)
 {

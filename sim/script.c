@@ -30,8 +30,7 @@ void sl_sim_script_free(struct sl_sim_script *s)
     free(s);
 }
 
-/* ---- words
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 bool sl_sim__script_number(const char *word, uint64_t *out)
 {
@@ -122,8 +121,7 @@ static bool script_split(struct sl_str line, char copy[SCRIPT_LINE_MAX], struct 
     return true;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- commands ---- */
 
 static bool script_fits(const char *pattern, const struct script_words *w)
 {
@@ -218,8 +216,7 @@ void sl_sim_script_help(struct sl_sim_buffer *out)
     script_help_table(sl_sim__script_shows, out);
 }
 
-/* ---- comparing
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 /* How many lines of a stand before the first line that b has next; the count of lines left if there is none. */
 static uint32_t script_lines_until(struct sl_str a, struct sl_str b)

@@ -114,8 +114,7 @@ uint32_t sl_sim_create_feed(struct sl_sim *sim, struct sl_str name, uint32_t tab
     return feed;
 }
 
-/* ---- messages
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struct sl_node_id *to, uint32_t to_member,
                  enum sl_msg_type type, enum sl_topic topic, struct sl_bytes payload)
@@ -156,8 +155,7 @@ void sl_sim_post_message(struct sl_sim *sim, const struct sl_sim_host *from, uin
     sl_sim_post(sim, from, &to, to_member, type, sl_msg_row((int32_t)type)->topic, (struct sl_bytes){ payload, size });
 }
 
-/* ---- schema
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- schema ---- */
 
 void sl_sim_load_schema(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_out_schema_load *load)
 {
@@ -185,8 +183,7 @@ void sl_sim_answer_schema(struct sl_sim *sim, struct sl_sim_host *h, uint32_t ha
     sl_sim_host_step(h, &in);
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
 {

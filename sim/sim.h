@@ -76,8 +76,7 @@ uint32_t sl_sim_find_host(const struct sl_sim *sim, struct sl_str id);
 /* A feed that the coordinator is to place; its number. */
 uint32_t sl_sim_create_feed(struct sl_sim *sim, struct sl_str name, uint32_t table_count);
 
-/* ---- for the parts of the simulator
- * ---------------------------------------------------------------------------------- */
+/* ---- for the parts of the simulator ---- */
 
 #define SL_SIM_PAYLOAD_BYTES 8192                   /* of a message of the coordinator */
 #define SL_SIM_PAYLOAD_BYTES_MAX ((size_t)64 << 20) /* of any */

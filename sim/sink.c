@@ -61,7 +61,7 @@ static uint32_t sink_cap_for(uint32_t index)
     return cap;
 }
 
-/* ---- feeds and tables -------------------------------------------------------------------------------------------- */
+/* ---- feeds and tables ---- */
 
 static void sink_span_moved(void *ctx, uint32_t table, uint32_t position)
 {
@@ -126,8 +126,7 @@ void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_i
     sink_detach(f, span);
 }
 
-/* ---- processes and sessions -----------------------------------------------------------------------------------------
- */
+/* ---- processes and sessions ---- */
 
 static void sink_flag_process(struct sl_sim_sink *s, uint32_t process, unsigned flag)
 {
@@ -210,8 +209,7 @@ sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t handle)
     return sink_session(s, handle)->progress;
 }
 
-/* ---- writers
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- writers ---- */
 
 static enum sl_sim_writer_state sink_writer_state(const struct sl_sim_sink *s, const struct sl_sim_span *span)
 {
@@ -361,8 +359,7 @@ void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
     span->is_writing = false;
 }
 
-/* ---- what is durable
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- what is durable ---- */
 
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {

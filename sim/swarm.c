@@ -58,8 +58,7 @@ void sl_sim_swarm_draw(struct sl_sim_opts *out, uint64_t seed, const struct sl_s
     out->store_ns = (sl_ns)(1 + swarm_below(&d, 20)) * SL_MS;
 }
 
-/* ---- the plan
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the plan ---- */
 
 static sl_ns swarm_time(struct swarm_dice *d)
 {

@@ -10,7 +10,7 @@
 
 enum { FIELD_TYPE = 1, FIELD_FROM = 2, FIELD_TO = 3, FIELD_TOPIC = 4, FIELD_PAYLOAD = 5 };
 
-/* ---- decoding -------------------------------------------------------------------------------------------- */
+/* ---- decoding ---- */
 
 /* What was read, before anything is believed. */
 struct envelope_raw {
@@ -140,7 +140,7 @@ enum sl_refusal sl_envelope_decode(struct sl_envelope *out, struct sl_bytes byte
     return refusal;
 }
 
-/* ---- encoding -------------------------------------------------------------------------------------------- */
+/* ---- encoding ---- */
 
 static size_t varint_size(uint64_t v)
 {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- the fields ------------------------------------------------------------------------------------------ */
+/* ---- the fields ---- */
 
 enum feed_kind { KIND_OBJECT, KIND_STRING, KIND_BOOL, KIND_UINT, KIND_INT };
 
@@ -75,7 +75,7 @@ static bool feed_is_kind_or_absent(struct json_object *value, enum feed_kind kin
     return value == NULL || feed_is_kind(value, kind);
 }
 
-/* ---- the record ------------------------------------------------------------------------------------------ */
+/* ---- the record ---- */
 
 /* The record's objects, borrowed from its tree. */
 struct feed_record {
@@ -173,7 +173,7 @@ enum sl_refusal sl_feed_info_parse(struct sl_feed_info *out, struct sl_secret js
     return refusal;
 }
 
-/* ---- the flattened document ------------------------------------------------------------------------------ */
+/* ---- the flattened document ---- */
 
 /* Adds a value whose reference it takes over, also when it fails. */
 static bool flat_add(struct json_object *flat, const char *key, struct json_object *value)

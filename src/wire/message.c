@@ -3,7 +3,7 @@
 
 #include "wire/validate.h"
 
-/* ---- refusals -------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 static const char *const refusal_names[] = {
 #define REFUSAL_NAME(constant, name, text) [SL_REFUSE_##constant] = (name),
@@ -29,7 +29,7 @@ const char *sl_refusal_text(enum sl_refusal r)
     return refusal_texts[r];
 }
 
-/* ---- payloads -------------------------------------------------------------------------------------------- */
+/* ---- payloads ---- */
 
 /* The descriptor column of the table: read only where the payload kind is PB. */
 #define DESCRIPTOR_OF_PB(pb) &pb__##pb##__descriptor

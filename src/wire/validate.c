@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- checks of one message that a list of fields cannot say ---------------------------------------------- */
+/* ---- checks of one message that a list of fields cannot say ---- */
 
 static enum sl_refusal check_changefeed_id(const ProtobufCMessage *message)
 {
@@ -21,7 +21,7 @@ static enum sl_refusal check_schedule_dispatcher(const ProtobufCMessage *message
     return bare ? SL_REFUSE_MISSING_FIELD : SL_REFUSE_NONE;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 /*
  * Per message: the sub-messages that must be there (field numbers), the text fields that hold a node id, and a check of
@@ -107,7 +107,7 @@ static bool validate_lists(const uint32_t *numbers, size_t numbers_count, uint32
     return false;
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------------- */
+/* ---- the walk ---- */
 
 /* Fields are found by offset, as the descriptors give them; memcpy keeps that free of aliasing questions. */
 static void field_load(void *out, size_t size, const ProtobufCMessage *message, uint32_t offset)

@@ -59,8 +59,7 @@ SL_CHECKED enum sl_code sl_capture_parse(struct sl_capture *out, struct sl_bytes
 /* Writes into the arena. */
 SL_CHECKED enum sl_code sl_capture_format(struct sl_bytes *out, const struct sl_capture *c, struct sl_arena *arena);
 
-/* ---- feed info and status
- * -------------------------------------------------------------------------------------------------- */
+/* ---- feed info and status ---- */
 #define SL_FEED_STATES(X) \
     X(NORMAL, "normal")   \
     X(WARNING, "warning") \
@@ -107,8 +106,7 @@ SL_CHECKED enum sl_code sl_feed_status_parse(struct sl_feed_status *out, struct 
 SL_CHECKED enum sl_code sl_feed_status_format(struct sl_bytes *out, const struct sl_feed_status *s, struct sl_bytes old,
                                               struct sl_arena *arena);
 
-/* ---- drain intent
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- drain intent ---- */
 #define SL_DRAIN_PHASES(X)                                                                                           \
     X(PENDING, "pending")       /* durable; waits for capabilities, a foreign peer, an older drain */                \
     X(EVACUATING, "evacuating") /* the target is pushed; work moves away */                                          \

@@ -70,7 +70,7 @@ void ctl_open(struct control_driver *d, uint32_t node_count, const struct sl_mai
     sl_control_set_committed(d->control, 1);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static uint8_t driver_first_byte(const ProtobufCBinaryData *key)
 {
@@ -304,7 +304,7 @@ void ctl_answer(struct control_driver *d)
     }
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 struct sl_span_view ctl_view(const struct control_driver *d, struct sl_dispatcher_id id)
 {

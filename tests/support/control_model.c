@@ -58,7 +58,7 @@ static struct model_dispatcher *model_find(struct control_model *m, uint32_t nod
     return NULL;
 }
 
-/* ---- dispatch managers ------------------------------------------------------------------------------------------- */
+/* ---- dispatch managers ---- */
 
 static void model_queue_status(struct control_model *m, uint32_t number, const struct model_status *status)
 {
@@ -172,7 +172,7 @@ static void model_list(struct control_model *m, uint32_t number, bool as_answer)
         model_queue_status(m, number, &list);
 }
 
-/* ---- what control does and is told ------------------------------------------------------------------------------- */
+/* ---- what control does and is told ---- */
 
 static void model_take_order(struct control_model *m, const struct ctl_order *o)
 {
@@ -386,7 +386,7 @@ void model_random_step(struct control_model *m)
     }
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------------------------- */
+/* ---- beginning and end ---- */
 
 void model_start(struct control_model *m, uint64_t seed, uint32_t node_count, bool strict)
 {

@@ -55,7 +55,7 @@ void dispatch_stop(struct dispatch_driver *d)
     sl_mem_deinit(&d->mem);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static void step_begin(struct dispatch_driver *d)
 {
@@ -260,7 +260,7 @@ sl_dispatcher_token dispatch_open(struct dispatch_driver *d, sl_node_ref from, u
     return token;
 }
 
-/* ---- what a step put out ----------------------------------------------------------------------------------------- */
+/* ---- what a step put out ---- */
 
 static const struct sl_out_send *sent_at(const struct dispatch_driver *d, enum sl_msg_type type, uint32_t index)
 {
@@ -345,7 +345,7 @@ uint32_t dispatch_output_count(const struct dispatch_driver *d)
     return count;
 }
 
-/* ---- all invariants ---------------------------------------------------------------------------------------------- */
+/* ---- all invariants ---- */
 
 /* What the naive way of keeping a minimum would give. */
 struct audit {

@@ -14,7 +14,7 @@
 
 static const char driver_record[] = DRIVER_RECORD_HEAD "\"throughput\"" DRIVER_RECORD_TAIL;
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void driver_init_nodes(struct driver *d, uint32_t node_count)
 {
@@ -106,7 +106,7 @@ void driver_bootstrap(struct driver *d)
     assert_true(sl_maintainer_is_bootstrapped(d->m));
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+/* ---- outputs ---- */
 
 static uint32_t driver_index(const struct driver *d, sl_node_ref ref)
 {
@@ -197,7 +197,7 @@ const void *driver_peek(struct driver *d, enum sl_msg_type type, uint32_t node)
     return found;
 }
 
-/* ---- what the fakes say ------------------------------------------------------------------------------------------ */
+/* ---- what the fakes say ---- */
 
 static enum sl_refusal driver_say(struct driver *d, uint32_t node, enum sl_msg_type type,
                                   const ProtobufCMessage *message)
@@ -360,7 +360,7 @@ enum sl_refusal driver_answer_close(struct driver *d, uint32_t node, uint64_t ep
     return driver_say(d, node, SL_MSG_MAINTAINER_CLOSE_RESPONSE, &r.base);
 }
 
-/* ---- what the fakes do ------------------------------------------------------------------------------------------- */
+/* ---- what the fakes do ---- */
 
 struct driver_dispatcher *driver_find(struct driver *d, uint32_t node, struct sl_dispatcher_id id)
 {
@@ -499,7 +499,7 @@ void driver_deliver(struct driver *d)
     }
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void driver_heartbeats(struct driver *d)
 {
@@ -540,7 +540,7 @@ void driver_run_alone(struct driver *d, sl_ns ns)
     driver_pass(d, ns, false);
 }
 
-/* ---- what happens to the maintainer ------------------------------------------------------------------------------ */
+/* ---- what happens to the maintainer ---- */
 
 void driver_members(struct driver *d, uint32_t mask)
 {

@@ -7,7 +7,7 @@
 #define N2 ((sl_node_ref)2)
 #define N3 ((sl_node_ref)3)
 
-/* ---- bootstrap --------------------------------------------------------------------------------------------------- */
+/* ---- bootstrap ---- */
 
 static struct sl_span_report report_of(int64_t table_id, uint64_t low, sl_ts checkpoint, uint64_t seq)
 {
@@ -154,7 +154,7 @@ static void a_placement_number_never_becomes_unknown(void **state)
     ctl_stop(&d);
 }
 
-/* ---- statuses ---------------------------------------------------------------------------------------------------- */
+/* ---- statuses ---- */
 
 /* Fact 25. */
 static void a_dispatcher_that_stops_by_itself_leaves_its_span_absent(void **state)
@@ -230,7 +230,7 @@ static void a_ref_that_comes_back_is_another_node(void **state)
     ctl_stop(&d);
 }
 
-/* ---- audit ------------------------------------------------------------------------------------------------------- */
+/* ---- audit ---- */
 
 static void spans_that_a_node_does_not_list_are_placed_anew(void **state)
 {
@@ -258,7 +258,7 @@ static void spans_that_a_node_does_not_list_are_placed_anew(void **state)
     ctl_stop(&d);
 }
 
-/* ---- a small life ------------------------------------------------------------------------------------------------ */
+/* ---- a small life ---- */
 
 /* Fact 18, the part of a maintainer's spans: nodes come and go, tables too. */
 static void nodes_and_tables_come_and_go(void **state)

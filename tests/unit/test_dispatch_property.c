@@ -69,7 +69,7 @@ static sl_ts minimum_of(const struct feed *f)
     return least;
 }
 
-/* ---- what comes out ---------------------------------------------------------------------------------------------- */
+/* ---- what comes out ---- */
 
 static void observe_status(struct feed *f, const Pb__TableSpanStatus *status, uint64_t seq)
 {
@@ -162,7 +162,7 @@ static void observe(struct model *m)
     }
 }
 
-/* ---- maintainers ------------------------------------------------------------------------------------------------- */
+/* ---- maintainers ---- */
 
 struct sender {
     uint32_t feed, node;
@@ -284,7 +284,7 @@ static void do_close(struct model *m)
         f->state = CLOSING;
 }
 
-/* ---- the data plane ---------------------------------------------------------------------------------------------- */
+/* ---- the data plane ---- */
 
 static void report_span(struct model *m, struct feed *f, struct span *s)
 {
@@ -354,7 +354,7 @@ static void do_feed(struct model *m)
     }
 }
 
-/* ---- the world --------------------------------------------------------------------------------------------------- */
+/* ---- the world ---- */
 
 static void do_members(struct model *m)
 {

@@ -31,7 +31,7 @@ static void drain_to_safe(struct cd *c, const char *node)
     sl_assert_u64(cd_drain_node(c, node), 0);
 }
 
-/* ---- DrainNode --------------------------------------------------------------------------------------------------- */
+/* ---- DrainNode ---- */
 
 /* A1 */
 static void a_coordinator_that_starts_answers_1_and_opens_nothing(void **state)
@@ -565,7 +565,7 @@ static void more_drains_than_fit_are_1_and_join_later(void **state)
     cd_free(c);
 }
 
-/* ---- our verbs --------------------------------------------------------------------------------------------------- */
+/* ---- our verbs ---- */
 
 static void a_drain_is_accepted_when_its_intent_is_durable(void **state)
 {

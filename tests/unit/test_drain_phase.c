@@ -31,7 +31,7 @@ static struct cd *evacuating(uint32_t node_count)
     return c;
 }
 
-/* ---- requests to the node ---------------------------------------------------------------------------------------- */
+/* ---- requests to the node ---- */
 
 /* C1 */
 static void draining_is_asked_once_per_second_until_it_is_seen(void **state)
@@ -158,7 +158,7 @@ static void stopping_waits_for_the_maintainers_of_the_node(void **state)
     cd_free(c);
 }
 
-/* ---- durable first ----------------------------------------------------------------------------------------------- */
+/* ---- durable first ---- */
 
 static void no_target_leaves_before_its_epoch_is_durable(void **state)
 {
@@ -190,7 +190,7 @@ static void stopping_is_durable_before_it_is_asked(void **state)
     cd_free(c);
 }
 
-/* ---- gates ------------------------------------------------------------------------------------------------------- */
+/* ---- gates ---- */
 
 /* C5 */
 static void only_nodes_that_acknowledged_the_target_are_destinations(void **state)
@@ -286,7 +286,7 @@ static void the_clear_of_an_old_target_does_not_touch_a_newer_one(void **state)
     cd_free(c);
 }
 
-/* ---- what it waits for ------------------------------------------------------------------------------------------- */
+/* ---- what it waits for ---- */
 
 static void the_nodes_own_word_is_needed(void **state)
 {
@@ -420,7 +420,7 @@ static void the_maintainers_of_a_target_that_waits_move_away_already(void **stat
     cd_free(c);
 }
 
-/* ---- undrain ----------------------------------------------------------------------------------------------------- */
+/* ---- undrain ---- */
 
 static void undrain_makes_the_node_alive_in_a_new_epoch_and_clears_the_target(void **state)
 {
@@ -610,7 +610,7 @@ static void a_drain_of_a_node_that_is_being_undrained_waits(void **state)
     cd_free(c);
 }
 
-/* ---- deadline ---------------------------------------------------------------------------------------------------- */
+/* ---- deadline ---- */
 
 static struct cd *with_deadline(enum cd_kind kind, bool cancels)
 {

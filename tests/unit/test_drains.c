@@ -115,7 +115,7 @@ static void a_write_that_arrives_after_the_next_decision_does_not_undo_it(void *
     cd_free(c);
 }
 
-/* ---- somebody else's word ---------------------------------------------------------------------------------------- */
+/* ---- somebody else's word ---- */
 
 static void put_raw(struct cd *c, const char *id, struct sl_bytes value)
 {
@@ -216,7 +216,7 @@ static void a_value_that_cannot_be_read_is_left_alone_and_read_again(void **stat
     cd_free(c);
 }
 
-/* ---- loading ----------------------------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 static void what_cannot_come_from_a_session_is_refused_and_stops_nobody(void **state)
 {
@@ -347,7 +347,7 @@ static void a_load_that_fails_is_tried_again(void **state)
     cd_free(c);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory ---- */
 
 static void every_allocation_may_fail(void **state)
 {

@@ -40,7 +40,7 @@ static void expect_safe(struct cd *c)
     assert_true(cd_holds(c, "n1", "") && cd_holds(c, "n3", ""));
 }
 
-/* ---- at each phase ----------------------------------------------------------------------------------------------- */
+/* ---- at each phase ---- */
 
 static void a_pending_drain_goes_on(void **state)
 {
@@ -215,7 +215,7 @@ static void an_ended_drain_is_remembered(void **state)
     cd_free(c);
 }
 
-/* ---- what happens while there is no coordinator ------------------------------------------------------------------ */
+/* ---- what happens while there is no coordinator ---- */
 
 static void a_safe_node_that_left_meanwhile_is_done(void **state)
 {
@@ -303,7 +303,7 @@ static void the_rest_of_the_cluster_keeps_scheduling(void **state)
     cd_free(c);
 }
 
-/* ---- writes of the predecessor ----------------------------------------------------------------------------------- */
+/* ---- writes of the predecessor ---- */
 
 static void end_at_write(uint32_t at, bool answer_is_lost)
 {

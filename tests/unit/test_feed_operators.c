@@ -40,7 +40,7 @@ static void resume_scheduling(struct feeds_driver *d)
     fd_tick(d, 2 * SL_S);
 }
 
-/* ---- ADD --------------------------------------------------------------------------------------------------------- */
+/* ---- ADD ---- */
 
 static void add_leaves_only_after_its_epoch_is_durable(void **state)
 {
@@ -352,7 +352,7 @@ static void an_aborted_add_that_does_not_hand_over_is_closed(void **state)
     fd_stop(&d);
 }
 
-/* ---- MOVE -------------------------------------------------------------------------------------------------------- */
+/* ---- MOVE ---- */
 
 static void a_move_removes_with_the_old_epoch_and_adds_with_the_new_one(void **state)
 {
@@ -559,7 +559,7 @@ static void a_hanging_origin_is_named_and_its_slot_returned(void **state)
     fd_stop(&d);
 }
 
-/* ---- STOP -------------------------------------------------------------------------------------------------------- */
+/* ---- STOP ---- */
 
 static void a_stop_names_the_epoch_of_what_runs_and_not_the_durable_one(void **state)
 {

@@ -43,7 +43,7 @@ static void keep_speaking(struct feeds_driver *d, sl_ns duration)
     }
 }
 
-/* ---- basic ------------------------------------------------------------------------------------------------------- */
+/* ---- basic ---- */
 
 static void feeds_are_spread_evenly_over_one_then_three_then_two_nodes(void **state)
 {
@@ -117,7 +117,7 @@ static void without_a_destination_feeds_wait_and_it_is_said_once(void **state)
     fd_stop(&d);
 }
 
-/* ---- destinations (F6) ------------------------------------------------------------------------------------------- */
+/* ---- destinations (F6) ---- */
 
 static void nothing_is_placed_on_a_node_that_may_not_take_it(void **state)
 {
@@ -184,7 +184,7 @@ static void a_node_that_has_not_bootstrapped_takes_nothing_and_holds_up_nobody(v
     fd_stop(&d);
 }
 
-/* ---- drain ------------------------------------------------------------------------------------------------------- */
+/* ---- drain ---- */
 
 static void a_drained_feed_goes_to_the_node_with_the_fewest(void **state)
 {
@@ -323,7 +323,7 @@ static void a_hundred_feeds_leave_a_node(void **state)
     fd_stop(&d);
 }
 
-/* ---- balance ----------------------------------------------------------------------------------------------------- */
+/* ---- balance ---- */
 
 static void needed_moves_lift_every_node_to_the_average(void **state)
 {
@@ -438,7 +438,7 @@ static void a_refused_move_does_not_stop_the_others(void **state)
     fd_stop(&d);
 }
 
-/* ---- plan -------------------------------------------------------------------------------------------------------- */
+/* ---- plan ---- */
 
 static void a_plan_shows_loads_before_and_after(void **state)
 {

@@ -34,7 +34,7 @@ static struct sl_feeds_on_node count(const struct feeds_driver *d, uint32_t node
     return c;
 }
 
-/* ---- whose word counts ------------------------------------------------------------------------------------------- */
+/* ---- whose word counts ---- */
 
 static void only_the_bound_node_with_the_current_epoch_is_heard(void **state)
 {
@@ -148,7 +148,7 @@ static void a_stray_maintainer_of_a_paused_feed_is_closed_everywhere(void **stat
     fd_stop(&d);
 }
 
-/* ---- checkpoint -------------------------------------------------------------------------------------------------- */
+/* ---- checkpoint ---- */
 
 static void a_checkpoint_never_goes_back(void **state)
 {
@@ -217,7 +217,7 @@ static void the_target_ts_finishes_a_feed(void **state)
     fd_stop(&d);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---- */
 
 static void a_warning_raises_the_epoch_in_the_same_write_and_stops_with_the_old_one(void **state)
 {
@@ -404,7 +404,7 @@ static void a_warning_survives_a_store_that_fails(void **state)
     fd_stop(&d);
 }
 
-/* ---- drain progress ---------------------------------------------------------------------------------------------- */
+/* ---- drain progress ---- */
 
 static void every_feed_must_report_for_exactly_this_target_and_epoch(void **state)
 {

@@ -22,7 +22,7 @@ static void advance(struct feeds_driver *d, uint32_t feed_count, sl_ts checkpoin
         fd_working(d, 2, feed, 5, checkpoint);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ---- */
 
 static void checkpoints_of_many_feeds_are_one_transaction(void **state)
 {
@@ -194,7 +194,7 @@ static void removing_is_not_reset_by_a_checkpoint(void **state)
     fd_stop(&d);
 }
 
-/* ---- infos ------------------------------------------------------------------------------------------------------- */
+/* ---- infos ---- */
 
 static void what_others_changed_in_an_info_is_kept(void **state)
 {
@@ -360,7 +360,7 @@ static void an_info_that_became_unreadable_holds_up_its_feed_alone(void **state)
     fd_stop(&d);
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------------------ */
+/* ---- limits ---- */
 
 static void writes_in_flight_are_limited(void **state)
 {

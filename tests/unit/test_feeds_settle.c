@@ -75,7 +75,7 @@ static void a_missing_status_is_made_from_the_start(void **state)
     fd_stop(&d);
 }
 
-/* ---- values that cannot be read ---------------------------------------------------------------------------------- */
+/* ---- values that cannot be read ---- */
 
 static void what_cannot_be_read_is_named_and_left_alone(void **state)
 {
@@ -187,7 +187,7 @@ static void feeds_over_the_limit_are_not_mistaken_for_unknown_ones(void **state)
     fd_stop(&d);
 }
 
-/* ---- stale and duplicate owners ---------------------------------------------------------------------------------- */
+/* ---- stale and duplicate owners ---- */
 
 static void a_stale_owner_of_a_running_feed_stops_before_the_feed_is_placed(void **state)
 {

@@ -16,7 +16,7 @@ static void end(void)
     driver_deinit(&d);
 }
 
-/* ---- adoption ---------------------------------------------------------------------------------------------------- */
+/* ---- adoption ---- */
 
 static void running_dispatchers_are_adopted_and_the_other_tables_placed(void **state)
 {
@@ -158,7 +158,7 @@ static void spans_are_adopted_in_one_order_whoever_answers_first(void **state)
     }
 }
 
-/* ---- journaled operators ----------------------------------------------------------------------------------------- */
+/* ---- journaled operators ---- */
 
 static void journal(uint32_t node, uint64_t id, int64_t table_id, Pb__ScheduleAction action, Pb__OperatorType type)
 {

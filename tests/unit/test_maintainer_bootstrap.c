@@ -19,7 +19,7 @@ static void end(void)
     driver_deinit(&d);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void every_member_is_asked_and_only_the_own_node_hears_of_the_trigger(void **state)
 {
@@ -88,7 +88,7 @@ static void answer_of_the_own_node_ends_being_new(void **state)
     end();
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void answer_of_another_epoch_is_refused(void **state)
 {
@@ -161,7 +161,7 @@ static void no_checkpoint_from_any_node_is_a_coded_error_and_asked_for_again(voi
     end();
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables ---- */
 
 static void tables_are_loaded_where_the_trigger_starts(void **state)
 {
@@ -310,7 +310,7 @@ static void load_that_is_older_than_the_next_missing_table_does_not_count(void *
     end();
 }
 
-/* ---- post-bootstrap ---------------------------------------------------------------------------------------------- */
+/* ---- post-bootstrap ---- */
 
 static void post_bootstrap_is_repeated_until_an_answer_of_the_own_epoch(void **state)
 {
@@ -349,7 +349,7 @@ static void post_bootstrap_answer_of_another_node_is_refused(void **state)
     end();
 }
 
-/* ---- nodes that come later, or fall silent ----------------------------------------------------------------------- */
+/* ---- nodes that come later, or fall silent ---- */
 
 static void later_node_gets_spans_only_after_it_answered(void **state)
 {
@@ -520,7 +520,7 @@ static void bad_configuration_makes_no_maintainer(void **state)
     end();
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory ---- */
 
 enum { TORTURE_TABLES = 40 };
 

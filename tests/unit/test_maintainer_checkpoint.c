@@ -23,7 +23,7 @@ static void say(uint32_t node, sl_ts checkpoint)
     sl_assert_i64(driver_beat(&d, node, &beat), SL_REFUSE_NONE);
 }
 
-/* ---- one watermark ----------------------------------------------------------------------------------------------- */
+/* ---- one watermark ---- */
 
 static void greater_seq_wins_even_with_a_smaller_checkpoint(void **state)
 {
@@ -69,7 +69,7 @@ static void setter_reports_a_change_only_on_a_difference(void **state)
     sl_assert_u64(c.committed, 20u);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+/* ---- rounds ---- */
 
 static void checkpoint_is_the_smallest_of_all_nodes(void **state)
 {
@@ -217,7 +217,7 @@ static void last_synced_is_the_largest_ever_said(void **state)
     end();
 }
 
-/* ---- low latency ------------------------------------------------------------------------------------------------- */
+/* ---- low latency ---- */
 
 static const uint8_t low_latency_record[] =
     "{\"config\":{\"performance-mode\":\"low-latency\",\"filter\":{},\"sink\":{},\"consistent\":{},\"scheduler\":{}}}";

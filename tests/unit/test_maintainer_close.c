@@ -24,7 +24,7 @@ static void begin_running(uint32_t nodes, uint32_t tables)
     driver_forget(&d);
 }
 
-/* ---- which requests count ---------------------------------------------------------------------------------------- */
+/* ---- which requests count ---- */
 
 static void request_of_another_epoch_is_refused(void **state)
 {
@@ -92,7 +92,7 @@ static void removal_for_good_breaks_a_bootstrap_off(void **state)
     end();
 }
 
-/* ---- hand-over --------------------------------------------------------------------------------------------------- */
+/* ---- hand-over ---- */
 
 static void hand_over_leaves_the_dispatchers_and_takes_the_trigger(void **state)
 {
@@ -228,7 +228,7 @@ static void no_new_move_begins_during_a_hand_over(void **state)
     end();
 }
 
-/* ---- cascade ----------------------------------------------------------------------------------------------------- */
+/* ---- cascade ---- */
 
 static void every_member_gets_one_close_request_at_once(void **state)
 {
@@ -458,7 +458,7 @@ static void pause_that_becomes_a_removal_tells_closed_nodes_again(void **state)
     end();
 }
 
-/* ---- closed ------------------------------------------------------------------------------------------------------ */
+/* ---- closed ---- */
 
 static void closed_maintainer_hears_nothing_and_wants_nothing(void **state)
 {

@@ -26,7 +26,7 @@ static const Pb__DrainProgress *progress(void)
     return driver_status(&d)->drain_progress;
 }
 
-/* ---- status ------------------------------------------------------------------------------------------------------ */
+/* ---- status ---- */
 
 static void status_names_the_feed_its_epoch_and_committed_checkpoint(void **state)
 {
@@ -98,7 +98,7 @@ static void status_without_room_is_not_taken(void **state)
     end();
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---- */
 
 static void beat_error(uint32_t node, const char *code)
 {
@@ -178,7 +178,7 @@ static void long_error_is_cut(void **state)
     end();
 }
 
-/* ---- the target -------------------------------------------------------------------------------------------------- */
+/* ---- the target ---- */
 
 static void target_follows_the_monotonic_rule(void **state)
 {
@@ -224,7 +224,7 @@ static void cleared_target_reports_no_progress(void **state)
     end();
 }
 
-/* ---- progress ---------------------------------------------------------------------------------------------------- */
+/* ---- progress ---- */
 
 static void drain_counts_down_to_zero_and_says_so_at_once(void **state)
 {

@@ -113,7 +113,7 @@ static void counts_are_those_of_dispatchers_that_may_write_and_of_the_data_plane
     dispatch_stop(&d);
 }
 
-/* ---- a node that stops ------------------------------------------------------------------------------------------- */
+/* ---- a node that stops ---- */
 
 static void stopping_node_answers_a_bootstrap_with_nothing_and_opens_nothing(void **state)
 {
@@ -189,7 +189,7 @@ static void sink_that_opens_on_a_stopping_node_is_given_back(void **state)
     dispatch_stop(&d);
 }
 
-/* ---- the fence --------------------------------------------------------------------------------------------------- */
+/* ---- the fence ---- */
 
 static void fence_reaches_every_feed_and_ends_all_talk(void **state)
 {
@@ -250,7 +250,7 @@ static void fence_of_many_feeds_goes_on_in_ticks_that_are_due_at_once(void **sta
     dispatch_stop(&d);
 }
 
-/* ---- no room for a command --------------------------------------------------------------------------------------- */
+/* ---- no room for a command ---- */
 
 /* Larger than what an outbox keeps for commands, when it has no other memory. */
 static uint8_t large[SL_OUTBOX_COMMAND_BYTES_KEPT + 4096];
@@ -320,7 +320,7 @@ static void answer_too_large_for_a_message_is_an_error_instead_of_silence(void *
     dispatch_stop(&d);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------------------- */
+/* ---- sizes ---- */
 
 static void dispatcher_costs_at_most_160_bytes(void **state)
 {

@@ -16,7 +16,7 @@ static struct sl_maintainer_limits reference(void)
     return limits;
 }
 
-/* ---- event-driven ------------------------------------------------------------------------------------------------ */
+/* ---- event-driven ---- */
 
 /* Fact 49. */
 static void only_spans_on_the_target_move(void **state)
@@ -317,7 +317,7 @@ static void another_target_takes_over_while_moves_off_the_first_go_on(void **sta
     ctl_stop(&d);
 }
 
-/* ---- pacing of the reference ------------------------------------------------------------------------------------- */
+/* ---- pacing of the reference ---- */
 
 /* Fact 55. */
 static void reference_limit_is_one_percent_rounded_up_but_ten_at_least(void **state)

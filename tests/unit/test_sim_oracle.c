@@ -265,7 +265,7 @@ static void password_is_found_wherever_it_stands(void **state)
     assert_fired(SL_SIM_ORACLE_SECRET);
 }
 
-/* ---- the sink, whose facts the oracles get ---------------------------------------------------------------------------- */
+/* ---- the sink, whose facts the oracles get ---- */
 
 static void followers_move_together_and_hold_what_they_had_when_they_stop(void **state)
 {

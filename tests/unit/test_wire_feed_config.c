@@ -101,7 +101,7 @@ static void refused(const char *text)
     sl_assert_mem(&info, &zero, sizeof info);
 }
 
-/* ---- the record ------------------------------------------------------------------------------------------ */
+/* ---- the record ---- */
 
 static void a_record_gives_the_numbers_and_switches_of_the_control_plane(void **state)
 {
@@ -382,7 +382,7 @@ static void a_document_of_nothing_but_containers_is_refused(void **state)
     }
 }
 
-/* ---- the flattened document ------------------------------------------------------------------------------ */
+/* ---- the flattened document ---- */
 
 static const char *flatten(struct sl_wire_fixture *f, const char *text)
 {
@@ -504,7 +504,7 @@ static void a_flattened_document_that_does_not_fit_is_out_of_memory(void **state
     sl_wire_fixture_deinit(&f);
 }
 
-/* ---- secrets --------------------------------------------------------------------------------------------- */
+/* ---- secrets ---- */
 
 #define CANARY "c4narypassw0rd"
 

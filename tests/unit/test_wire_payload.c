@@ -30,7 +30,7 @@ static enum sl_refusal refusal_of(enum sl_msg_type type, const char *digits)
     return refusal;
 }
 
-/* ---- over the schema ------------------------------------------------------------------------------------- */
+/* ---- over the schema ---- */
 
 /* A field, and the way to it from a type's message. */
 struct path {
@@ -255,7 +255,7 @@ static void no_message_nests_deeper_than_five(void **state)
     sl_assert_u64(depth, 5);
 }
 
-/* ---- required fields and ids ----------------------------------------------------------------------------- */
+/* ---- required fields and ids ---- */
 
 #define FEED "0a11 08021001 1a026366 220764656661756c74"
 #define DID "08 01 10 02"
@@ -476,7 +476,7 @@ static void the_last_value_of_a_number_or_text_wins(void **state)
     sl_wire_fixture_deinit(&f);
 }
 
-/* ---- text, numbers, unknown fields ----------------------------------------------------------------------- */
+/* ---- text, numbers, unknown fields ---- */
 
 static void an_error_may_have_several_lines(void **state)
 {
@@ -544,7 +544,7 @@ static void numbers_may_be_packed_or_not(void **state)
                   SL_REFUSE_TRUNCATED);
 }
 
-/* ---- limits and memory ----------------------------------------------------------------------------------- */
+/* ---- limits and memory ---- */
 
 static void a_type_without_a_protobuf_payload_is_not_handled(void **state)
 {

@@ -21,7 +21,7 @@ struct buffer {
 
 static struct buffer first, second, again;
 
-/* ---- damage ---------------------------------------------------------------------------------------------- */
+/* ---- damage ---- */
 
 static void buffer_insert(struct buffer *b, size_t at, const uint8_t *from, size_t len)
 {
@@ -105,7 +105,7 @@ static struct sl_bytes exact_copy(const struct buffer *b)
     return (struct sl_bytes){ copy, b->len };
 }
 
-/* ---- payloads -------------------------------------------------------------------------------------------- */
+/* ---- payloads ---- */
 
 static void random_payload(struct sl_wire_fixture *f, struct sl_prng *p, enum sl_msg_type type, struct buffer *out)
 {
@@ -218,7 +218,7 @@ static void what_is_accepted_of_random_bytes_means_the_same_to_protobuf_c(void *
     for_each_type(check_random);
 }
 
-/* ---- envelopes ------------------------------------------------------------------------------------------- */
+/* ---- envelopes ---- */
 
 static void random_envelope(struct sl_prng *p, struct buffer *out)
 {

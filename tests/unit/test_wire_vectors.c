@@ -225,7 +225,7 @@ static void a_maintainer_heartbeat_carries_status_and_drain_progress(void **stat
     sl_wire_fixture_deinit(&f);
 }
 
-/* ---- outer messages -------------------------------------------------------------------------------------- */
+/* ---- outer messages ---- */
 
 /* With the length that the gRPC prefix of the message carries. */
 struct outer {

@@ -49,7 +49,7 @@ struct sl_coordinator {
     uint32_t peer_count;
 };
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 enum { COORDINATOR_SEED_FEEDS = 1, COORDINATOR_SEED_DRAINS };
 
@@ -174,7 +174,7 @@ static bool coordinator_begin(struct sl_coordinator *c, sl_ns now)
     return c->state != COORDINATOR_STOPPED;
 }
 
-/* ---- bootstrap --------------------------------------------------------------------------------------------------- */
+/* ---- bootstrap ---- */
 
 static bool coordinator_has_answered(const struct sl_coordinator *c, sl_node_ref ref)
 {
@@ -226,7 +226,7 @@ void sl_coordinator_start(struct sl_coordinator *c, sl_ns now, struct sl_outbox 
     coordinator_ask_due(c, out);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* Something was observed of a node. The drains look first: they say who is held back as a destination. */
 static void coordinator_seen(struct sl_coordinator *c, sl_node_ref from, struct sl_outbox *out)
@@ -324,7 +324,7 @@ enum sl_refusal sl_coordinator_on_message(struct sl_coordinator *c, sl_ns now, s
     return type == SL_MSG_LOG_COORDINATOR_RESOLVED_TS_RESPONSE ? SL_REFUSE_NONE : SL_REFUSE_NOT_HANDLED;
 }
 
-/* ---- members ----------------------------------------------------------------------------------------------------- */
+/* ---- members ---- */
 
 static void coordinator_on_lost(struct sl_coordinator *c, sl_node_ref ref, struct sl_outbox *out)
 {
@@ -358,7 +358,7 @@ void sl_coordinator_on_members(struct sl_coordinator *c, sl_ns now, const struct
         sl_feeds_nodes_changed(c->feeds, now, out);
 }
 
-/* ---- store, time ------------------------------------------------------------------------------------------------- */
+/* ---- store, time ---- */
 
 bool sl_coordinator_on_store(struct sl_coordinator *c, sl_ns now, const struct sl_store_result *r,
                              struct sl_outbox *out)
@@ -393,7 +393,7 @@ sl_ns sl_coordinator_deadline(const struct sl_coordinator *c)
     return at;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void coordinator_answer(uint64_t ticket, enum sl_code code, const char *detail, struct sl_outbox *out)
 {
@@ -483,7 +483,7 @@ void sl_coordinator_on_request(struct sl_coordinator *c, sl_ns now, const struct
     SL_UNREACHABLE();
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 
 bool sl_coordinator_is_running(const struct sl_coordinator *c)
 {

@@ -8,7 +8,7 @@
  * to them every doubt is a number >= 1. Ours get a code, a sentence, and the drain.
  */
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void api_name_target(const struct sl_drains *d, struct sl_drain_view *v)
 {
@@ -105,7 +105,7 @@ static void api_answer_when_durable(struct sl_drains *d, sl_ns now, uint64_t tic
     }
 }
 
-/* ---- finding ----------------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 static bool api_starts_with(struct sl_str s, struct sl_str prefix)
 {
@@ -165,7 +165,7 @@ static struct drain_session *api_session(struct sl_drains *d, const struct sl_re
     return api_session_of(d, node != SL_NODE_NONE ? sl_node_id_str(sl_members_id(d->opts.members, node)) : r->node);
 }
 
-/* ---- starting ---------------------------------------------------------------------------------------------------- */
+/* ---- starting ---- */
 
 static bool api_has_room(const struct sl_drains *d)
 {
@@ -212,7 +212,7 @@ static bool api_is_last_node(const struct sl_drains *d)
     return sl_members_alive_count(d->opts.members) < 2;
 }
 
-/* ---- DrainNode, the protocol's verb ------------------------------------------------------------------------------ */
+/* ---- DrainNode, the protocol's verb ---- */
 
 static uint32_t api_remaining(const struct sl_drains *d, sl_ns now, const struct drain_session *s)
 {
@@ -251,7 +251,7 @@ static void api_drain_node(struct sl_drains *d, sl_ns now, const struct sl_reque
     sl_out_reply(out, &reply);
 }
 
-/* ---- ours -------------------------------------------------------------------------------------------------------- */
+/* ---- ours ---- */
 
 /* A request without options joins whatever runs. */
 static bool api_fits(const struct sl_intent *i, const struct sl_request *r)

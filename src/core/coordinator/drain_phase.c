@@ -11,7 +11,7 @@ uint64_t sl__drain_wall_ms(const struct sl_drains *d, sl_ns now)
     return ((uint64_t)now + d->opts.wall_offset_ns) / (uint64_t)SL_MS;
 }
 
-/* ---- facts ------------------------------------------------------------------------------------------------------- */
+/* ---- facts ---- */
 
 static void phase_count_peers(const struct sl_drains *d, const struct drain_session *s, struct sl_proof_facts *f)
 {
@@ -67,7 +67,7 @@ bool sl__drain_is_safe(const struct sl_drains *d, const struct drain_session *s)
     return s->node == SL_NODE_NONE || phase > SL_DRAIN_SAFE || !phase_is_reborn(d, s);
 }
 
-/* ---- requests to the node ---------------------------------------------------------------------------------------- */
+/* ---- requests to the node ---- */
 
 static void phase_ask(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_liveness wanted, bool undrain,
                       sl_ns *sent_at, struct sl_outbox *out)
@@ -98,7 +98,7 @@ static void phase_ask_to_leave(struct sl_drains *d, sl_ns now, struct drain_sess
         phase_ask(d, now, s, SL_LIVENESS_STOPPING, false, &s->stopping_sent_at, out);
 }
 
-/* ---- PENDING ----------------------------------------------------------------------------------------------------- */
+/* ---- PENDING ---- */
 
 static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
@@ -120,7 +120,7 @@ static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_s
                           out);
 }
 
-/* ---- EVACUATING to SAFE ------------------------------------------------------------------------------------------ */
+/* ---- EVACUATING to SAFE ---- */
 
 /* N1: true while the session must not count on its present epoch. */
 static bool phase_raises_epoch(struct sl_drains *d, sl_ns now, struct drain_session *s)
@@ -179,7 +179,7 @@ static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_sess
     sl__drain_explain(d, now, s, &f, stop != SL_BLOCKED_NONE ? stop : safe, out);
 }
 
-/* ---- CLEARING ---------------------------------------------------------------------------------------------------- */
+/* ---- CLEARING ---- */
 
 const char *sl__drain_why_no_cancel(const struct sl_drains *d, const struct drain_session *s, bool *is_transient)
 {
@@ -245,7 +245,7 @@ static void drain_advance_clearing(struct sl_drains *d, sl_ns now, struct drain_
     }
 }
 
-/* ---- all --------------------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static void phase_check_deadline(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {

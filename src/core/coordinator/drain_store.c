@@ -71,7 +71,7 @@ bool sl__drain_is_sane(const struct sl_intent *i)
            (i->phase != SL_DRAIN_FAILED || i->ended_from != SL_DRAIN_SAFE);
 }
 
-/* ---- operations -------------------------------------------------------------------------------------------------- */
+/* ---- operations ---- */
 
 static bool store_may_forget(const struct drain_session *s)
 {
@@ -179,7 +179,7 @@ sl_ns sl__drain_store_deadline(const struct sl_drains *d)
     return at;
 }
 
-/* ---- what the store says ----------------------------------------------------------------------------------------- */
+/* ---- what the store says ---- */
 
 static void store_learned(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_intent *value,
                           sl_revision mod_revision, struct sl_outbox *out)
@@ -286,7 +286,7 @@ static void store_on_written(struct sl_drains *d, sl_ns now, struct drain_sessio
         s->store_at = sl_ns_after(now, DRAIN_RETRY_NS);
 }
 
-/* ---- loading ----------------------------------------------------------------------------------------------------- */
+/* ---- loading ---- */
 
 void sl_drains_load(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
 {
@@ -361,7 +361,7 @@ static void load_on_store(struct sl_drains *d, sl_ns now, const struct sl_store_
     d->is_loaded = true;
 }
 
-/* ---- results ----------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 static struct drain_session *store_session_of(const struct sl_drains *d, sl_op_id op)
 {

@@ -5,7 +5,7 @@
 
 #define DRAIN_SCRATCH_BYTES (4u << 20) /* a list of all drains; a value has a few hundred bytes */
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static enum sl_code drains_init(struct sl_drains *d, const struct sl_drains_opts *opts, sl_ns now)
 {
@@ -67,7 +67,7 @@ void sl__drain_drop(struct sl_drains *d, struct drain_session *s)
     memmove(s, s + 1, (--d->session_count - at) * sizeof *s);
 }
 
-/* ---- invariants -------------------------------------------------------------------------------------------------- */
+/* ---- invariants ---- */
 
 /* N1, N2, N6 in terms of the two copies: nothing durable is ahead of what is wanted, and no phase went back. */
 static void drains_check_session(const struct drain_session *s)
@@ -95,7 +95,7 @@ static void drains_check(const struct sl_drains *d)
     SL_REQUIRE(epochs_to_store <= 1 && tickets == d->ticket_count && tickets <= DRAIN_TICKETS_ALL_MAX);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 void sl__drain_lose_target(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
@@ -143,7 +143,7 @@ void sl_drains_on_node_seen(struct sl_drains *d, sl_ns now, sl_node_ref node)
     sl__drain_check_soon(d, now);
 }
 
-/* ---- take-over --------------------------------------------------------------------------------------------------- */
+/* ---- take-over ---- */
 
 /* Once the node has left there is no way back to it: who has its id now is another process. */
 static bool drains_is_about(const struct sl_intent *i)
@@ -194,7 +194,7 @@ void sl_drains_stop(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
                                  "this node ceased to be the coordinator: ask the new one", out);
 }
 
-/* ---- step -------------------------------------------------------------------------------------------------------- */
+/* ---- step ---- */
 
 void sl__drain_check_soon(struct sl_drains *d, sl_ns now)
 {

@@ -9,7 +9,7 @@
  * waiting, the feed goes on to where it was told to go.
  */
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void admin_answer(uint64_t ticket, enum sl_code code, const char *detail, struct sl_outbox *out)
 {
@@ -62,7 +62,7 @@ void sl__requests_end(struct sl_feeds *f, const struct sl__feed *feed, enum sl_c
     }
 }
 
-/* ---- when a request is done -------------------------------------------------------------------------------------- */
+/* ---- when a request is done ---- */
 
 static bool admin_is_at_rest(const struct sl__feed *feed)
 {
@@ -124,7 +124,7 @@ void sl__requests_check(struct sl_feeds *f, const struct sl__feed *feed, struct 
     }
 }
 
-/* ---- create ------------------------------------------------------------------------------------------------------ */
+/* ---- create ---- */
 
 static bool admin_is_letter(char c)
 {
@@ -211,7 +211,7 @@ static void admin_create(struct sl_feeds *f, const struct sl_request *r, struct 
     sl__feed_react(f, feed, out);
 }
 
-/* ---- pause, remove, resume, update, move ------------------------------------------------------------------------- */
+/* ---- pause, remove, resume, update, move ---- */
 
 static void admin_pause(struct sl_feeds *f, struct sl__feed *feed, const struct sl_request *r, struct sl_outbox *out)
 {
@@ -328,7 +328,7 @@ static void admin_move(struct sl_feeds *f, struct sl__feed *feed, const struct s
     }
 }
 
-/* ---- the way in -------------------------------------------------------------------------------------------------- */
+/* ---- the way in ---- */
 
 static void admin_change(struct sl_feeds *f, const struct sl_request *r, struct sl_outbox *out)
 {

@@ -18,7 +18,7 @@ bool sl_feeds_has_destination(const struct sl_feeds *f, sl_ns now, sl_node_ref e
     return false;
 }
 
-/* ---- counts ------------------------------------------------------------------------------------------------------ */
+/* ---- counts ---- */
 
 static const struct sl__progress *counts_progress(const struct sl__feed *feed, sl_node_ref node, uint64_t epoch)
 {
@@ -145,7 +145,7 @@ void sl_feeds_count(const struct sl_feeds *f, sl_node_ref node, const struct sl_
     }
 }
 
-/* ---- plan -------------------------------------------------------------------------------------------------------- */
+/* ---- plan ---- */
 
 /* Spreads "amount" so that the least loaded get most: fills them up to one level, the rest one by one from the first. */
 static uint32_t plan_level(const struct sl_plan_move *rows, uint32_t count, bool dispatchers, uint64_t amount)

@@ -19,7 +19,7 @@ void sl__feed_refuse_value(struct sl_str key, enum sl_code code, struct sl_outbo
     sl_out_event(out, SL_EV_STORE_VALUE_REFUSED, sl_f_str("key", key), sl_f_str("code", sl_str_of(sl_code_name(code))));
 }
 
-/* ---- one value --------------------------------------------------------------------------------------------------- */
+/* ---- one value ---- */
 
 static enum sl_code load_parse(struct sl_feed_record *out, struct sl_str name, struct sl_bytes value)
 {
@@ -71,7 +71,7 @@ void sl__feed_want_what_is(struct sl_feeds *f, struct sl__feed *feed)
                                          .progress = feed->status.progress };
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static void load_issue(struct sl_feeds *f, enum sl__load next, const struct sl_key *prefix, struct sl_outbox *out)
 {

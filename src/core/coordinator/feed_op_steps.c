@@ -5,7 +5,7 @@
 /* What ends the waiting of an operator, and what becomes of its feed (drawing in feed_operators.h). */
 #define OP_REFUSALS_MAX 3u /* in a row, then it is an error of the feed */
 
-/* ---- what happens ------------------------------------------------------------------------------------------------ */
+/* ---- what happens ---- */
 
 /* The origin is gone, in whatever way: from here on only dest counts. */
 static void op_origin_gone(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
@@ -190,7 +190,7 @@ void sl__op_on_lost(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref node,
     }
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 sl_ns sl__op_deadline(const struct sl_feeds *f, const struct sl__feed *feed)
 {

@@ -51,7 +51,7 @@ bool sl__op_waits_for_epoch(const struct sl__feed *feed)
            feed->op.state == SL__OP_STOP_STORE;
 }
 
-/* ---- counters, the setter ---------------------------------------------------------------------------------------- */
+/* ---- counters, the setter ---- */
 
 /* A move that has not bound its destination yet will bring it one more; one that goes back to its origin will not. */
 static bool op_is_incoming(const struct sl__op *op)
@@ -119,7 +119,7 @@ void sl__op_drop(struct sl_feeds *f, struct sl__feed *feed)
         sl__op_end(f, feed);
 }
 
-/* ---- orders ------------------------------------------------------------------------------------------------------ */
+/* ---- orders ---- */
 
 void sl__feeds_send_remove(struct sl_feeds *f, sl_node_ref node, const struct sl_feed_id *id, uint64_t epoch,
                            bool cascade, bool removed, struct sl_outbox *out)
@@ -216,7 +216,7 @@ void sl__op_abort(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *o
         sl__op_enter_and_send(f, feed, op->kind == SL__OP_ADD ? SL__OP_ADD_ABORT : SL__OP_MOVE_ABORT, out);
 }
 
-/* ---- beginnings -------------------------------------------------------------------------------------------------- */
+/* ---- beginnings ---- */
 
 void sl__op_add(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref dest, enum sl__slot slot, struct sl_outbox *out)
 {

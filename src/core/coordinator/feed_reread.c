@@ -8,7 +8,7 @@
  * we want is written again on top of it. So a late write of a deposed coordinator is neither lost nor undone.
  */
 
-/* ---- taking over ------------------------------------------------------------------------------------------------- */
+/* ---- taking over ---- */
 
 /* Somebody else's word may stop a feed, too. */
 static void reread_stop_if_told(struct sl__feed *feed)
@@ -42,7 +42,7 @@ void sl__reread_merge_status(struct sl_feeds *f, struct sl__feed *feed, const st
     reread_stop_if_told(feed);
 }
 
-/* ---- gone -------------------------------------------------------------------------------------------------------- */
+/* ---- gone ---- */
 
 /* Where a maintainer may be running: told once; it is told again whenever it shows. */
 static void reread_remove_maintainers(struct sl_feeds *f, const struct sl__feed *feed, struct sl_outbox *out)
@@ -72,7 +72,7 @@ void sl__feed_gone(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *
     sl__feed_drop(f, feed);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* Kept as it was and read again: an operator of the cluster may repair it. */
 static void reread_on_unreadable(struct sl_feeds *f, struct sl__feed *feed, struct sl_str key, enum sl_code code,

@@ -33,7 +33,7 @@ bool sl__save_is_dirty(const struct sl__feed *feed)
     return free && news && feed->checkpoint != SL_TS_NONE;
 }
 
-/* ---- building ---------------------------------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 struct save_txn {
     struct sl_store_compare compares[SL_STORE_COMPARES_MAX];
@@ -156,7 +156,7 @@ sl_ns sl__save_deadline(const struct sl_feeds *f)
     return wanted ? f->save_at : SL_NEVER;
 }
 
-/* ---- results ----------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 void sl__save_forget(struct sl_feeds *f, struct sl__feed *feed)
 {
@@ -205,7 +205,7 @@ static void save_on_result(struct sl_feeds *f, struct sl__save *save, const stru
     *save = (struct sl__save){ .op = 0 };
 }
 
-/* ---- reading again ----------------------------------------------------------------------------------------------- */
+/* ---- reading again ---- */
 
 /* False: no memory. */
 static bool save_take(struct sl_feeds *f, struct sl__feed *feed, const struct sl_store_pair *pair,

@@ -14,7 +14,7 @@
  */
 #define SCHEDULERS_ROOM_MIN 16u /* messages an outbox must have left to begin one more */
 
-/* ---- destinations ------------------------------------------------------------------------------------------------ */
+/* ---- destinations ---- */
 
 /* F6. A node that holds another target than the current ones has not acknowledged a clear yet (drains.h N5). */
 bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref node)
@@ -53,7 +53,7 @@ sl_node_ref sl__feeds_choose(const struct sl_feeds *f, sl_node_ref except, sl_no
     return best;
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------------------------- */
+/* ---- helpers ---- */
 
 static void schedulers_look_again(struct sl_feeds *f, sl_ns delay)
 {
@@ -102,7 +102,7 @@ static void schedulers_move(struct sl_feeds *f, struct sl__feed *feed, sl_node_r
     f->said_no_destination = false;
 }
 
-/* ---- basic ------------------------------------------------------------------------------------------------------- */
+/* ---- basic ---- */
 
 static void basic_run(struct sl_feeds *f, struct sl_outbox *out)
 {
@@ -121,7 +121,7 @@ static void basic_run(struct sl_feeds *f, struct sl_outbox *out)
     }
 }
 
-/* ---- drain ------------------------------------------------------------------------------------------------------- */
+/* ---- drain ---- */
 
 /* The draining node after this one with something to move, around the end; or none. */
 static sl_node_ref drain_next_origin(const struct sl_feeds *f, sl_node_ref after)
@@ -151,7 +151,7 @@ static void drain_run(struct sl_feeds *f, struct sl_outbox *out)
     }
 }
 
-/* ---- balance ----------------------------------------------------------------------------------------------------- */
+/* ---- balance ---- */
 
 uint32_t sl__balance_needed(const uint32_t *loads, uint32_t count)
 {
@@ -232,7 +232,7 @@ static void balance_run(struct sl_feeds *f, struct sl_outbox *out)
         left--;
 }
 
-/* ---- all --------------------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 void sl__feed_schedulers_start(struct sl_feeds *f)
 {

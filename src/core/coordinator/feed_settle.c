@@ -13,7 +13,7 @@
 
 enum settle_rank { RANK_STALE, RANK_COMPATIBLE, RANK_EXACT };
 
-/* ---- reports ----------------------------------------------------------------------------------------------------- */
+/* ---- reports ---- */
 
 static bool settle_reserve(struct sl_feeds *f)
 {
@@ -51,7 +51,7 @@ static void settle_forget_reports(struct sl_feeds *f)
     f->report_count = f->report_cap = 0;
 }
 
-/* ---- owners ------------------------------------------------------------------------------------------------------ */
+/* ---- owners ---- */
 
 static enum settle_rank settle_rank(const struct sl_feeds *f, const struct sl__feed *feed, const struct sl__report *r)
 {
@@ -108,7 +108,7 @@ static void settle_feed(struct sl_feeds *f, struct sl__feed *feed, struct sl_out
     feed->best_report = 0;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static void settle_stale(struct sl_feeds *f, struct sl__feed *feed, const struct sl__report *r, struct sl_outbox *out)
 {

@@ -36,7 +36,7 @@ static bool status_is_stopped(const Pb__MaintainerStatus *s)
     return s->state == PB__COMPONENT_STATE__STOPPED || s->state == PB__COMPONENT_STATE__REMOVED;
 }
 
-/* ---- drain progress ---------------------------------------------------------------------------------------------- */
+/* ---- drain progress ---- */
 
 void sl__feed_forget_target(struct sl__feed *feed, sl_node_ref node)
 {
@@ -110,7 +110,7 @@ static void status_take_drains(struct sl_feeds *f, struct sl__feed *feed, sl_nod
     }
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---- */
 
 static void status_keep(char *to, size_t cap, const char *text)
 {
@@ -226,7 +226,7 @@ static void status_judge(struct sl_feeds *f, struct sl__feed *feed, const Pb__Ma
     }
 }
 
-/* ---- maintainers that should not be ------------------------------------------------------------------------------ */
+/* ---- maintainers that should not be ---- */
 
 /*
  * It runs, and neither the table nor an operator knows it: an answer that came late, or a report that was lost. Told to
@@ -268,7 +268,7 @@ void sl__feed_on_silence(struct sl_feeds *f, struct sl__feed *feed, struct sl_ou
         sl__op_move(f, feed, feed->node, SL__SLOT_NONE, out);
 }
 
-/* ---- the way in -------------------------------------------------------------------------------------------------- */
+/* ---- the way in ---- */
 
 static bool status_is_of_owner(const struct sl_feeds *f, const struct sl__feed *feed, sl_node_ref from,
                                const Pb__MaintainerStatus *s)

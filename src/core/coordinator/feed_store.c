@@ -16,7 +16,7 @@
 #define WRITE_PAUSE_NS (25 * SL_MS)
 #define WRITE_PAUSE_DOUBLINGS 5u /* up to 800 ms */
 
-/* ---- the queue --------------------------------------------------------------------------------------------------- */
+/* ---- the queue ---- */
 
 static void write_queue(struct sl_feeds *f, struct sl__feed *feed)
 {
@@ -104,7 +104,7 @@ static void write_give_up_epoch(struct sl_feeds *f, struct sl__feed *feed, struc
         sl__op_on_no_epoch(f, feed, out);
 }
 
-/* ---- issuing ----------------------------------------------------------------------------------------------------- */
+/* ---- issuing ---- */
 
 enum write_issue { ISSUE_DONE, ISSUE_WAITS, ISSUE_NO_ROOM, ISSUE_FAILED };
 
@@ -189,7 +189,7 @@ sl_ns sl__write_deadline(const struct sl_feeds *f)
     return f->writes.count > 0 ? f->write_at : SL_NEVER;
 }
 
-/* ---- results ----------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 static void write_apply_info(struct sl_feeds *f, struct sl__feed *feed, sl_revision revision)
 {

@@ -29,7 +29,7 @@ const char *sl__feed_place_name(enum sl__feed_place place)
     return place_rows[place].name;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 struct sl_bytes sl__value_bytes(const struct sl__value *v)
 {
@@ -54,7 +54,7 @@ bool sl__value_set(struct sl_feeds *f, struct sl__value *v, struct sl_bytes byte
     return true;
 }
 
-/* ---- indexes ----------------------------------------------------------------------------------------------------- */
+/* ---- indexes ---- */
 
 struct sl__feed *sl__feed_at(const struct sl_feeds *f, uint32_t handle)
 {
@@ -159,7 +159,7 @@ bool sl__feed_set_id(struct sl_feeds *f, struct sl__feed *feed, const struct sl_
     return true;
 }
 
-/* ---- making and dropping ----------------------------------------------------------------------------------------- */
+/* ---- making and dropping ---- */
 
 static bool table_reserve_timer(struct sl_feeds *f)
 {
@@ -221,7 +221,7 @@ void sl__feed_drop(struct sl_feeds *f, struct sl__feed *feed)
     sl_slab_free(&f->slab, feed->handle);
 }
 
-/* ---- place and node ---------------------------------------------------------------------------------------------- */
+/* ---- place and node ---- */
 
 struct sl_field sl__feed_field(const struct sl__feed *feed)
 {
@@ -270,7 +270,7 @@ void sl__feed_place(struct sl_feeds *f, struct sl__feed *feed, enum sl__feed_pla
                  sl_f_u64("epoch", epoch));
 }
 
-/* ---- lists and timer --------------------------------------------------------------------------------------------- */
+/* ---- lists and timer ---- */
 
 static bool table_state_is_runnable(enum sl_feed_state state)
 {
@@ -323,7 +323,7 @@ void sl__feed_list(struct sl_feeds *f, struct sl__feed *feed)
     sl_heap_update(&f->timers, feed->timer_position, (uint64_t)table_due(f, feed));
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
 bool sl__feed_error_eq(const struct sl_feed_error *a, const struct sl_feed_error *b)
 {

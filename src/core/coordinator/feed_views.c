@@ -3,7 +3,7 @@
 
 /* Feeds as operators see them: what is wanted of them, and where they are. */
 
-/* ---- show, list -------------------------------------------------------------------------------------------------- */
+/* ---- show, list ---- */
 
 static void view_fill(const struct sl_feeds *f, const struct sl__feed *feed, bool whole, struct sl_feed_view *view)
 {

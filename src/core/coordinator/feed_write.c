@@ -3,7 +3,7 @@
 
 /* What differs between a feed as it should be and as the store has it, as one transaction. */
 
-/* ---- what there is to write -------------------------------------------------------------------------------------- */
+/* ---- what there is to write ---- */
 
 bool sl__write_touches_info(const struct sl__feed *feed)
 {
@@ -34,7 +34,7 @@ bool sl__feed_writes_status(const struct sl__feed *feed)
     return writes || w->must_read || (!feed->unreadable && sl__write_touches_status(feed));
 }
 
-/* ---- building a transaction -------------------------------------------------------------------------------------- */
+/* ---- building a transaction ---- */
 
 /* 0: the number space of a value that somebody else wrote is at its end. */
 static uint64_t write_next_epoch(const struct sl_feeds *f, const struct sl__feed *feed)

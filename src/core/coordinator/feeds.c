@@ -4,7 +4,7 @@
 
 #define FEEDS_SCRATCH_KEPT_BYTES (256u << 10) /* beside two info values: keys and statuses of a transaction */
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static size_t feeds_nodes_bytes(const struct sl_feeds *f)
 {
@@ -63,7 +63,7 @@ void sl_feeds_free(struct sl_feeds *f)
     sl_mem_free(mem, SL_TAG_COORDINATOR, f, sizeof *f);
 }
 
-/* ---- a step ------------------------------------------------------------------------------------------------------ */
+/* ---- a step ---- */
 
 void sl__feeds_begin(struct sl_feeds *f, sl_ns now)
 {
@@ -123,7 +123,7 @@ void sl__feed_react(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox 
         sl__requests_check(f, feed, out);
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------------------ */
+/* ---- inputs ---- */
 
 static void feeds_on_due(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
 {

@@ -44,8 +44,7 @@ struct sl_feeds;
 SL_CHECKED enum sl_code sl_feeds_new(struct sl_feeds **out, const struct sl_feeds_opts *opts, sl_ns now);
 void sl_feeds_free(struct sl_feeds *f);
 
-/* ---- loading and bootstrap
- * -------------------------------------------------------------------------------------------------- */
+/* ---- loading and bootstrap ---- */
 /* Reads infos and statuses from the store. */
 void sl_feeds_load(struct sl_feeds *f, sl_ns now, struct sl_outbox *out);
 bool sl_feeds_is_loaded(const struct sl_feeds *f);
@@ -58,8 +57,7 @@ void sl_feeds_settle(struct sl_feeds *f, sl_ns now, struct sl_outbox *out);
 /* Answers every open request with SL_NOT_OWNER: the coordinator ends. */
 void sl_feeds_stop(struct sl_feeds *f, struct sl_outbox *out);
 
-/* ---- inputs
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- inputs ---- */
 void sl_feeds_on_status(struct sl_feeds *f, sl_ns now, sl_node_ref from, const Pb__MaintainerStatus *status,
                         struct sl_outbox *out);
 void sl_feeds_on_node_lost(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out);
@@ -71,8 +69,7 @@ sl_ns sl_feeds_deadline(const struct sl_feeds *f);
 /* A node became or ceased to be a possible destination: schedulers look again. */
 void sl_feeds_nodes_changed(struct sl_feeds *f, sl_ns now, struct sl_outbox *out);
 
-/* ---- drains ask
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- drains ask ---- */
 /* Marks a node as target of an intent (or no more): no destination, its maintainers move away. */
 void sl_feeds_set_draining(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool draining, struct sl_outbox *out);
 /* The targets every destination must have acknowledged (F6). Copied. */

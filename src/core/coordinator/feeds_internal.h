@@ -25,7 +25,7 @@
 #define SL__FEED_RETRY_NS (1 * SL_S)   /* what could not be placed is tried again */
 #define SL__FEEDS_ROOM_NS (10 * SL_MS) /* what found no room in an outbox or no memory is tried again */
 
-/* ---- one feed ---------------------------------------------------------------------------------------------------- */
+/* ---- one feed ---- */
 
 /* place, legal next places */
 #define SL__FEED_PLACES(X)                                                                   \
@@ -134,7 +134,7 @@ struct sl__feed {
     struct sl_link of_all, of_node, of_ready, of_dirty;
 };
 
-/* ---- all of them ------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 struct sl__feeds_node {
     struct sl_list bound; /* in the order of binding */

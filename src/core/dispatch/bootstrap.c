@@ -10,7 +10,7 @@
  * the owner of that moment gets the one answer.
  */
 
-/* ---- the table trigger ------------------------------------------------------------------------------------------- */
+/* ---- the table trigger ---- */
 
 /* Whether a request that wants this trigger (or none) fits to the one that is there. */
 static enum sl_code trigger_check(const struct sl_orchestrator *o, const struct sl_dm *dm,
@@ -46,7 +46,7 @@ static enum sl_code trigger_open(struct sl_orchestrator *o, struct sl_dm *dm, co
     return code;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 struct bootstrap {
     sl_node_ref from;
@@ -208,7 +208,7 @@ enum sl_refusal sl__on_post_bootstrap(struct sl_orchestrator *o, sl_node_ref fro
     return SL_REFUSE_NONE;
 }
 
-/* ---- the sink is there, or not ----------------------------------------------------------------------------------- */
+/* ---- the sink is there, or not ---- */
 
 void sl__on_feed_opened(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out)
 {

@@ -22,7 +22,7 @@ static struct sl_dm *dm_at(const struct sl_orchestrator *o, uint32_t handle)
     return sl_slab_at(&o->dms, handle);
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static bool dm_is_of_feed(const void *ctx, uint32_t handle, const void *key)
 {
@@ -123,7 +123,7 @@ void sl__dm_go(struct sl_dm *dm, enum sl_dm_state to)
     dm->state = (uint8_t)to;
 }
 
-/* ---- ownership --------------------------------------------------------------------------------------------------- */
+/* ---- ownership ---- */
 
 enum sl_refusal sl__dm_may_become(const struct sl_orchestrator *o, const struct sl_dm *dm, sl_node_ref from,
                                   uint64_t epoch)
@@ -178,7 +178,7 @@ void sl__dm_set_error(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_str
     error_copy(dm->error.text, sizeof dm->error.text, text);
 }
 
-/* ---- after every change ------------------------------------------------------------------------------------------ */
+/* ---- after every change ---- */
 
 static sl_ns dm_deadline(const struct sl_dm *dm)
 {

@@ -58,7 +58,7 @@ static void orchestrator_advance(struct sl_orchestrator *o, sl_ns now)
     o->now = now;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 struct address {
     const Pb__ChangefeedID *feed;
@@ -124,7 +124,7 @@ enum sl_refusal sl_orchestrator_on_message(struct sl_orchestrator *o, sl_ns now,
     return orchestrator_on_heartbeat_response(o, from, &feed, to.epoch);
 }
 
-/* ---- reports, membership, time ----------------------------------------------------------------------------------- */
+/* ---- reports, membership, time ---- */
 
 void sl_orchestrator_on_report(struct sl_orchestrator *o, sl_ns now, const struct sl_report *report,
                                struct sl_outbox *out)

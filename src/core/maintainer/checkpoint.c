@@ -34,7 +34,7 @@ bool sl_checkpoint_advance(struct sl_checkpoint *c, sl_ts checkpoint, sl_ts reso
     return changed;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+/* ---- rounds ---- */
 
 /* What no watermark speaks for: spans without a dispatcher, and tables that are not spans yet. */
 static sl_ts round_limit(const struct sl_maintainer *m)

@@ -21,7 +21,7 @@ static void close_enter(struct sl_maintainer *m, enum sl__close_phase phase, sl_
     m->closing.give_up_at = give_up_at;
 }
 
-/* ---- hand-over --------------------------------------------------------------------------------------------------- */
+/* ---- hand-over ---- */
 
 static void close_begin_handover(struct sl_maintainer *m, struct sl_outbox *out)
 {
@@ -58,7 +58,7 @@ static void close_run_trigger(struct sl_maintainer *m, struct sl_outbox *out)
     sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
 }
 
-/* ---- cascade ----------------------------------------------------------------------------------------------------- */
+/* ---- cascade ---- */
 
 /* Also over a hand-over, even a finished one that nobody was told of, and again when the feed turns out to be gone for
  * good. */
@@ -147,7 +147,7 @@ enum sl_refusal sl__close_on_response(struct sl_maintainer *m, sl_node_ref from,
     return SL_REFUSE_NONE;
 }
 
-/* ---- the request ------------------------------------------------------------------------------------------------- */
+/* ---- the request ---- */
 
 /* Rule Q of the reference: a request names the epoch it means; only a maintainer without one takes any. */
 static enum sl_refusal close_check_epoch(const struct sl_maintainer *m, uint64_t epoch)
@@ -176,7 +176,7 @@ enum sl_refusal sl__close_on_remove(struct sl_maintainer *m, bool cascade, bool 
     return SL_REFUSE_NONE;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 void sl__close_run(struct sl_maintainer *m, struct sl_outbox *out)
 {

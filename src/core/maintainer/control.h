@@ -37,7 +37,7 @@ struct sl_control_opts {
 SL_CHECKED enum sl_code sl_control_new(struct sl_control **out, const struct sl_control_opts *opts, sl_ns now);
 void sl_control_free(struct sl_control *c);
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 /* The node answered the bootstrap: from now on it may be a destination (while ALIVE and not a target). Again after it
  * was lost. */
@@ -50,7 +50,7 @@ void sl_control_node_lost(struct sl_control *c, sl_ns now, sl_node_ref node, str
  * one). */
 void sl_control_set_target(struct sl_control *c, sl_ns now, sl_node_ref node, uint64_t epoch, struct sl_outbox *out);
 
-/* ---- spans ------------------------------------------------------------------------------------------------------- */
+/* ---- spans ---- */
 
 /* A table without dispatcher: waits for a place. SL_EXISTS if the table has spans. start is its checkpoint;
  * SL_BAD_FIELD if 0. SL_LIMIT, SL_NOMEM. */
@@ -119,7 +119,7 @@ void sl_control_audit_end(struct sl_control *c, sl_ns now, sl_node_ref node, str
 SL_CHECKED enum sl_code sl_control_move_table(struct sl_control *c, sl_ns now, int64_t table_id, sl_node_ref node,
                                               struct sl_outbox *out);
 
-/* ---- time, closing ----------------------------------------------------------------------------------------------- */
+/* ---- time, closing ---- */
 
 /* Floor for every start ts: the feed's committed checkpoint. Never decreases. */
 void sl_control_set_committed(struct sl_control *c, sl_ts committed);
@@ -136,7 +136,7 @@ void sl_control_freeze(struct sl_control *c);
 void sl_control_on_tick(struct sl_control *c, sl_ns now, struct sl_outbox *out);
 sl_ns sl_control_deadline(const struct sl_control *c);
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 struct sl_node_counts {
     uint32_t bound;      /* spans bound to the node, any set: what the protocol counts */

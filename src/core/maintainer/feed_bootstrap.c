@@ -38,7 +38,7 @@ void sl__feed_bootstrap_drop_node(struct sl_maintainer *m, sl_node_ref ref)
     sl_bootstrap_remove(&m->bootstrap, ref);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 /* Only the own node hosts the table trigger, so only it is told the trigger's id (reference behaviour). */
 static void feed_bootstrap_send(const struct sl_maintainer *m, sl_node_ref to, struct sl_outbox *out)
@@ -84,7 +84,7 @@ static void feed_bootstrap_watch(struct sl_maintainer *m, struct sl_outbox *out)
     }
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables ---- */
 
 /* Where the feed's DDL stream starts: only the node of the table trigger reports it. */
 static sl_ts feed_bootstrap_start_ts(const struct sl_maintainer *m)
@@ -183,7 +183,7 @@ void sl__feed_bootstrap_on_schema(struct sl_maintainer *m, const struct sl_in_sc
         feed_bootstrap_finish(m, out);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static enum sl_refusal feed_bootstrap_keep(struct sl_maintainer *m, sl_node_ref from,
                                            const Pb__MaintainerBootstrapResponse *r)
@@ -234,7 +234,7 @@ enum sl_refusal sl__feed_bootstrap_on_response(struct sl_maintainer *m, sl_node_
     return SL_REFUSE_NONE;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 void sl__feed_bootstrap_run(struct sl_maintainer *m, struct sl_outbox *out)
 {

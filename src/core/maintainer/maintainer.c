@@ -15,7 +15,7 @@ enum { MAINTAINER_STREAM_REQUESTS = 1 };
 #define MAINTAINER_CONFIG_GROWTH 2
 #define MAINTAINER_CONFIG_BYTES_OURS ((size_t)64 * 1024)
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static size_t maintainer_nodes_bytes(const struct sl_maintainer *m)
 {
@@ -131,7 +131,7 @@ void sl_maintainer_free(struct sl_maintainer *m)
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m, sizeof *m);
 }
 
-/* ---- the state --------------------------------------------------------------------------------------------------- */
+/* ---- the state ---- */
 
 struct maintainer_state_row {
     const char *name;
@@ -186,7 +186,7 @@ static void maintainer_check(const struct sl_maintainer *m)
     SL_HOT(maintainer_counts_fit(m));
 }
 
-/* ---- what the files share ---------------------------------------------------------------------------------------- */
+/* ---- what the files share ---- */
 
 struct sl__node *sl__maintainer_node(const struct sl_maintainer *m, sl_node_ref ref)
 {
@@ -227,7 +227,7 @@ void sl__maintainer_sync_target(struct sl_maintainer *m, struct sl_outbox *out)
         sl_control_set_target(m->control, m->now, m->target_ref, m->target.epoch, out);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static void maintainer_begin_step(struct sl_maintainer *m, sl_ns now)
 {
@@ -399,7 +399,7 @@ void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct s
     maintainer_end_step(m, out);
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 bool sl_maintainer_take_prompt(struct sl_maintainer *m)
 {

@@ -27,7 +27,7 @@ struct sl_operator *sl__operator_at(const struct sl_control *c, uint32_t handle)
     return sl_slab_at(&c->operators.slab, handle);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 struct remove_key {
     struct sl_dispatcher_id id;
@@ -79,7 +79,7 @@ uint32_t sl__operator_find_remove(const struct sl_control *c, struct sl_dispatch
     return sl_map_find(&c->operators.removes, operators_hash_remove(c, id, node), &key);
 }
 
-/* ---- counters, links --------------------------------------------------------------------------------------------- */
+/* ---- counters, links ---- */
 
 sl_node_ref sl__operator_waits_for(const struct sl_operator *op)
 {
@@ -159,7 +159,7 @@ static void operator_forget_dest(struct sl_control *c, struct sl_operator *op)
     operator_count(c, op, 1);
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------------------------- */
+/* ---- beginning and end ---- */
 
 static bool operators_reserve_timer(struct sl_operators *o)
 {
@@ -257,7 +257,7 @@ void sl__operator_end(struct sl_control *c, struct sl_operator *op, enum sl_oper
     operator_settle_span(c, span, outcome);
 }
 
-/* ---- orders ------------------------------------------------------------------------------------------------------ */
+/* ---- orders ---- */
 
 void sl__operator_enter(struct sl_control *c, struct sl_operator *op, enum sl_operator_state state, bool was_sent,
                         struct sl_outbox *out)
@@ -298,7 +298,7 @@ void sl__operator_next_placement(struct sl_span *span)
         span->placement_seq = 1;
 }
 
-/* ---- what happens to them ---------------------------------------------------------------------------------------- */
+/* ---- what happens to them ---- */
 
 bool sl__operator_on_status(struct sl_control *c, uint32_t handle, const struct sl_span_report *report,
                             struct sl_outbox *out)
@@ -380,7 +380,7 @@ bool sl__operator_take_back(struct sl_control *c, uint32_t handle, struct sl_out
     return true;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void operator_mark_stuck(struct sl_control *c, struct sl_operator *op, struct sl_outbox *out)
 {

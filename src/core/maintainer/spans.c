@@ -8,7 +8,7 @@
 #define SPANS_LIMITS_CAP_MIN 64u
 #define SPANS_IN_LIST offsetof(struct sl_span, in_list)
 
-/* ---- making and ending ------------------------------------------------------------------------------------------- */
+/* ---- making and ending ---- */
 
 static size_t spans_node_bytes(const struct sl_spans *s)
 {
@@ -61,7 +61,7 @@ void sl_spans_deinit(struct sl_spans *s)
     *s = (struct sl_spans){ 0 };
 }
 
-/* ---- indexes ----------------------------------------------------------------------------------------------------- */
+/* ---- indexes ---- */
 
 static uint64_t spans_hash_id(const struct sl_spans *s, struct sl_dispatcher_id id)
 {
@@ -161,7 +161,7 @@ static bool spans_reserve_limits(struct sl_spans *s)
     return sl_heap_reserve(&s->limits, cap < s->limits.count_max ? (uint32_t)cap : s->limits.count_max);
 }
 
-/* ---- lists ------------------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 static struct sl_list *spans_list_of(struct sl_spans *s, const struct sl_span *span)
 {
@@ -224,7 +224,7 @@ static void spans_change(struct sl_spans *s, uint32_t handle, enum sl_span_state
     SL_REQUIRE(s->limits.count + s->replicating_count == s->slab.count);
 }
 
-/* ---- spans ------------------------------------------------------------------------------------------------------- */
+/* ---- spans ---- */
 
 static enum sl_code spans_index(struct sl_spans *s, uint32_t handle, const struct sl_span_key *key)
 {
@@ -334,7 +334,7 @@ bool sl_spans_raise_checkpoint(struct sl_spans *s, uint32_t handle, sl_ts checkp
     return true;
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 sl_ts sl_spans_limit(const struct sl_spans *s)
 {
@@ -373,7 +373,7 @@ size_t sl_spans_bytes(const struct sl_spans *s)
            sl_key_ranges_bytes(&s->ranges) + spans_node_bytes(s);
 }
 
-/* ---- recount ----------------------------------------------------------------------------------------------------- */
+/* ---- recount ---- */
 
 static void spans_check_list(const struct sl_spans *s, const struct sl_list *list, enum sl_span_state state,
                              sl_node_ref node)

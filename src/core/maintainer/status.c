@@ -16,7 +16,7 @@
 #define STATUS_ERROR_REPORTS 2
 #define STATUS_STUCK_MAX 8
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors ---- */
 
 static void status_keep(char *to, size_t cap, struct sl_str s)
 {
@@ -69,7 +69,7 @@ void sl__status_drop_error(struct sl_maintainer *m, sl_node_ref ref)
     node->error = NULL;
 }
 
-/* ---- drain progress ---------------------------------------------------------------------------------------------- */
+/* ---- drain progress ---- */
 
 /* After a cascade there is nothing left to drain; what the frozen control still binds is gone. */
 static void status_counts(const struct sl_maintainer *m, struct sl_node_counts *counts)
@@ -108,7 +108,7 @@ void sl__status_note_progress(struct sl_maintainer *m)
     m->report.target_was_empty = is_empty;
 }
 
-/* ---- building, in the caller's arena ----------------------------------------------------------------------------- */
+/* ---- building, in the caller's arena ---- */
 
 static char *status_text(struct sl_arena *arena, struct sl_str s)
 {
@@ -249,7 +249,7 @@ static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns n
     return complete ? s : NULL;
 }
 
-/* ---- the coordinator's view -------------------------------------------------------------------------------------- */
+/* ---- the coordinator's view ---- */
 
 bool sl_maintainer_status_is_due(const struct sl_maintainer *m, sl_ns now, sl_ns resend_ns)
 {

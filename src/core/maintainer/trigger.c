@@ -22,7 +22,7 @@ void sl__trigger_init(struct sl_maintainer *m)
     };
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* The tables travel without names: those come with each Create, and the rest is told by the barrier. */
 static void trigger_send_post_bootstrap(const struct sl_maintainer *m, struct sl_outbox *out)
@@ -77,7 +77,7 @@ enum sl_refusal sl__trigger_on_post_response(struct sl_maintainer *m, sl_node_re
     return SL_REFUSE_NONE;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* A trigger that ended although nobody removed it comes back with the next bootstrap request to the own node. */
 static void trigger_run_running(struct sl_maintainer *m, struct sl_outbox *out)

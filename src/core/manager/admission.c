@@ -10,7 +10,7 @@
  */
 #define ADMISSION_REMOVER_CHECKPOINT ((sl_ts)1) /* never used: a remover creates nothing */
 
-/* ---- admission --------------------------------------------------------------------------------------------------- */
+/* ---- admission ---- */
 
 /*
  * Against the maintainer that is registered. Only one that has stopped gives way, and only to a newer epoch: in the
@@ -106,7 +106,7 @@ static enum sl_refusal admission_create(struct sl_manager *m, const struct sl_ma
     return SL_REFUSE_NONE;
 }
 
-/* ---- add --------------------------------------------------------------------------------------------------------- */
+/* ---- add ---- */
 
 static enum sl_refusal admission_add(struct sl_manager *m, const struct sl_feed_id *id, uint32_t existing,
                                      const Pb__AddMaintainerRequest *req, struct sl_outbox *out)
@@ -150,7 +150,7 @@ enum sl_refusal sl__admission_on_add(struct sl_manager *m, const Pb__AddMaintain
     return refusal;
 }
 
-/* ---- remove ------------------------------------------------------------------------------------------------------ */
+/* ---- remove ---- */
 
 /*
  * Nobody here knows the feed, but its dispatchers may run anywhere: a maintainer is made that does nothing but close

@@ -68,7 +68,7 @@ uint32_t sl__set_next(const struct sl_manager *m, uint32_t handle)
     return handle == 0 ? m->set.order.head : sl_list_next(&m->set.entries, SET_LINK, handle);
 }
 
-/* ---- registration ------------------------------------------------------------------------------------------------ */
+/* ---- registration ---- */
 
 uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer)
 {
@@ -144,7 +144,7 @@ void sl__set_forget_closed(struct sl_manager *m, struct sl_outbox *out)
     }
 }
 
-/* ---- deadlines and fan-out --------------------------------------------------------------------------------------- */
+/* ---- deadlines and fan-out ---- */
 
 static uint64_t set_key(sl_ns deadline)
 {
@@ -202,7 +202,7 @@ sl_ns sl__set_deadline(const struct sl_manager *m)
     return first ? (sl_ns)first->key : SL_NEVER;
 }
 
-/* ---- invariants -------------------------------------------------------------------------------------------------- */
+/* ---- invariants ---- */
 
 static bool set_is_seeded(const struct sl_manager *m)
 {

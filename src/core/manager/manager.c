@@ -51,7 +51,7 @@ static void manager_begin(struct sl_manager *m, sl_ns now)
     m->now = now;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 typedef enum sl_refusal manager_handler(struct sl_manager *m, const ProtobufCMessage *message, struct sl_outbox *out);
 
@@ -145,7 +145,7 @@ enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_r
     return refusal;
 }
 
-/* ---- other inputs ------------------------------------------------------------------------------------------------ */
+/* ---- other inputs ---- */
 
 void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_members_change *change,
                            struct sl_outbox *out)
@@ -202,7 +202,7 @@ void sl_manager_fence(struct sl_manager *m)
     manager_check(m);
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 
 enum sl_liveness sl_manager_liveness(const struct sl_manager *m)
 {

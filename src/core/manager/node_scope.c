@@ -25,7 +25,7 @@ enum sl_refusal sl__scope_check_sender(const struct sl_manager *m, sl_node_ref f
     return scope_is_coordinator(m, from) ? SL_REFUSE_NONE : SL_REFUSE_WRONG_SENDER;
 }
 
-/* ---- reports ----------------------------------------------------------------------------------------------------- */
+/* ---- reports ---- */
 
 /* The set knows its own count better than whoever told it, who may have counted before this step. */
 static void scope_fill_self(struct sl_manager *m, Pb__SelfReport *self)
@@ -76,7 +76,7 @@ void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
     sl_out_send(out, to, SL_MSG_NODE_HEARTBEAT_REQUEST, &heartbeat.base);
 }
 
-/* ---- coordinator fence ------------------------------------------------------------------------------------------- */
+/* ---- coordinator fence ---- */
 
 /*
  * The version is the revision at which the coordinator was elected: two coordinators never share one, so an equal
@@ -132,7 +132,7 @@ enum sl_refusal sl__scope_on_bootstrap(struct sl_manager *m, sl_node_ref from,
     return SL_REFUSE_NONE;
 }
 
-/* ---- drain target ------------------------------------------------------------------------------------------------ */
+/* ---- drain target ---- */
 
 static void scope_tell_target(struct sl_manager *m, enum sl_target_verdict verdict,
                               const struct sl_drain_target *wanted, struct sl_outbox *out)
@@ -167,7 +167,7 @@ enum sl_refusal sl__scope_on_target(struct sl_manager *m, const Pb__SetDispatche
     return refusal;
 }
 
-/* ---- liveness ---------------------------------------------------------------------------------------------------- */
+/* ---- liveness ---- */
 
 static void scope_reply_liveness(struct sl_manager *m, Pb__SelfReport *blocked_by, struct sl_outbox *out)
 {
@@ -224,7 +224,7 @@ enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLiv
     return SL_REFUSE_NONE;
 }
 
-/* ---- periodic heartbeat ------------------------------------------------------------------------------------------ */
+/* ---- periodic heartbeat ---- */
 
 sl_ns sl__scope_deadline(const struct sl_manager *m)
 {

@@ -15,7 +15,7 @@ struct report_batch {
     uint32_t handles[REPORT_STATUSES_MAX];
 };
 
-/* ---- when -------------------------------------------------------------------------------------------------------- */
+/* ---- when ---- */
 
 void sl__report_prompt(struct sl_manager *m)
 {
@@ -28,7 +28,7 @@ sl_ns sl__report_deadline(const struct sl_manager *m)
     return m->scope.version > 0 && m->set.order.count > 0 ? m->set.report_at : SL_NEVER;
 }
 
-/* ---- statuses that are due --------------------------------------------------------------------------------------- */
+/* ---- statuses that are due ---- */
 
 /* What could not be sent is due again at the next round. */
 static bool report_flush(struct sl_manager *m, struct report_batch *b, struct sl_outbox *out)
@@ -95,7 +95,7 @@ void sl__report_run(struct sl_manager *m, struct sl_outbox *out)
     sl__set_forget_closed(m, out);
 }
 
-/* ---- all statuses ------------------------------------------------------------------------------------------------ */
+/* ---- all statuses ---- */
 
 bool sl__report_all(struct sl_manager *m, Pb__MaintainerStatus ***statuses, size_t *count)
 {
@@ -123,7 +123,7 @@ void sl__report_undo(struct sl_manager *m)
         sl_maintainer_touch(sl__set_entry(m, h)->maintainer);
 }
 
-/* ---- a feed that is not here ------------------------------------------------------------------------------------- */
+/* ---- a feed that is not here ---- */
 
 /* Constant texts only: nothing of the request but its feed id and epoch may come back. */
 static void report_fill_refusal(struct sl_manager *m, Pb__RunningError *error, enum sl_refusal reason)

@@ -57,7 +57,7 @@ void sl_cluster_start(struct sl_cluster *c, sl_ns now, struct sl_outbox *out)
     sl_membership_start(c->membership, now, out);
 }
 
-/* ---- the seat ---------------------------------------------------------------------------------------------------- */
+/* ---- the seat ---- */
 
 static void cluster_leave_seat(struct sl_cluster *c, sl_ns now, struct sl_outbox *out)
 {
@@ -111,7 +111,7 @@ bool sl_cluster_settle(struct sl_cluster *c, sl_ns now, bool is_alive, struct sl
     return true;
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------------------ */
+/* ---- inputs ---- */
 
 void sl_cluster_on_store(struct sl_cluster *c, sl_ns now, const struct sl_store_result *r, struct sl_outbox *out)
 {
@@ -152,7 +152,7 @@ sl_ns sl_cluster_deadline(const struct sl_cluster *c)
     return c->coordinator ? sl_ns_min(at, sl_coordinator_deadline(c->coordinator)) : at;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void cluster_reply(uint64_t ticket, enum sl_code code, struct sl_str detail, uint32_t remaining,
                           struct sl_outbox *out)
@@ -219,7 +219,7 @@ void sl_cluster_on_request(struct sl_cluster *c, sl_ns now, const struct sl_requ
     sl_coordinator_on_request(c->coordinator, now, &resolved, out);
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 
 bool sl_cluster_take_members(struct sl_cluster *c, const struct sl_node_id **ids, uint32_t *count)
 {

@@ -58,7 +58,7 @@ struct node_message {
     const ProtobufCMessage *payloads[SL_PAYLOADS_MAX];
 };
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 enum { NODE_COUNT_DEFAULT = 256, NODE_FEEDS_DEFAULT = 4096, NODE_CONFIG_BYTES_DEFAULT = 1 << 20 };
 #define NODE_DECODE_GROWTH 4 /* decoded messages are larger than their bytes; beyond this they are refused */
@@ -160,7 +160,7 @@ void sl_node_free(struct sl_node *n)
     sl_mem_free(n->opts.mem, SL_TAG_NODE, n, sizeof *n);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static enum sl_refusal node_check_address(const struct sl_node *n, struct node_message *m)
 {
@@ -238,7 +238,7 @@ static void node_on_message(struct sl_node *n, struct sl_bytes bytes, struct sl_
     sl_arena_reset(&n->decode);
 }
 
-/* ---- other inputs ------------------------------------------------------------------------------------------------ */
+/* ---- other inputs ---- */
 
 static void node_tell_members(struct sl_node *n, const struct sl_members_change *change, uint32_t left_out,
                               struct sl_outbox *out)
@@ -299,7 +299,7 @@ static void node_on_request(struct sl_node *n, const struct sl_request *request,
         sl_out_reply(out, &reply);
 }
 
-/* ---- the cluster side -------------------------------------------------------------------------------------------- */
+/* ---- the cluster side ---- */
 
 /* What the input led to beyond the part that it was for: a fence, another member set, a seat taken or left. */
 static void node_follow_cluster(struct sl_node *n, struct sl_outbox *out)
@@ -316,7 +316,7 @@ static void node_follow_cluster(struct sl_node *n, struct sl_outbox *out)
     } while (!is_settled);
 }
 
-/* ---- step -------------------------------------------------------------------------------------------------------- */
+/* ---- step ---- */
 
 static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_outbox *out)
 {
@@ -383,7 +383,7 @@ sl_ns sl_node_deadline(const struct sl_node *n)
     return n->cluster_started ? sl_ns_min(at, sl_cluster_deadline(n->cluster)) : n->now;
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------- */
+/* ---- views ---- */
 
 uint64_t sl_node_refusal_count(const struct sl_node *n, enum sl_refusal reason)
 {
