@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making ------------------------------------------------------------------------------------------------------ */
+/* ---- making ---- */
 
 struct sl_feeds_opts fd_opts(void)
 {
@@ -119,7 +119,7 @@ void fd_failover(struct feeds_driver *d)
     driver_new_feeds(d);
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------------------------- */
+/* ---- outputs ---- */
 
 static uint32_t driver_feed_number(const Pb__ChangefeedID *id)
 {
@@ -238,7 +238,7 @@ static void driver_end(struct feeds_driver *d)
         fd_store_run(d);
 }
 
-/* ---- the store --------------------------------------------------------------------------------------------------- */
+/* ---- the store ---- */
 
 static void driver_release(struct feeds_driver *d, sl_op_id op, bool durable)
 {
@@ -391,7 +391,7 @@ const char *fd_text(struct feeds_driver *d, const char *key, char *room, size_t 
     return room;
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------------------ */
+/* ---- inputs ---- */
 
 void fd_load(struct feeds_driver *d)
 {
@@ -405,6 +405,13 @@ void fd_settle(struct feeds_driver *d)
     assert_true(sl_feeds_is_loaded(d->feeds));
     driver_begin(d);
     sl_feeds_settle(d->feeds, d->now, &d->out);
+    driver_end(d);
+}
+
+void fd_end(struct feeds_driver *d)
+{
+    driver_begin(d);
+    sl_feeds_stop(d->feeds, &d->out);
     driver_end(d);
 }
 
@@ -658,7 +665,7 @@ void fd_answer(struct feeds_driver *d)
     }
 }
 
-/* ---- what there is ----------------------------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 struct sl__feed *fd_feed(const struct feeds_driver *d, uint32_t feed)
 {

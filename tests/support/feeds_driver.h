@@ -84,6 +84,8 @@ void fd_open(struct feeds_driver *d, uint32_t node_count, const struct sl_feeds_
 void fd_start(struct feeds_driver *d, uint32_t node_count);
 void fd_load(struct feeds_driver *d);
 void fd_settle(struct feeds_driver *d);
+/* The coordinator ends: open requests are answered. */
+void fd_end(struct feeds_driver *d);
 void fd_stop(struct feeds_driver *d);
 /* A new coordinator on the same store and nodes: opened; what is in flight is lost. */
 void fd_failover(struct feeds_driver *d);
