@@ -84,6 +84,8 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
 void sl_sim_plane_on_span(struct sl_sim_plane *p, uint32_t handle, uint32_t serial);
 void sl_sim_plane_on_hosted(struct sl_sim_plane *p);
 
+/* The oldest dispatcher of a table that writes fails now, as if the sink refused it. False: none writes. */
+bool sl_sim_plane_fail_one(struct sl_sim_plane *p);
 /* Hanging dispatchers go on. */
 void sl_sim_plane_release(struct sl_sim_plane *p);
 

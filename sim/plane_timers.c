@@ -3,8 +3,7 @@
 
 #define PLANE_ROWS_PER_READER 64u /* taken from the source and not durable yet, while anything runs */
 
-/* ---- feeds --------------------------------------------------------------------------------------------------------
- */
+/* ---- feeds ---- */
 
 static void plane_feed_opened(struct sl_sim_plane *p, struct plane_feed *f)
 {
@@ -90,8 +89,7 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
     p->port.report(p->port.ctx, &report);
 }
 
-/* ---- dispatchers ----------------------------------------------------------------------------------------------------
- */
+/* ---- dispatchers ---- */
 
 static struct sl_report plane_report(const struct sl_sim_plane *p, const struct plane_dispatcher *d,
                                      enum sl_report_kind kind)
@@ -117,6 +115,23 @@ static void plane_fail(struct sl_sim_plane *p, uint32_t handle, struct sl_str co
     p->failed_count++;
     sl_sim__plane_drop(p, handle);
     p->port.report(p->port.ctx, &report);
+}
+
+bool sl_sim_plane_fail_one(struct sl_sim_plane *p)
+{
+    for (uint32_t handle = sl_slab_next(&p->dispatchers, 0); handle != 0;
+         handle = sl_slab_next(&p->dispatchers, handle)) {
+        struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
+        if (d->is_trigger || (d->state != PLANE_FOLLOWING && d->state != PLANE_LAGGING))
+            continue;
+        struct sl_sim_writer w = sl_sim__plane_writer(p, d);
+        const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
+        sl_sim_sink_unfollow(p->sink, &w);
+        d->position = sl_sim_sink_durable(p->sink, f->feed, d->table_id);
+        plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused a write"));
+        return true;
+    }
+    return false;
 }
 
 /* Joins the followers if it has caught up with them. */

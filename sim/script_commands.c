@@ -8,8 +8,7 @@
 #define SCRIPT_WITHIN_NS (60 * SL_S)
 #define SCRIPT_LARGE_TABLES 10000u /* from here on a look costs too much for every 10 ms */
 
-/* ---- the cluster
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- the cluster ---- */
 
 static bool script_set_duration(const struct script_words *w, const char *key, sl_ns *field)
 {
@@ -69,9 +68,7 @@ static enum script_result script_change_tables(struct sl_sim_script *s, const st
     return SCRIPT_OK;
 }
 
-/* ---- time
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 static enum script_result script_run(struct sl_sim_script *s, const struct script_words *w)
 {
@@ -123,9 +120,7 @@ static enum script_result script_expect(struct sl_sim_script *s, const struct sc
     return SCRIPT_OK;
 }
 
-/* ---- nodes
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- nodes ---- */
 
 static enum script_result script_drain_node(struct sl_sim_script *s, const struct script_words *w)
 {
@@ -250,8 +245,16 @@ static enum script_result script_plane(struct sl_sim_script *s, const struct scr
     return SCRIPT_OK;
 }
 
-/* ---- the coordinator
- * ----------------------------------------------------------------------------------------------------------- */
+static enum script_result script_fail(struct sl_sim_script *s, const struct script_words *w)
+{
+    uint32_t host = sl_sim__script_host(s, w->at[4]);
+    if (host != SL_SIM_HOST_NONE &&
+        (!sl_sim_host_is_up(&s->sim.hosts[host]) || !sl_sim_plane_fail_one(&s->sim.hosts[host].plane)))
+        sl_sim__script_fail(s, "nothing writes on %s", w->at[4]);
+    return SCRIPT_OK;
+}
+
+/* ---- the coordinator ---- */
 
 static enum script_result script_resign(struct sl_sim_script *s, const struct script_words *w)
 {
@@ -305,6 +308,7 @@ const struct script_command sl_sim__script_commands[] = {
     { "lose-lease *", script_act, "while the node runs" },
     { "release *", script_act, "what hangs there goes on" },
     { "hang * on *", script_plane, "open or close" },
+    { "fail one dispatcher on *", script_fail, "the sink refuses its next write" },
     { "slow * on * *", script_plane, "open or close; by a duration" },
     { "cut * -> *", script_link, "one direction" },
     { "heal * -> *", script_link, "" },
