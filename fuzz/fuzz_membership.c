@@ -32,6 +32,13 @@ static uint8_t take(struct fuzz *f)
     return f->at < f->size ? f->data[f->at++] : 0;
 }
 
+/* -128 .. 127 */
+static int64_t take_signed(struct fuzz *f)
+{
+    uint8_t byte = take(f);
+    return byte < 128 ? byte : (int64_t)byte - 256;
+}
+
 static void perform(struct fuzz *f)
 {
     for (uint32_t i = 0; i < f->out.count; i++) {
@@ -70,8 +77,8 @@ static struct sl_store_pair some_pair(struct fuzz *f)
     const char *value = values[take(f) % 8];
     return (struct sl_store_pair){ .key = sl_str_of(keys[take(f) % 8]),
                                    .value = { (const uint8_t *)value, strlen(value) },
-                                   .create_revision = (int8_t)take(f),
-                                   .mod_revision = (int8_t)take(f),
+                                   .create_revision = take_signed(f),
+                                   .mod_revision = take_signed(f),
                                    .lease = take(f) % 16 };
 }
 
@@ -86,9 +93,9 @@ static void answer(struct fuzz *f)
     uint8_t outcome = take(f);
     r.outcome = outcome < 128 ? SL_STORE_OK : (enum sl_store_outcome)(outcome % 5);
     r.succeeded = outcome % 8 != 0;
-    r.revision = (int8_t)take(f);
+    r.revision = take_signed(f);
     r.lease = 7 + take(f) % 2;
-    r.ttl_ns = (sl_ns)(int8_t)take(f) * SL_S;
+    r.ttl_ns = take_signed(f) * SL_S;
     for (r.pair_count = take(f) % (PAIRS_MAX + 1); r.pair_count > 0 && f->at < f->size; r.pair_count--)
         pairs[r.pair_count - 1] = some_pair(f);
     (void)sl_membership_on_store(f->m, f->now, &r, &f->out);
@@ -98,7 +105,7 @@ static void change(struct fuzz *f)
 {
     struct sl_store_event events[PAIRS_MAX];
     struct sl_store_watch_batch b = { .watch = f->watch, .events = events };
-    b.revision = (int8_t)take(f);
+    b.revision = take_signed(f);
     b.ended = take(f) % 16 == 0;
     b.why = (enum sl_store_outcome)(take(f) % 5);
     for (uint32_t wanted = take(f) % (PAIRS_MAX + 1); b.event_count < wanted; b.event_count++)
@@ -119,7 +126,7 @@ static void step(struct fuzz *f)
         sl_membership_resign(f->m, f->now, &f->out);
         break;
     case 3:
-        f->now += take(f) * 40 * SL_MS;
+        f->now += (sl_ns)take(f) * 40 * SL_MS;
         sl_membership_on_tick(f->m, f->now, &f->out);
         SL_REQUIRE(sl_membership_deadline(f->m) > f->now);
         break;
