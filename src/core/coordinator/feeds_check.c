@@ -91,9 +91,10 @@ void sl__feeds_check(const struct sl_feeds *f)
     for (const struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
         check_place(f, feed);
         check_op(feed);
-        check_durable(feed);
-        if (f->settled)
+        if (f->settled) {
+            check_durable(feed);
             check_write(feed);
+        }
         ops += feed->op.kind != SL__OP_IDLE;
         slots[feed->op.slot] += feed->op.kind != SL__OP_IDLE;
         ready += feed->in_ready;
