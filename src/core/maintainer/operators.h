@@ -15,16 +15,19 @@
  *                         |  |  +-------------- Removed, dest lost, never sent -------------> span absent
  *                         |  +-- too long, dest not eligible --> ADD_ABORT -- stopped, lost -> span absent
  *
- *   MOVE(origin,dest)   MOVE_REMOVE_ORIGIN -- origin stopped or lost --> MOVE_ADD_DEST -- Working --> replicating on
- * dest |      |                                         |  |  +-- Removed, dest lost, never sent --> absent |      +--
- * origin stopped, dest not eligible --> absent |                                                +-- too long, dest not
- * eligible
- *                         +-- dest lost --> MOVE_ABORT_ORIGIN                         |
- *                                             | origin stopped, lost       MOVE_ABORT_DEST -- stopped, lost --> absent
- *                                             +--> absent
+ *   MOVE(origin,dest)   MOVE_REMOVE_ORIGIN -- origin stopped or lost --> MOVE_ADD_DEST -- Working --> replicating on dest
+ *                         |      |                                         |  |
+ *                         |      |                                         |  +-- Removed, dest lost, never sent --> absent
+ *                         |      |                                         |
+ *                         |      |                                         +-- too long, dest not eligible
+ *                         |      |                                               |
+ *                         |      |                                          MOVE_ABORT_DEST -- stopped, lost --> absent
+ *                         |      |
+ *                         |      +-- origin stopped, dest not eligible --> absent
+ *                         |
+ *                         +-- dest lost --> MOVE_ABORT_ORIGIN -- origin stopped, lost --> absent
  *
- *   REMOVE(node)        REMOVE_STOP -- stopped, node lost --> span absent (keep_span), span dropped, or no span
- * concerned
+ *   REMOVE(node)        REMOVE_STOP -- stopped, node lost --> span absent (keep_span), span dropped, or no span concerned
  *
  * "stopped" is Stopped or Removed, no other state. "absent" means that the basic scheduler finds a place at once. Any
  * operator may also be replaced (its table was dropped) or discarded (the feed is closing).
