@@ -18,12 +18,15 @@
  *
  * Invariants (checked after every step):
  *   F1  a feed is in exactly one of absent, scheduling, replicating, stopped; bound to a node iff scheduling or
- * replicating. F2  at most one operator per feed. F3  an AddMaintainer carries an epoch that is durable in the info
- * value (output.after), and that no other Add used. F4  a target is added only after the origin reported not-Working
- * with the origin's epoch, or left. F5  a persisted checkpoint never decreases, and comes only from the current owner
- * epoch (or from an owner that is being moved or stopped; only an operator's word takes one back). F6  nothing is placed on: a drain target of any intent, a node that
- * is not ALIVE or UNKNOWN, one that has not bootstrapped, one that has not acknowledged the current targets with its
- * current node epoch.
+ *       replicating.
+ *   F2  at most one operator per feed.
+ *   F3  an AddMaintainer carries an epoch that is durable in the info value (output.after), and that no other Add
+ *       used.
+ *   F4  a target is added only after the origin reported not-Working with the origin's epoch, or left.
+ *   F5  a persisted checkpoint never decreases, and comes only from the current owner epoch (or from an owner that
+ *       is being moved or stopped; only an operator's word takes one back).
+ *   F6  nothing is placed on: a drain target of any intent, a node that is not ALIVE or UNKNOWN, one that has not
+ *       bootstrapped, one that has not acknowledged the current targets with its current node epoch.
  */
 struct sl_feeds_opts {
     struct sl_mem *mem;

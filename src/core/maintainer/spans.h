@@ -20,16 +20,16 @@
  *                                                                   bind(node), mark scheduling
  *
  * Trust: ABSENT       no dispatcher is known; checkpoint limits the feed.
- *        SCHEDULING   an operator is at work; node is where the dispatcher is or is being made; checkpoint limits the
- * feed. REPLICATING  node runs the dispatcher; its node's watermark limits the feed, the span's own checkpoint does
- * not.
+ *        SCHEDULING   an operator is at work; node is where the dispatcher is or is being made; checkpoint limits the feed.
+ *        REPLICATING  node runs the dispatcher; its node's watermark limits the feed, the span's own checkpoint does not.
  *
  * Invariants (sl_spans_check recounts them):
  *   S1  a span is ABSENT iff it is bound to no node (T2).
  *   S2  the limit heap holds exactly the spans that are not REPLICATING, by checkpoint.
- *   S3  the absent list holds exactly the ABSENT spans without operator; the idle list of a node exactly its
- * REPLICATING spans without operator. S4  bound and the load of a node change with every binding. S5  spans of one
- * table do not overlap; they are chained in order of creation.
+ *   S3  the absent list holds exactly the ABSENT spans without operator; the idle list of a node exactly its REPLICATING
+ *       spans without operator.
+ *   S4  bound and the load of a node change with every binding.
+ *   S5  spans of one table do not overlap; they are chained in order of creation.
  *
  * Everything but adding a span is free of allocation and cannot fail: what a lost node causes must not depend on
  * memory.

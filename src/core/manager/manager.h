@@ -17,12 +17,14 @@
  * Invariants (checked after every step):
  *   M1  a drain target changes only by the rule of core/drain/target.h; its epoch never decreases.
  *   M2  every drain-target request from the current coordinator is answered by a node heartbeat with the state that
- * holds then, accepted or not, also when no maintainer lives here. M3  liveness only moves ALIVE -> DRAINING ->
- * STOPPING, and to STOPPING only while nothing is hosted (or when fenced). M4  every registered maintainer holds the
- * node's current drain target: a new one is registered first and seeded then, so that a target that arrives between the
- * two reaches it by the fan-out. M5  at most one maintainer per feed; a live one is never replaced; a replaced one's
- * late end cannot touch its successor. M6  the coordinator's version never decreases; nothing but a bootstrap request
- * is accepted from anybody else, and an equal version is accepted only from the coordinator that holds it.
+ *       holds then, accepted or not, also when no maintainer lives here.
+ *   M3  liveness only moves ALIVE -> DRAINING -> STOPPING, and to STOPPING only while nothing is hosted (or when fenced).
+ *   M4  every registered maintainer holds the node's current drain target: a new one is registered first and seeded
+ *       then, so that a target that arrives between the two reaches it by the fan-out.
+ *   M5  at most one maintainer per feed; a live one is never replaced; a replaced one's late end cannot touch its
+ *       successor.
+ *   M6  the coordinator's version never decreases; nothing but a bootstrap request is accepted from anybody else, and an
+ *       equal version is accepted only from the coordinator that holds it.
  */
 struct sl_hosted { /* what the node still has, from all its parts */
     uint32_t maintainers, dispatchers, readers;
