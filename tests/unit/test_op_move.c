@@ -271,8 +271,10 @@ static void a_lost_order_is_sent_again(void **state)
 static void an_origin_that_does_not_stop_is_named_and_waited_for(void **state)
 {
     (void)state;
+    struct sl_maintainer_limits limits = *no_balance();
+    limits.operator_resend_ns = 7 * SL_S; /* it is not a resend that notices */
     struct control_driver d;
-    ctl_start(&d, 2, no_balance());
+    ctl_start(&d, 2, &limits);
     struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
     sl_ns started = d.now;
     ctl_run(&d, TIMEOUT - SL_MS);
@@ -372,7 +374,7 @@ static void a_destination_that_refuses_is_not_asked_again_while_there_is_another
     struct sl_dispatcher_id id = ctl_moving(&d, 1, N1, N2);
     sl_control_node_liveness(d.control, N1, SL_LIVENESS_DRAINING);
     ctl_stopped(&d, N1, id, 20);
-    ctl_status(&d, N2, id, PB__COMPONENT_STATE__REMOVED, 0, 1);
+    assert_int_equal(ctl_status(&d, N2, id, PB__COMPONENT_STATE__REMOVED, 0, 1), SL_STATUS_APPLIED);
     ctl_assert_scheduling(&d, id, N3);
     sl_assert_u64(ctl_last(&d)->start_ts, 20);
     sl_assert_u64(d.event_count[SL_EV_OPERATOR_FAILED], 1);

@@ -182,16 +182,17 @@ static void a_stale_stop_does_not_end_the_removal_of_a_newer_placement(void **st
 {
     (void)state;
     struct control_driver d;
-    ctl_start(&d, 1, NULL);
+    ctl_start(&d, 2, NULL);
     struct sl_dispatcher_id id = ctl_add(&d, 1, 10);
     ctl_status(&d, N1, id, PB__COMPONENT_STATE__WORKING, 10, 1);
-    ctl_stopped(&d, N1, id, 11);
-    ctl_run(&d, SL_S);
-    ctl_status(&d, N1, id, PB__COMPONENT_STATE__WORKING, 11, 2);
+    assert_int_equal(ctl_move(&d, 1, N2), SL_OK);
+    ctl_status(&d, N1, id, PB__COMPONENT_STATE__STOPPED, 11, 1);
+    ctl_status(&d, N2, id, PB__COMPONENT_STATE__WORKING, 11, 2);
     assert_true(ctl_drop(&d, 1));
-    assert_int_equal(ctl_status(&d, N1, id, PB__COMPONENT_STATE__STOPPED, 12, 1), SL_STATUS_IGNORED);
+    sl_assert_u64(ctl_last(&d)->seq, 2);
+    assert_int_equal(ctl_status(&d, N2, id, PB__COMPONENT_STATE__STOPPED, 12, 1), SL_STATUS_IGNORED);
     sl_assert_u64(ctl_stats(&d).operators, 1);
-    assert_int_equal(ctl_status(&d, N1, id, PB__COMPONENT_STATE__STOPPED, 12, 2), SL_STATUS_APPLIED);
+    assert_int_equal(ctl_status(&d, N2, id, PB__COMPONENT_STATE__STOPPED, 12, 2), SL_STATUS_APPLIED);
     sl_assert_u64(ctl_stats(&d).operators, 0);
     ctl_stop(&d);
 }

@@ -37,12 +37,10 @@ static void a_span_that_no_node_may_take_does_not_hold_up_the_others(void **stat
 {
     (void)state;
     struct control_driver d;
-    ctl_start(&d, 1, NULL);
-    struct sl_dispatcher_id id = ctl_adopt(&d, 1, N1, 10);
-    sl_control_node_liveness(d.control, N1, SL_LIVENESS_DRAINING);
-    ctl_stopped(&d, N1, id, 10);
-    assert_int_equal(ctl_remove(&d, N1, id, false), SL_OK); /* its id is busy on the only node */
-    sl_control_node_liveness(d.control, N1, SL_LIVENESS_ALIVE);
+    ctl_start(&d, 2, NULL);
+    struct sl_dispatcher_id id = ctl_adopt(&d, 1, N2, 10);
+    assert_int_equal(ctl_remove(&d, N1, id, false), SL_OK); /* a copy of it */
+    ctl_lost(&d, 2);                                        /* now its id is busy on the only node */
     ctl_forget(&d);
     add_tables(&d, 2, 3);
     ctl_assert_absent(&d, id);
@@ -132,6 +130,21 @@ static void spans_of_a_lost_node_go_to_the_others_at_once(void **state)
     ctl_stop(&d);
 }
 
+static void without_memory_it_tries_again_after_a_while(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 1, NULL);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 1, 1 }, 10, 0), SL_OK);
+    d.mem.fail_at = 1;
+    ctl_tick(&d, 0);
+    sl_assert_u64(d.order_count, 0);
+    sl_assert_i64(sl_control_deadline(d.control), d.now + 100 * SL_MS);
+    ctl_run(&d, 100 * SL_MS);
+    sl_assert_u64(d.order_count, 1);
+    ctl_stop(&d);
+}
+
 static void nothing_is_placed_before_the_start(void **state)
 {
     (void)state;
@@ -156,6 +169,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(spans_wait_until_a_node_becomes_eligible),
         cmocka_unit_test(a_lost_node_that_is_not_told_yet_gets_nothing),
         cmocka_unit_test(spans_of_a_lost_node_go_to_the_others_at_once),
+        cmocka_unit_test(without_memory_it_tries_again_after_a_while),
         cmocka_unit_test(nothing_is_placed_before_the_start),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -444,7 +444,7 @@ void sl_spans_check(const struct sl_spans *s)
     SL_REQUIRE(of_state[SL_SPAN_REPLICATING] == s->replicating_count);
     SL_REQUIRE(s->limits.count == of_state[SL_SPAN_ABSENT] + of_state[SL_SPAN_SCHEDULING]);
     SL_REQUIRE(s->absent.count == absent_free && s->limits.cap >= s->slab.count);
-    SL_REQUIRE(s->ranges.slab.count == parts);
+    SL_REQUIRE(s->ranges.slab.count == parts && s->by_id.count == s->slab.count);
     spans_check_list(s, &s->absent, SL_SPAN_ABSENT, SL_NODE_NONE);
     for (sl_node_ref node = 1; node <= s->ref_max; node++)
         spans_check_node(s, node);
