@@ -316,6 +316,18 @@ static void node_follow_cluster(struct sl_node *n, struct sl_outbox *out)
     } while (!is_settled);
 }
 
+/*
+ * Whatever the input is, what was due comes first: a process that slept past its lease must find that out before it acts on
+ * a message that waited meanwhile (membership.h, S1).
+ */
+static void node_wake_cluster(struct sl_node *n, struct sl_outbox *out)
+{
+    if (!n->cluster || n->now < sl_cluster_deadline(n->cluster))
+        return;
+    sl_cluster_on_tick(n->cluster, n->now, out);
+    node_follow_cluster(n, out);
+}
+
 /* ---- step ---- */
 
 static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_outbox *out)
@@ -366,6 +378,7 @@ void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struc
         n->cluster_started = true;
         sl_cluster_start(n->cluster, now, out);
     }
+    node_wake_cluster(n, out);
     node_input(n, in, out);
     if (n->cluster)
         node_follow_cluster(n, out);
