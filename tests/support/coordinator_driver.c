@@ -10,8 +10,9 @@
 
 enum { OUT_COUNT = 8192, OUT_BYTES = 8 << 20, DECODED_BYTES = 16 << 20, STEPS_MAX = 200000, FEED_EPOCH = 100 };
 #define CD_START_NS (1000 * SL_S)
+#define CD_LATE_NS (20 * SL_S)
 
-/* ---- small things ------------------------------------------------------------------------------------------------ */
+/* ---- small things ---- */
 
 static struct sl_node_id cd_id(const char *name)
 {
@@ -55,7 +56,7 @@ static void cd_feed_id(uint32_t feed, struct sl_feed_id *id)
     assert_true(sl_feed_id_set(id, &pb));
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------ */
+/* ---- making ---- */
 
 static void cd_put(struct cd *c, const struct sl_key *key, struct sl_bytes value)
 {
@@ -178,6 +179,8 @@ void cd_kill(struct cd *c)
     sl_members_free(c->members);
     c->coordinator = NULL;
     c->members = NULL;
+    for (uint32_t i = 0; i < c->node_count; i++)
+        c->nodes[i].heard_epoch = 0;
     c->holds_store = false;
     c->fault_count = 0;
 }
@@ -210,7 +213,7 @@ void cd_host(struct cd *c, uint32_t feed, const char *name)
     cd_node(c, name)->feeds[feed] = (struct cd_hosted){ .is_here = true, .is_bootstrapped = true, .epoch = FEED_EPOCH };
 }
 
-/* ---- what must hold ---------------------------------------------------------------------------------------------- */
+/* ---- what must hold ---- */
 
 static void cd_range(struct cd *c, struct sl_store_result *r)
 {
@@ -265,33 +268,35 @@ static void cd_check_liveness(struct cd *c, uint32_t node, const Pb__SetNodeLive
     sl_assert_u64(cd_work(c, node), 0);
 }
 
-/* Whether the store says that the present process of the node is safe to stop. */
-static bool cd_is_safe(struct cd *c, uint32_t node)
+/* Whether the store says that this process of the node (0: any) is safe to stop. */
+static bool cd_is_safe(struct cd *c, uint32_t node, uint64_t node_epoch)
 {
     struct sl_intent intent;
     const struct cd_node *n = &c->nodes[node];
     bool is_safe =
         cd_intent(c, n->name, &intent) &&
         (intent.phase == SL_DRAIN_SAFE || (intent.phase > SL_DRAIN_SAFE && intent.ended_from == SL_DRAIN_SAFE));
-    return is_safe && (!n->is_member || intent.target_node_epoch == n->node_epoch);
+    return is_safe && (!n->is_member || node_epoch == 0 || intent.target_node_epoch == node_epoch);
 }
 
 static void cd_check_safe(struct cd *c)
 {
     for (uint32_t i = 0; i < c->node_count; i++) {
-        if (c->nodes[i].is_member && cd_is_safe(c, i))
+        if (c->nodes[i].is_member && cd_is_safe(c, i, c->nodes[i].node_epoch))
             sl_assert_u64(cd_work(c, i), 0);
     }
 }
 
-/* ---- what nodes say ---------------------------------------------------------------------------------------------- */
+/* ---- what nodes say ---- */
 
 static void cd_say(struct cd *c, uint32_t from, enum sl_msg_type type, const ProtobufCMessage *message)
 {
     const struct cd_node *n = &c->nodes[from];
     if (n->is_mute || !n->is_member || !c->coordinator || strcmp(n->coordinator, c->nodes[c->owner].name) != 0)
         return;
-    struct cd_message m = { .from = from, .type = type, .len = sl_payload_size(type, message) };
+    struct cd_message m = {
+        .from = from, .type = type, .len = sl_payload_size(type, message), .node_epoch = n->node_epoch
+    };
     if (m.len > 0) {
         m.bytes = sl_mem_alloc(&c->out_mem, SL_TAG_NODE, m.len);
         assert_non_null(m.bytes);
@@ -460,7 +465,7 @@ static void cd_say_bootstrap(struct cd *c, uint32_t node)
     cd_say(c, node, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE, &r.base);
 }
 
-/* ---- what nodes do ----------------------------------------------------------------------------------------------- */
+/* ---- what nodes do ---- */
 
 static void cd_on_bootstrap(struct cd *c, uint32_t node, const Pb__CoordinatorBootstrapRequest *req)
 {
@@ -633,8 +638,26 @@ static void cd_place(struct cd *c)
     }
 }
 
+/* What is that old arrives. */
+static void cd_perform_late(struct cd *c, sl_ns age)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->late_count; i++) {
+        struct sl_store_result r;
+        if (c->now - c->late_since[i] < age) {
+            c->late_since[kept] = c->late_since[i];
+            c->late[kept++] = c->late[i];
+            continue;
+        }
+        sl_store_model_perform(c->store, c->now, &c->late[i].op, &r);
+        cd_free_op(c, &c->late[i]);
+    }
+    c->late_count = kept;
+}
+
 static void cd_second(struct cd *c)
 {
+    cd_perform_late(c, CD_LATE_NS);
     cd_evacuate(c);
     cd_place(c);
     cd_check_safe(c);
@@ -647,7 +670,7 @@ static void cd_second(struct cd *c)
     }
 }
 
-/* ---- the shell --------------------------------------------------------------------------------------------------- */
+/* ---- the shell ---- */
 
 static uint32_t cd_index_of_ref(const struct cd *c, sl_node_ref ref)
 {
@@ -669,7 +692,7 @@ static void cd_keep_send(struct cd *c, const struct sl_output *o)
 static void cd_keep_reply(struct cd *c, const struct sl_reply *r)
 {
     if (r->ticket == c->drain_node_ticket && r->code == SL_OK && r->remaining == 0)
-        assert_true(cd_is_safe(c, c->drain_node));
+        assert_true(cd_is_safe(c, c->drain_node, c->nodes[c->drain_node].heard_epoch));
     assert_true(c->reply_count < CD_REPLIES_MAX);
     assert_null(cd_reply(c, r->ticket));
     struct cd_reply *to = &c->replies[c->reply_count++];
@@ -777,10 +800,12 @@ static void cd_perform_op(struct cd *c)
         r = (struct sl_store_result){ .id = op.op.id, .verb = op.op.verb, .outcome = SL_STORE_UNKNOWN };
     cd_release_waiting(c, &r);
     assert_true(sl_coordinator_on_store(c->coordinator, c->now, &r, &c->out));
-    if (fault == CD_FAULT_LATE)
-        c->late[c->late_count++] = op;
-    else
+    if (fault != CD_FAULT_LATE) {
         cd_free_op(c, &op);
+        return;
+    }
+    c->late_since[c->late_count] = c->now;
+    c->late[c->late_count++] = op;
 }
 
 static void cd_deliver(struct cd *c)
@@ -795,6 +820,8 @@ static void cd_deliver(struct cd *c)
                                         &c->decoded, &message),
                       SL_REFUSE_NONE);
         c->refusals[sl_coordinator_on_message(c->coordinator, c->now, from, m.type, message, &c->out)]++;
+        if (m.type != SL_MSG_MAINTAINER_HEARTBEAT_REQUEST && m.node_epoch > c->nodes[m.from].heard_epoch)
+            c->nodes[m.from].heard_epoch = m.node_epoch;
     }
     cd_free_message(c, &m);
 }
@@ -832,7 +859,7 @@ void cd_run(struct cd *c, sl_ns ns)
     }
 }
 
-/* ---- what happens ------------------------------------------------------------------------------------------------ */
+/* ---- what happens ---- */
 
 static void cd_members_changed(struct cd *c)
 {
@@ -897,12 +924,7 @@ void cd_fault(struct cd *c, enum cd_fault fault)
 
 void cd_late(struct cd *c)
 {
-    for (uint32_t i = 0; i < c->late_count; i++) {
-        struct sl_store_result r;
-        sl_store_model_perform(c->store, c->now, &c->late[i].op, &r);
-        cd_free_op(c, &c->late[i]);
-    }
-    c->late_count = 0;
+    cd_perform_late(c, 0);
 }
 
 void cd_forget(struct cd *c)
@@ -917,7 +939,7 @@ void cd_forget(struct cd *c)
     c->reply_count = 0;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 uint64_t cd_ask(struct cd *c, struct sl_request *r)
 {
@@ -967,7 +989,7 @@ enum sl_code cd_undrain(struct cd *c, const char *node)
     return cd_request(c, SL_REQUEST_UNDRAIN, node)->code;
 }
 
-/* ---- what holds -------------------------------------------------------------------------------------------------- */
+/* ---- what holds ---- */
 
 uint32_t cd_intent_count(struct cd *c)
 {

@@ -33,7 +33,7 @@ enum cd_fault {
     CD_FAULT_REFUSED,      /* certainly not done */
     CD_FAULT_LOST_REQUEST, /* not done, UNKNOWN */
     CD_FAULT_LOST_ANSWER,  /* done, UNKNOWN */
-    CD_FAULT_LATE,         /* UNKNOWN, done when cd_late says so */
+    CD_FAULT_LATE,         /* UNKNOWN, done when cd_late says so, or after 20 s */
 };
 
 struct cd_hosted {
@@ -45,11 +45,11 @@ struct cd_node {
     char name[8];
     enum cd_kind kind;
     bool is_member;
-    bool is_deaf, is_mute;  /* what it is sent, what it says, is lost */
-    bool refuses_work;      /* does not answer an Add */
-    bool ignores_targets;   /* they are lost on the way */
-    bool is_unbootstrapped; /* its maintainers say so */
-    uint64_t node_epoch;
+    bool is_deaf, is_mute;            /* what it is sent, what it says, is lost */
+    bool refuses_work;                /* does not answer an Add */
+    bool ignores_targets;             /* they are lost on the way */
+    bool is_unbootstrapped;           /* its maintainers say so */
+    uint64_t node_epoch, heard_epoch; /* heard: by this coordinator */
     enum sl_liveness liveness;
     struct sl_target_set set;
     uint64_t lag_budget_ms[SL_TARGETS_MAX];
@@ -77,6 +77,7 @@ struct cd_message {
     enum sl_msg_type type;
     uint8_t *bytes;
     size_t len;
+    uint64_t node_epoch; /* of who said it */
 };
 
 struct cd_op {
@@ -110,6 +111,7 @@ struct cd {
     enum cd_fault faults[CD_FAULTS_MAX]; /* of the next writes of intents */
     uint32_t fault_count;
     struct cd_op late[CD_FAULTS_MAX];
+    sl_ns late_since[CD_FAULTS_MAX];
     uint32_t late_count;
     uint32_t intent_writes;                  /* that were performed */
     struct cd_message waiting[CD_QUEUE_MAX]; /* outputs that wait for an operation; from = node, see waits_for */

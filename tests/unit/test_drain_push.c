@@ -43,7 +43,7 @@ static bool is_destination(struct cd *c, const char *node)
     return false;
 }
 
-/* ---- late joiners ------------------------------------------------------------------------------------------------ */
+/* ---- late joiners ---- */
 
 /* B1 */
 static void a_late_peer_gets_no_target_before_it_answered(void **state)
@@ -104,7 +104,7 @@ static void a_late_legacy_peer_is_sent_nothing_and_waited_for_by_nobody(void **s
     cd_free(c);
 }
 
-/* ---- clearing ---------------------------------------------------------------------------------------------------- */
+/* ---- clearing ---- */
 
 /* B3 */
 static void without_peers_the_clear_ends_at_once(void **state)
@@ -237,7 +237,7 @@ static void a_target_that_was_lost_is_sent_again_and_the_others_are_left_in_peac
     cd_free(c);
 }
 
-/* ---- what others left behind ------------------------------------------------------------------------------------- */
+/* ---- what others left behind ---- */
 
 /* B6 */
 static void targets_of_a_predecessor_are_cleared_at_the_start(void **state)
@@ -330,7 +330,7 @@ static void an_empty_target_of_a_newer_epoch_acknowledges_a_clear(void **state)
     cd_free(c);
 }
 
-/* ---- epochs that cannot be accepted any more --------------------------------------------------------------------- */
+/* ---- epochs that cannot be accepted any more ---- */
 
 static void a_drain_whose_epoch_a_late_peer_has_passed_gets_a_higher_one(void **state)
 {
@@ -407,7 +407,7 @@ static void a_peer_that_never_accepts_causes_one_higher_epoch_per_second(void **
     cd_free(c);
 }
 
-/* ---- several targets --------------------------------------------------------------------------------------------- */
+/* ---- several targets ---- */
 
 static void epochs_are_issued_one_at_a_time_so_that_none_is_refused(void **state)
 {
@@ -466,7 +466,7 @@ static void a_foreign_late_peer_is_told_the_oldest_target_and_then_the_next(void
     assert_true(cd_holds(c, "n5", "n2"));
     assert_false(is_destination(c, "n5"));
     cd_run(c, 12 * SL_S);
-    sl_assert_str(cd_blocker(c, "n3"), "PEER_NOT_ACKED");
+    sl_assert_str(cd_blocker(c, "n3"), "WAITS_FOR_DRAIN");
     cd_leave(c, "n2");
     cd_run(c, 12 * SL_S);
     assert_true(cd_holds(c, "n5", "n3"));

@@ -85,20 +85,17 @@ static void explain_liveness(struct sl_text *t, const struct sl_proof_facts *f)
         sl_text_cstr(t, f->draining_seen ? "it drains" : "it is alive");
 }
 
-static void explain_peer(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker why,
-                         struct sl_text *t)
+/* The first peer that has not acknowledged, or is too old to. */
+static sl_node_ref explain_peer(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker why)
 {
     struct sl_drain_target target = { s->durable.target, s->durable.epoch };
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        bool is_it = why == SL_BLOCKED_PEER_LEGACY ? sl__drain_is_legacy(d, ref)
-                                                   : ref != s->node && sl__drain_is_peer(d, ref) &&
-                                                         !sl_nodes_has_acked(d->opts.nodes, ref, &target);
-        if (is_it) {
-            explain_node(d, t, ref);
-            return;
-        }
+    sl_node_ref ref = SL_NODE_NONE;
+    while ((ref = sl_members_next(d->opts.members, ref)) != SL_NODE_NONE) {
+        bool is_late = sl__drain_is_peer(d, ref) && !sl_nodes_has_acked(d->opts.nodes, ref, &target);
+        if (ref != s->node && (why == SL_BLOCKED_PEER_LEGACY ? sl__drain_is_legacy(d, ref) : is_late))
+            return ref;
     }
+    return SL_NODE_NONE;
 }
 
 static void explain_silence(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_text *t)
@@ -112,10 +109,6 @@ static void explain_detail(const struct sl_drains *d, sl_ns now, const struct dr
                            const struct sl_proof_facts *f, enum sl_blocker why, struct sl_text *t)
 {
     switch (why) {
-    case SL_BLOCKED_PEER_NOT_ACKED:
-    case SL_BLOCKED_PEER_LEGACY:
-        explain_peer(d, s, why, t);
-        return;
     case SL_BLOCKED_TARGET_UNKNOWN:
         explain_silence(d, now, s, t);
         return;
@@ -139,6 +132,8 @@ static void explain_detail(const struct sl_drains *d, sl_ns now, const struct dr
     case SL_BLOCKED_COORDINATOR_STARTING:
     case SL_BLOCKED_NOT_DURABLE:
     case SL_BLOCKED_WAITS_FOR_DRAIN:
+    case SL_BLOCKED_PEER_NOT_ACKED:
+    case SL_BLOCKED_PEER_LEGACY:
     case SL_BLOCKED_OWNER_RESIGNING:
     case SL_BLOCKER_COUNT:
         return;
@@ -157,6 +152,12 @@ void sl__drain_explain(const struct sl_drains *d, sl_ns now, struct drain_sessio
 {
     char detail[DRAIN_DETAIL_MAX];
     struct sl_text t;
+    if (why == SL_BLOCKED_PEER_NOT_ACKED || why == SL_BLOCKED_PEER_LEGACY) {
+        sl_node_ref peer = explain_peer(d, s, why);
+        bool waits = why == SL_BLOCKED_PEER_NOT_ACKED && peer != SL_NODE_NONE && !sl__drain_is_told(d, s, peer);
+        sl__drain_blocked_by(d, s, waits ? SL_BLOCKED_WAITS_FOR_DRAIN : why, peer, out);
+        return;
+    }
     sl_text_init(&t, detail, sizeof detail);
     if (explain_needs_destination(why) && !sl_feeds_has_destination(d->opts.feeds, now, s->node))
         why = SL_BLOCKED_NO_DESTINATION;

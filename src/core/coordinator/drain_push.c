@@ -9,7 +9,7 @@
  * node of before the drain protocol is sent nothing, and is no destination while there is a target.
  */
 
-/* ---- epochs ------------------------------------------------------------------------------------------------------ */
+/* ---- epochs ---- */
 
 /*
  * One at a time: were a higher epoch durable and pushed while a lower one is still being written, nodes would refuse the
@@ -42,7 +42,7 @@ bool sl__drain_issue_epoch(struct sl_drains *d, sl_ns now, struct drain_session 
     return true;
 }
 
-/* ---- the set ----------------------------------------------------------------------------------------------------- */
+/* ---- the set ---- */
 
 static struct sl_drain_target push_target_of(const struct drain_session *s)
 {
@@ -118,7 +118,7 @@ static struct sl_target_set push_wanted(const struct sl_drains *d, sl_node_ref r
     return sl_target_set_of(&oldest);
 }
 
-/* ---- who is in step ---------------------------------------------------------------------------------------------- */
+/* ---- who is in step ---- */
 
 /* By its own word; or because it does not hold the target and was never sent it: only this coordinator is heard. */
 static bool push_has_cleared(const struct sl_drains *d, sl_node_ref ref, const struct sl_drain_target *target)
@@ -193,6 +193,13 @@ sl_node_ref sl__drain_first_uncleared(const struct sl_drains *d, const struct dr
     return SL_NODE_NONE;
 }
 
+bool sl__drain_is_told(const struct sl_drains *d, const struct drain_session *s, sl_node_ref ref)
+{
+    const struct sl_target_set set = push_set(d);
+    struct sl_target_set wanted = push_wanted(d, ref, &set);
+    return sl_target_set_find(&wanted, &s->durable.target) != NULL;
+}
+
 bool sl__drain_is_refused(const struct sl_drains *d, const struct drain_session *s)
 {
     const struct sl_target_set set = push_set(d);
@@ -210,7 +217,7 @@ bool sl__drain_is_refused(const struct sl_drains *d, const struct drain_session 
     return false;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static uint64_t push_lag_budget(const struct sl_drains *d, const struct sl_drain_target *target)
 {
@@ -282,7 +289,7 @@ sl_ns sl__drain_push_deadline(const struct sl_drains *d)
     return at;
 }
 
-/* ---- whether to begin -------------------------------------------------------------------------------------------- */
+/* ---- whether to begin ---- */
 
 static uint32_t push_count(const struct sl_drains *d)
 {

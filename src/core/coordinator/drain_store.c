@@ -73,7 +73,7 @@ bool sl__drain_is_sane(const struct sl_intent *i)
 
 /* ---- operations ---- */
 
-static bool store_may_forget(const struct drain_session *s)
+static bool store_wants_forget(const struct drain_session *s)
 {
     return (s->is_superseded || s->must_forget) && !sl__drain_is_open(s) && sl__drain_is_in_step(s);
 }
@@ -163,7 +163,7 @@ void sl__drain_run_store(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
             store_read_back(d, now, s, out);
         else if (store_needs_write(s))
             store_write(d, now, s, out);
-        else if (store_may_forget(s))
+        else if (store_wants_forget(s) && now >= s->forget_at)
             store_forget(d, now, s, out);
     }
 }
@@ -173,8 +173,10 @@ sl_ns sl__drain_store_deadline(const struct sl_drains *d)
     sl_ns at = SL_NEVER;
     for (uint32_t i = 0; i < d->session_count; i++) {
         const struct drain_session *s = &d->sessions[i];
-        if (!store_is_busy(s) && (s->must_read || store_needs_write(s) || store_may_forget(s)))
+        if (!store_is_busy(s) && (s->must_read || store_needs_write(s)))
             at = sl_ns_min(at, s->store_at);
+        else if (!store_is_busy(s) && store_wants_forget(s))
+            at = sl_ns_min(at, s->store_at > s->forget_at ? s->store_at : s->forget_at);
     }
     return at;
 }
@@ -280,7 +282,10 @@ static void store_on_written(struct sl_drains *d, sl_ns now, struct drain_sessio
             store_learned(d, now, s, &written, r->revision, out);
         return;
     }
-    s->in_doubt |= r->outcome == SL_STORE_UNKNOWN && !was_forgetting;
+    if (r->outcome == SL_STORE_UNKNOWN) {
+        s->in_doubt |= !was_forgetting;
+        s->forget_at = sl_ns_after(now, DRAIN_DOUBT_NS);
+    }
     s->must_read = r->outcome == SL_STORE_OK || r->outcome == SL_STORE_UNKNOWN;
     if (!s->must_read)
         s->store_at = sl_ns_after(now, DRAIN_RETRY_NS);
@@ -325,25 +330,29 @@ static bool load_is_before(const struct sl_intent *a, const struct sl_intent *b)
     return strcmp(a->id, b->id) < 0;
 }
 
-static void load_insert(struct sl_drains *d, const struct sl_intent *stored, sl_revision mod_revision)
+/* Its writer may have left a write in doubt. */
+static void load_insert(struct sl_drains *d, sl_ns now, const struct sl_intent *stored, sl_revision mod_revision)
 {
     uint32_t at = d->session_count++;
     for (; at > 0 && load_is_before(stored, &d->sessions[at - 1].intent); at--)
         d->sessions[at] = d->sessions[at - 1];
-    d->sessions[at] = (struct drain_session){
-        .intent = *stored, .durable = *stored, .written = *stored, .mod_revision = mod_revision
-    };
+    d->sessions[at] = (struct drain_session){ .intent = *stored,
+                                              .durable = *stored,
+                                              .written = *stored,
+                                              .mod_revision = mod_revision,
+                                              .forget_at = sl_ns_after(now, DRAIN_DOUBT_NS) };
     if (stored->epoch > d->epoch_issued_max)
         d->epoch_issued_max = stored->epoch;
 }
 
-static void load_one(struct sl_drains *d, struct sl_str prefix, const struct sl_store_pair *pair, struct sl_outbox *out)
+static void load_one(struct sl_drains *d, sl_ns now, struct sl_str prefix, const struct sl_store_pair *pair,
+                     struct sl_outbox *out)
 {
     struct sl_intent stored;
     bool is_readable = sl_intent_parse(&stored, pair->value) == SL_OK && sl__drain_is_sane(&stored) &&
                        sl_str_eq(sl_str_of(stored.id), sl_key_tail(pair->key, prefix));
     if (is_readable && !load_is_second(d, &stored) && load_make_room(d))
-        load_insert(d, &stored, pair->mod_revision);
+        load_insert(d, now, &stored, pair->mod_revision);
     else
         sl_out_event(out, SL_EV_STORE_VALUE_REFUSED, sl_f_str("key", pair->key));
 }
@@ -357,7 +366,7 @@ static void load_on_store(struct sl_drains *d, sl_ns now, const struct sl_store_
     if (r->outcome != SL_STORE_OK)
         return;
     for (uint32_t i = 0; i < r->pair_count; i++)
-        load_one(d, sl_key_str(&prefix), &r->pairs[i], out);
+        load_one(d, now, sl_key_str(&prefix), &r->pairs[i], out);
     d->is_loaded = true;
 }
 

@@ -37,19 +37,20 @@
 #define DRAIN_ROOM_NS (10 * SL_MS)   /* what found no room in an outbox is tried again */
 #define DRAIN_RETRY_NS (200 * SL_MS) /* a store that said no is asked again */
 #define DRAIN_REPAIR_NS (5 * SL_S)   /* a value that cannot be read is read again: somebody may repair it */
+#define DRAIN_DOUBT_NS (60 * SL_S)   /* a write in doubt may still arrive; were its key deleted, it would come back */
 #define DRAIN_RAISE_NS (1 * SL_S)    /* a peer that refuses an epoch causes a higher one at most once in this time */
 
 struct drain_session {
-    struct sl_intent intent;  /* what it should be */
-    struct sl_intent durable; /* what the store held when it last said so; meaningful if mod_revision > 0 */
-    struct sl_intent written; /* by the write in flight, or by the one in doubt */
-    sl_revision mod_revision; /* 0 = not in the store yet */
-    sl_op_id write, read;     /* in flight; 0 = none */
-    bool is_forgetting;       /* the write in flight deletes the key */
-    bool in_doubt, must_read; /* the fate of written is not known; read before anything is written */
-    bool is_superseded;       /* ended, and the node came back: its word about the node is void, it is to be deleted */
-    bool must_forget;         /* ended, and over the limit of history */
-    sl_ns store_at;           /* no operation before */
+    struct sl_intent intent;   /* what it should be */
+    struct sl_intent durable;  /* what the store held when it last said so; meaningful if mod_revision > 0 */
+    struct sl_intent written;  /* by the write in flight, or by the one in doubt */
+    sl_revision mod_revision;  /* 0 = not in the store yet */
+    sl_op_id write, read;      /* in flight; 0 = none */
+    bool is_forgetting;        /* the write in flight deletes the key */
+    bool in_doubt, must_read;  /* the fate of written is not known; read before anything is written */
+    bool is_superseded;        /* ended, and the node came back: its word about the node is void, it is to be deleted */
+    bool must_forget;          /* ended, and over the limit of history */
+    sl_ns store_at, forget_at; /* no operation before; no deletion before */
 
     sl_node_ref node; /* the target while it is a member in the life that is drained; SL_NODE_NONE otherwise */
     bool must_raise;  /* the epoch is a predecessor's, or one that a peer cannot accept any more */
@@ -134,6 +135,8 @@ sl_node_ref sl__drain_first_uncleared(const struct sl_drains *d, const struct dr
 /* Whether a target may leave at all; who is the node that prevents it (or none). */
 bool sl__drain_may_push(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker *why,
                         sl_node_ref *who);
+/* Whether the node is to be told this target now: one that knows a single target may have to know another first. */
+bool sl__drain_is_told(const struct sl_drains *d, const struct drain_session *s, sl_node_ref ref);
 /* A peer has seen this epoch, or a higher one, without taking the target: it never will. */
 bool sl__drain_is_refused(const struct sl_drains *d, const struct drain_session *s);
 
