@@ -26,6 +26,7 @@ struct sl_sim_plane_opts {
     sl_ns behind_ns;                 /* a follower is this far behind the source */
     sl_ns slow_ns;                   /* a slow command takes this much longer */
     uint32_t lag_ppm;                /* dispatchers that have to catch up after READY */
+    uint32_t crawl_ppm;              /* dispatchers that need seconds for it */
     uint32_t fail_ppm, feed_fail_ppm, slow_ppm;
     uint32_t hang_open_ppm, hang_close_ppm;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/plane_internal.h"
 
+#define PLANE_CRAWL_SPEED 4       /* times the source's own */
 #define PLANE_ROWS_PER_READER 64u /* taken from the source and not durable yet, while anything runs */
 
 /* ---- feeds ---- */
@@ -181,14 +182,28 @@ static void plane_ready(struct sl_sim_plane *p, uint32_t handle)
     p->port.report(p->port.ctx, &report);
 }
 
-/* Half of the way to the source each time, so that catching up takes a while and ends. */
+/*
+ * Half of the way to the source each time, so that catching up takes a while and ends; or, where its log has to be read
+ * again, only a few times as fast as the source goes on.
+ */
+static sl_ts plane_goal(const struct sl_sim_plane *p, const struct plane_dispatcher *d, sl_ts head)
+{
+    if (head <= d->position)
+        return d->position;
+    sl_ts half = d->position + (head - d->position) / 2 + 1;
+    struct plane_draw draw = sl_sim__plane_draw(p, d);
+    if (!sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, draw.object, 8 * draw.n + 6, p->opts->crawl_ppm))
+        return half;
+    return sl_ts_min(half, d->position + (sl_ts)(PLANE_CRAWL_SPEED * p->opts->progress_ns / SL_US));
+}
+
 static void plane_catch_up(struct sl_sim_plane *p, uint32_t handle)
 {
     struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
     uint32_t slot = d->slot, serial = d->serial, feed_serial = f->serial;
     sl_ts head = sl_sim_head(p->engine->now - p->opts->behind_ns);
-    sl_ts goal = head > d->position ? d->position + (head - d->position) / 2 + 1 : d->position;
+    sl_ts goal = plane_goal(p, d, head);
     bool is_near = head <= goal + (sl_ts)(p->opts->progress_ns / SL_US);
     goal = is_near ? sl_ts_max(head, d->position) : goal;
     sl_ts reached = d->is_trigger ? plane_tell_changes(p, slot, feed_serial, goal) : goal;
@@ -198,11 +213,12 @@ static void plane_catch_up(struct sl_sim_plane *p, uint32_t handle)
     bool follows = is_near && reached == goal && plane_join(p, d);
     if (!follows) {
         struct sl_sim_writer w = sl_sim__plane_writer(p, d);
-        d->position = sl_ts_max(d->position, reached);
-        if (!sl_sim_sink_write(p->sink, &w, d->position)) {
+        sl_ts position = sl_ts_max(d->position, reached);
+        if (!sl_sim_sink_write(p->sink, &w, position)) {
             plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
             return;
         }
+        d->position = position;
         sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
     }
     struct sl_report report = plane_report(p, d, SL_REPORT_PROGRESS);
@@ -216,6 +232,7 @@ static void plane_closed(struct sl_sim_plane *p, uint32_t handle)
     if (d->has_claimed) {
         struct sl_sim_writer w = sl_sim__plane_writer(p, d);
         if (!sl_sim_sink_write(p->sink, &w, d->position)) {
+            d->position = SL_TS_NONE; /* what was taken is not durable: nothing new is known */
             plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
             return;
         }

@@ -12,6 +12,7 @@
 #define SWARM_OBJECT_KNOBS 1u
 #define SWARM_OBJECT_PLAN 2u
 #define SWARM_OBJECT_MISCHIEF 3u
+#define SWARM_OBJECT_LATER_KNOBS 4u /* so that the earlier ones draw what they always drew */
 
 /* Draws in a fixed order: what is drawn later does not depend on what was chosen before. */
 struct swarm_dice {
@@ -56,6 +57,8 @@ void sl_sim_swarm_draw(struct sl_sim_opts *out, uint64_t seed, const struct sl_s
     out->schema_ns = (sl_ns)(1 + swarm_below(&d, 300)) * SL_MS;
     out->tick_late_ns = swarm_knob(&d, 50) * SL_MS;
     out->store_ns = (sl_ns)(1 + swarm_below(&d, 20)) * SL_MS;
+    d = (struct swarm_dice){ .seed = seed, .object = SWARM_OBJECT_LATER_KNOBS };
+    out->plane.crawl_ppm = swarm_knob(&d, 500000);
 }
 
 /* ---- the plan ---- */
@@ -102,7 +105,8 @@ static void swarm_plan_fault(struct sl_sim *sim, struct swarm_dice *d)
 
 /*
  * Old requests and hasty ones of the coordinator, mostly at the moments at which they could do harm: an old target
- * after a newer one or after its clear, a request to stop while a node is being emptied, a feed for one that stops.
+ * after a newer one or after its clear, a request to stop while a node is being emptied, a feed for one that stops. And
+ * processes that start again under their id while others still rely on what they were told by the one before.
  */
 static void swarm_plan_mischief(struct sl_sim *sim)
 {
@@ -115,9 +119,11 @@ static void swarm_plan_mischief(struct sl_sim *sim)
         { SL_SIM_ACTION_ECHO, SL_SIM_MOMENT_TARGET_APPLIED, 12 },
         { SL_SIM_ACTION_HASTE, SL_SIM_MOMENT_DRAINING, 2 },
         { SL_SIM_ACTION_LATE_ADD, SL_SIM_MOMENT_STOPPING, 2 },
+        { SL_SIM_ACTION_RESTART_SAME, SL_SIM_MOMENT_BOOTSTRAPPED, 8 },
+        { SL_SIM_ACTION_RESTART_SAME, SL_SIM_MOMENT_DESTINATION_READY, 200 },
     };
     struct swarm_dice d = { .seed = sim->opts.seed, .object = SWARM_OBJECT_MISCHIEF };
-    uint32_t count = (uint32_t)swarm_below(&d, 6);
+    uint32_t count = (uint32_t)swarm_below(&d, 8);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t kind = swarm_below(&d, sizeof kinds / sizeof kinds[0]);
         bool is_aimed = swarm_below(&d, 4) > 0;
