@@ -366,7 +366,7 @@ static void audit_dispatcher(const struct sl_orchestrator *o, const struct sl_dm
     } else {
         SL_REQUIRE(d->follows && d->state == SL_DISPATCHER_WORKING && d->checkpoint <= dm->progress);
     }
-    SL_REQUIRE(sl__dispatcher_is_hosted(d) || d->is_changed); /* a stopped one waits for nothing but its status */
+    SL_REQUIRE(d->state != SL_DISPATCHER_CLOSED || d->is_changed); /* it waits for nothing but its status */
     a->count++;
     a->changed_count += d->is_changed;
     a->hosted_count += sl__dispatcher_is_hosted(d);

@@ -97,6 +97,7 @@ static void without_dispatchers_the_watermark_is_the_largest_value(void **state)
     dispatch_start(&d, NULL);
     dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
     sl_dispatcher_token token = dispatch_open(&d, DISPATCH_N2, 1, 5, 11, 100, true);
+    dispatch_remove(&d, DISPATCH_N2, 1, 5, 11);
     dispatch_report(&d, SL_REPORT_CLOSED, token, 100, false);
     dispatch_tick(&d, 2 * SL_MS);
     const Pb__Watermark *mark = watermark(&d);
@@ -300,6 +301,36 @@ static void failed_dispatcher_is_stopped_and_the_error_is_repeated(void **state)
     dispatch_stop(&d);
 }
 
+/* Its Stopped status may get lost, and a watermark without it would speak for what it never wrote. */
+static void failed_dispatcher_holds_the_watermark_until_it_is_removed(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    sl_feed_token feed = dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    dispatch_open(&d, DISPATCH_N2, 1, 5, 11, 100, true);
+    sl_dispatcher_token token = dispatch_open(&d, DISPATCH_N2, 1, 5, 12, 100, true);
+    dispatch_report(&d, SL_REPORT_FAILED, token, 110, false);
+    dispatch_report_feed(&d, SL_REPORT_FEED_PROGRESS, feed, 900);
+    dispatch_tick(&d, 2 * SL_MS);
+    sl_assert_i64(dispatch_status(&d, 12)->state, PB__COMPONENT_STATE__STOPPED);
+    dispatch_tick(&d, SL_S);
+    sl_assert_u64(watermark(&d)->checkpoint_ts, 110u);
+    dispatch_tick(&d, 10 * SL_S); /* the full list says it again */
+    dispatch_tick(&d, SL_S);
+    sl_assert_u64(watermark(&d)->checkpoint_ts, 110u);
+    dispatch_bootstrap(&d, DISPATCH_N2, 1, 5, 0, 1); /* and so does an answer to the same owner */
+    const Pb__MaintainerBootstrapResponse *r = dispatch_sent(&d, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, 0);
+    sl_assert_u64(r->n_spans, 2u);
+    sl_assert_u64(sl_orchestrator_dispatcher_count(d.o), 1u); /* it writes no more */
+    dispatch_remove(&d, DISPATCH_N2, 1, 5, 12);
+    dispatch_tick(&d, 2 * SL_MS);
+    sl_assert_u64(dispatch_status(&d, 12)->checkpoint_ts, 110u);
+    dispatch_tick(&d, SL_S);
+    sl_assert_u64(watermark(&d)->checkpoint_ts, 900u);
+    dispatch_stop(&d);
+}
+
 static void error_of_the_feed_is_told_alike_and_the_first_one_stays(void **state)
 {
     (void)state;
@@ -367,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(full_list_is_split_and_only_its_last_message_is_complete),
         cmocka_unit_test(full_list_of_many_is_spread_over_steps),
         cmocka_unit_test(failed_dispatcher_is_stopped_and_the_error_is_repeated),
+        cmocka_unit_test(failed_dispatcher_holds_the_watermark_until_it_is_removed),
         cmocka_unit_test(error_of_the_feed_is_told_alike_and_the_first_one_stays),
         cmocka_unit_test(error_without_any_dispatcher_is_told_too),
         cmocka_unit_test(liveness_is_told_to_every_owner_at_once),

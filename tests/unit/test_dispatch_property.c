@@ -18,7 +18,8 @@ struct span {
     enum span_state state;
     sl_dispatcher_token token;
     sl_ts own;
-    bool follows, was_reported;
+    bool follows, was_reported, is_trigger;
+    bool is_kept;        /* it ended unasked: reported until it is removed or the owner changes */
     uint64_t seq_before; /* the largest seq of a watermark without it */
 };
 
@@ -88,7 +89,7 @@ static void observe_status(struct feed *f, const Pb__TableSpanStatus *status, ui
     if (!s->was_reported)
         assert_true(seq > s->seq_before); /* D5 */
     s->was_reported = true;
-    if (s->state == SPAN_ENDED && f->state == OPEN) /* in a closing feed all end together */
+    if (s->state == SPAN_ENDED && f->state == OPEN && !s->is_kept) /* in a closing feed all end together */
         *s = (struct span){ 0 };
 }
 
@@ -137,7 +138,11 @@ static void observe_command(struct model *m, const struct sl_command *c)
     struct span *s = &f->spans[c->id.low];
     if (c->verb == SL_COMMAND_OPEN) {
         assert_true(!m->stopping && f->state == OPEN && s->state == SPAN_NONE); /* D2, D3, D7 */
-        *s = (struct span){ .state = SPAN_OPENING, .token = c->dispatcher, .own = c->start_ts, .seq_before = f->seq };
+        *s = (struct span){ .state = SPAN_OPENING,
+                            .token = c->dispatcher,
+                            .own = c->start_ts,
+                            .seq_before = f->seq,
+                            .is_trigger = c->is_table_trigger };
     } else if (c->verb == SL_COMMAND_CLOSE) {
         assert_true(f->state == OPEN && s->token == c->dispatcher);
         assert_true(s->state == SPAN_OPENING || s->state == SPAN_WORKING);
@@ -194,6 +199,10 @@ static bool may_use(const struct feed *f, struct sender s)
 static void take(struct feed *f, struct sender s)
 {
     assert_true(s.epoch >= f->epoch || f->state == ABSENT); /* D1 */
+    for (int i = 0; i < IDS && f->state == OPEN && (f->epoch != s.epoch || f->owner != s.node); i++) {
+        if (f->spans[i].is_kept)
+            f->spans[i] = (struct span){ 0 };
+    }
     f->epoch = s.epoch;
     f->owner = s.node;
     f->owner_is_here = true;
@@ -221,6 +230,8 @@ static void do_schedule(struct model *m)
     if (is_create)
         dispatch_create(&m->d, node_ref(m, s.node), s.feed, s.epoch, id, 100 + below(m, 50));
     else
+        m->feeds[s.feed].spans[id].is_kept &= !(expected && f->state == OPEN);
+    if (!is_create)
         dispatch_remove(&m->d, node_ref(m, s.node), s.feed, s.epoch, id);
     sl_assert_i64(m->d.refusal == SL_REFUSE_NONE, expected);
     if (expected)
@@ -303,8 +314,10 @@ static void report_span(struct model *m, struct feed *f, struct span *s)
         s->follows = follows && !ends;
         if (kind == SL_REPORT_READY)
             s->state = SPAN_WORKING;
-        if (ends)
+        if (ends) {
+            s->is_kept = s->state != SPAN_CLOSING && !s->is_trigger;
             s->state = SPAN_ENDED;
+        }
     }
     dispatch_report(&m->d, kind, s->token, checkpoint, follows);
     observe(m);

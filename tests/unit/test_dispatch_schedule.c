@@ -186,6 +186,46 @@ static void create_that_its_remove_overtook_is_answered_with_removed(void **stat
     dispatch_stop(&d);
 }
 
+static void remove_of_a_placement_before_the_present_one_changes_nothing(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    d.placement_seq = 4;
+    dispatch_open(&d, DISPATCH_N2, 1, 5, 11, 100, true);
+    d.placement_seq = 3; /* from a stream that broke: its Create and this one overtook it */
+    dispatch_remove(&d, DISPATCH_N2, 1, 5, 11);
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_CLOSE), 0u);
+    dispatch_tick(&d, 2 * SL_MS);
+    assert_status(&d, 11, PB__COMPONENT_STATE__WORKING, 100);
+    sl_assert_u64(dispatch_status(&d, 11)->placement_seq, 4u);
+    d.placement_seq = 0; /* not known: a foreign maintainer's */
+    dispatch_remove(&d, DISPATCH_N2, 1, 5, 11);
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_CLOSE), 1u);
+    dispatch_stop(&d);
+}
+
+static void failed_dispatcher_gives_way_to_a_later_placement(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    d.placement_seq = 4;
+    sl_dispatcher_token token = dispatch_open(&d, DISPATCH_N2, 1, 5, 11, 100, true);
+    dispatch_report(&d, SL_REPORT_FAILED, token, 110, false);
+    dispatch_tick(&d, 2 * SL_MS);
+    dispatch_create(&d, DISPATCH_N2, 1, 5, 11, 110); /* the same placement again: it has ended */
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_OPEN), 0u);
+    dispatch_tick(&d, 2 * SL_MS);
+    assert_status(&d, 11, PB__COMPONENT_STATE__STOPPED, 110);
+    d.placement_seq = 5;
+    dispatch_create(&d, DISPATCH_N2, 1, 5, 11, 110);
+    sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_OPEN), 1u);
+    dispatch_stop(&d);
+}
+
 /* A foreign maintainer gives no placement and moves a span back under its old id. */
 static void create_without_a_placement_is_never_over(void **state)
 {
@@ -446,6 +486,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(duplicate_create_is_answered_with_the_current_state),
         cmocka_unit_test(create_of_a_placement_that_is_over_is_answered_with_removed),
         cmocka_unit_test(create_that_its_remove_overtook_is_answered_with_removed),
+        cmocka_unit_test(remove_of_a_placement_before_the_present_one_changes_nothing),
+        cmocka_unit_test(failed_dispatcher_gives_way_to_a_later_placement),
         cmocka_unit_test(create_without_a_placement_is_never_over),
         cmocka_unit_test(remove_ends_with_stopped_and_the_final_checkpoint),
         cmocka_unit_test(remove_while_opening_closes_too),

@@ -39,10 +39,11 @@ static void stopped_without_an_operator_makes_the_span_absent_and_placed_anew(vo
     };
     sl_assert_i64(driver_beat(&d, 1, &stopped), SL_REFUSE_NONE);
     sl_assert_u64(driver_stats(&d).replicating, 0u);
-    sl_assert_u64(driver_stats(&d).operators, 1u); /* a new place was found at once */
+    sl_assert_u64(driver_stats(&d).operators, 2u); /* a new place was found at once, and the old one is told */
+    const Pb__ScheduleDispatcherRequest *told = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
     const Pb__ScheduleDispatcherRequest *create = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 0);
-    create = create ? create : driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
-    assert_non_null(create);
+    sl_assert_i64(told->action, PB__SCHEDULE_ACTION__REMOVE);
+    sl_assert_i64(create->action, PB__SCHEDULE_ACTION__CREATE);
     sl_assert_u64(create->config->start_ts, 1500u); /* the final checkpoint is not thrown away */
     end();
 }

@@ -8,34 +8,39 @@
 /*
  * A dispatcher: the running replication of one span, as the control plane of its node sees it.
  *
- *    Create, bootstrap           READY              Remove              CLOSED
+ *    Create, bootstrap           READY              Remove           CLOSED, FAILED
  *   -------------------> OPENING ------> WORKING ------------> CLOSING ---------> CLOSED
- *                           |  |            |                   ^   |
- *                           |  +------------)---- Remove -------+   |
- *                           +---------------+-----------------------+-----------> FAILED
- *                                         FAILED
+ *                           |  |            |                   ^                   ^
+ *                           |  +------------)---- Remove -------+                   |
+ *                           +---------------+------> FAILED ------------------------+
+ *                                  ends unasked                Remove, newer Create
  *
  *   -> OPENING           sl__dm_open_dispatcher     (dispatchers.c)
  *   -> WORKING           dispatch_on_ready          (report.c)
  *   -> CLOSING           schedule_begin_close       (schedule.c)
- *   -> CLOSED, FAILED    dispatch_on_end            (report.c); the entry is freed once its Stopped status was sent
+ *   -> FAILED            dispatch_on_end            (report.c)
+ *   -> CLOSED            dispatch_on_end            (report.c), sl__dispatcher_dismiss (dispatchers.c); the entry is freed
+ *                                                   once its Stopped status was sent
  *
  * Per state, what may be trusted:
  *   OPENING  id, span and placement. checkpoint = start ts: nothing after it needs to be durable yet.
  *   WORKING  everything up to the checkpoint is durable; that of a follower moves with the feed's progress.
  *   CLOSING  as WORKING; it may write until CLOSED, so it counts in the watermark and as hosted.
  *   CLOSED   the checkpoint is final, and nothing after it is or will be written.
- *   FAILED   as CLOSED; the feed's error says why.
+ *   FAILED   as CLOSED; the feed's error says why. Nobody asked for the end, so nobody may know of it: one lost status, and
+ *            a watermark without this dispatcher would speak for what it never wrote. The entry stays, is reported again
+ *            and again, and holds the watermark until the maintainer answers. The table trigger needs none of this and is
+ *            CLOSED at once: its maintainer lives in the same process.
  *
  * The wire knows three more states (Preparing, MergeReady, WaitingMerge), which only merges and standbys have.
  */
-#define SL_DISPATCHER_STATES(X)                                                              \
-    /* name, state on the wire, text, legal next states */                                   \
+#define SL_DISPATCHER_STATES(X)                                                 \
+    /* name, state on the wire, text, legal next states */                      \
     X(OPENING, INITIALIZING, "opening", GO(WORKING) | GO(CLOSING) | GO(CLOSED) | GO(FAILED)) \
     X(WORKING, WORKING, "working", GO(CLOSING) | GO(CLOSED) | GO(FAILED))                    \
-    X(CLOSING, WORKING, "closing", GO(CLOSED) | GO(FAILED))                                  \
-    X(CLOSED, STOPPED, "closed", 0u)                                                         \
-    X(FAILED, STOPPED, "failed", 0u)
+    X(CLOSING, WORKING, "closing", GO(CLOSED))                                  \
+    X(FAILED, STOPPED, "failed", GO(CLOSED))                                    \
+    X(CLOSED, STOPPED, "closed", 0u)
 
 enum sl_dispatcher_state {
 #define SL_DISPATCHER_ENUM(name, wire, text, next) SL_DISPATCHER_##name,

@@ -20,7 +20,7 @@
 #define DISPATCHER_LINK offsetof(struct sl_dispatcher, link)
 #define LAGGING_CAP_MIN 16u
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 struct dispatcher_key {
     uint32_t dm;
@@ -136,7 +136,7 @@ static void dispatcher_delete(struct sl_orchestrator *o, uint32_t handle)
     dispatcher_free(o, handle);
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 /* Room for every dispatcher of the DM, so that one which stops following always finds a place. */
 static bool lagging_reserve(struct sl_dm *dm, uint32_t count)
@@ -198,7 +198,7 @@ void sl__dispatcher_go(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t han
     enum sl_dispatcher_state from = (enum sl_dispatcher_state)d->state;
     SL_REQUIRE(sl__dispatcher_may_go(from, to));
     d->state = (uint8_t)to;
-    if (!sl__dispatcher_is_hosted(d)) {
+    if (!sl__dispatcher_is_hosted(d) && from != SL_DISPATCHER_FAILED) {
         o->hosted_count--;
         if (dm->trigger_handle == handle)
             dm->trigger_handle = 0;
@@ -209,7 +209,13 @@ void sl__dispatcher_go(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t han
                  sl_f_str("to", sl_str_of(sl__dispatcher_state_name(to))), sl_f_u64("checkpoint", d->checkpoint));
 }
 
-/* ---- the two lists ----------------------------------------------------------------------------------------------- */
+void sl__dispatcher_dismiss(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle, struct sl_outbox *out)
+{
+    sl__dispatcher_go(o, dm, handle, SL_DISPATCHER_CLOSED, out);
+    sl__dispatcher_touch(o, dm, handle);
+}
+
+/* ---- the two lists ---- */
 
 static void dispatcher_unlink(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle)
 {
@@ -239,7 +245,7 @@ void sl__dispatcher_settle(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t
 {
     struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
     dispatcher_unlink(o, dm, handle);
-    if (sl__dispatcher_is_hosted(d)) {
+    if (d->state != SL_DISPATCHER_CLOSED) {
         dispatcher_link(o, dm, handle, false);
         return;
     }
@@ -278,7 +284,7 @@ void sl__dm_free_dispatchers(struct sl_orchestrator *o, struct sl_dm *dm)
     dm->sweep_next = dm->trigger_handle = 0;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------------------------- */
+/* ---- checkpoints ---- */
 
 sl_ts sl__dm_checkpoint_of(const struct sl_dm *dm, const struct sl_dispatcher *d)
 {

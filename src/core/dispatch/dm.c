@@ -147,6 +147,20 @@ enum sl_refusal sl__dm_may_use(const struct sl_dm *dm, sl_node_ref from, uint64_
     return from == dm->owner.node ? SL_REFUSE_NONE : SL_REFUSE_WRONG_SENDER;
 }
 
+/* A new owner learns from the list of its bootstrap what is not here any more, and places it anew. */
+static void dm_forget_failed(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out)
+{
+    uint32_t handle = dm->state == SL_DM_OPEN ? sl__dm_next_dispatcher(o, dm, 0) : 0;
+    while (handle != 0) {
+        uint32_t next = sl__dm_next_dispatcher(o, dm, handle);
+        if (sl__dispatcher_at(o, handle)->state == SL_DISPATCHER_FAILED) {
+            sl__dispatcher_go(o, dm, handle, SL_DISPATCHER_CLOSED, out);
+            sl__dispatcher_settle(o, dm, handle);
+        }
+        handle = next;
+    }
+}
+
 void sl__dm_take(struct sl_orchestrator *o, struct sl_dm *dm, sl_node_ref from, uint64_t epoch, struct sl_outbox *out)
 {
     SL_REQUIRE(epoch >= dm->owner.epoch); /* D1 */
@@ -156,6 +170,7 @@ void sl__dm_take(struct sl_orchestrator *o, struct sl_dm *dm, sl_node_ref from, 
     if (is_same)
         return;
     dm->has_error = false;
+    dm_forget_failed(o, dm, out);
     sl_out_event(out, SL_EV_OWNER_CHANGED, sl_f_str("feed", sl_feed_id_name(&dm->feed)), sl_f_u64("epoch", epoch),
                  sl_f_str("node", sl_node_id_str(id)), sl_f_str("state", sl_str_of(dm_rows[dm->state].text)));
 }

@@ -3,10 +3,10 @@
 #define SL_CORE_DISPATCH_DM_H
 
 #include "base/heap.h"
+#include "core/common/tombstone.h"
 #include "core/dispatch/dispatcher.h"
 #include "core/dispatch/floor.h"
 #include "core/dispatch/orchestrator.h"
-#include "core/common/tombstone.h"
 
 /*
  * A dispatch manager (DM): the dispatchers of one feed on this node and the maintainer that owns them. Shared by the
@@ -128,7 +128,7 @@ struct sl_orchestrator {
 #define SL_DISPATCH_SCRATCH_BYTES_PER_DISPATCHER 512u
 #define SL_DISPATCH_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME)
 
-/* ---- dm.c: the table of DMs, ownership --------------------------------------------------------------------------- */
+/* ---- dm.c: the table of DMs, ownership ---- */
 
 void sl__dms_init(struct sl_orchestrator *o);
 void sl__dms_deinit(struct sl_orchestrator *o);
@@ -163,7 +163,7 @@ void sl__dm_arm(struct sl_orchestrator *o, struct sl_dm *dm);
 /* The invariants that cost O(1). */
 void sl__dm_check(const struct sl_orchestrator *o, const struct sl_dm *dm);
 
-/* ---- dispatchers.c: the table of dispatchers, the watermark ------------------------------------------------------ */
+/* ---- dispatchers.c: the table of dispatchers, the watermark ---- */
 
 void sl__dispatchers_init(struct sl_orchestrator *o);
 void sl__dispatchers_deinit(struct sl_orchestrator *o);
@@ -190,6 +190,8 @@ void sl__dispatcher_touch(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t 
 /* Its status was sent: quiet again, or freed if it has stopped. */
 void sl__dispatcher_settle(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle);
 bool sl__dispatcher_is_hosted(const struct sl_dispatcher *d); /* it may still write */
+/* The maintainer knows that a FAILED one has ended: CLOSED, and freed after one more Stopped status. */
+void sl__dispatcher_dismiss(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle, struct sl_outbox *out);
 /* A follower is where its feed is. */
 sl_ts sl__dm_checkpoint_of(const struct sl_dm *dm, const struct sl_dispatcher *d);
 uint32_t sl__dm_dispatcher_count(const struct sl_dm *dm);
@@ -198,7 +200,7 @@ uint32_t sl__dm_next_dispatcher(const struct sl_orchestrator *o, const struct sl
 void sl__dm_free_dispatchers(struct sl_orchestrator *o, struct sl_dm *dm);
 struct sl_watermark sl__dm_watermark(struct sl_orchestrator *o, struct sl_dm *dm);
 
-/* ---- heartbeat.c: statuses to the owner -------------------------------------------------------------------------- */
+/* ---- heartbeat.c: statuses to the owner ---- */
 
 /* Sends what is due, a bounded number of messages; arms. */
 void sl__dm_run(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *out);
@@ -219,7 +221,7 @@ void sl__dm_answer(struct sl_orchestrator *o, struct sl_dm *dm, const struct sl_
 /* An error as it travels; the strings are valid as long as those given. */
 Pb__RunningError sl__error_pb(const struct sl_orchestrator *o, const char *code, const char *text);
 
-/* ---- snapshot.c: answers to bootstrap requests ------------------------------------------------------------------- */
+/* ---- snapshot.c: answers to bootstrap requests ---- */
 
 /* The trigger that counts, or null: one that is on its way out belongs to nobody any more. */
 const struct sl_dispatcher *sl__dm_trigger(const struct sl_orchestrator *o, const struct sl_dm *dm);
@@ -228,7 +230,7 @@ void sl__bootstrap_respond(struct sl_orchestrator *o, const struct sl_dm *dm, st
 void sl__bootstrap_respond_error(struct sl_orchestrator *o, const struct sl_feed_id *feed, sl_node_ref to,
                                  uint64_t epoch, const char *code, const char *text, struct sl_outbox *out);
 
-/* ---- the messages and reports ------------------------------------------------------------------------------------ */
+/* ---- the messages and reports ---- */
 
 enum sl_refusal sl__on_bootstrap(struct sl_orchestrator *o, sl_node_ref from, const struct sl_feed_id *feed,
                                  const Pb__MaintainerBootstrapRequest *request, struct sl_outbox *out);

@@ -54,13 +54,14 @@ static void dispatch_on_progress(struct sl_orchestrator *o, struct sl_dm *dm, ui
 static void dispatch_on_end(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle,
                             const struct sl_report *report, struct sl_outbox *out)
 {
-    if (!sl__dispatcher_is_hosted(sl__dispatcher_at(o, handle)))
+    const struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
+    if (!sl__dispatcher_is_hosted(d))
         return;
-    bool failed = report->kind == SL_REPORT_FAILED;
+    bool is_known = d->state == SL_DISPATCHER_CLOSING || dm->trigger_handle == handle;
     sl__dispatcher_advance(o, dm, handle, report->checkpoint, false);
-    sl__dispatcher_go(o, dm, handle, failed ? SL_DISPATCHER_FAILED : SL_DISPATCHER_CLOSED, out);
+    sl__dispatcher_go(o, dm, handle, is_known ? SL_DISPATCHER_CLOSED : SL_DISPATCHER_FAILED, out);
     sl__dispatcher_touch(o, dm, handle);
-    if (failed)
+    if (report->kind == SL_REPORT_FAILED)
         sl__dm_set_error(o, dm, report->code, report->text);
 }
 

@@ -82,10 +82,27 @@ static enum sl_code schedule_open(struct sl_orchestrator *o, struct sl_dm *dm, c
     return sl__dm_open_dispatcher(o, dm, &command, out);
 }
 
+/* A Create of a later placement, where an earlier one has failed: its maintainer knows, and wants to try again here. */
+static bool schedule_is_successor(const struct sl_dispatcher *d, const Pb__ScheduleDispatcherRequest *request)
+{
+    return d->state == SL_DISPATCHER_FAILED && request->placement_seq > d->placement_seq;
+}
+
+/* Of a placement that is over: it was overtaken by the Create of the present one, in a stream that broke. */
+static bool schedule_is_old(const struct sl_dispatcher *d, const Pb__ScheduleDispatcherRequest *request)
+{
+    return request->placement_seq != 0 && request->placement_seq < d->placement_seq;
+}
+
 static enum sl_refusal schedule_create(struct sl_orchestrator *o, struct sl_dm *dm, const struct schedule *s,
                                        struct sl_outbox *out)
 {
     uint32_t handle = sl__dm_find_dispatcher(o, dm, s->id);
+    if (handle != 0 && schedule_is_successor(sl__dispatcher_at(o, handle), s->request)) {
+        sl__dispatcher_go(o, dm, handle, SL_DISPATCHER_CLOSED, out);
+        sl__dispatcher_settle(o, dm, handle);
+        handle = 0;
+    }
     if (handle != 0) { /* D3 */
         schedule_answer_state(o, dm, s, handle, out);
         return SL_REFUSE_NONE;
@@ -120,7 +137,10 @@ static void schedule_remove(struct sl_orchestrator *o, struct sl_dm *dm, const s
         return;
     }
     struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
-    if (dm->state != SL_DM_OPEN || !sl__dispatcher_is_hosted(d)) {
+    bool is_old = schedule_is_old(d, s->request);
+    if (d->state == SL_DISPATCHER_FAILED && dm->state == SL_DM_OPEN && !is_old)
+        sl__dispatcher_dismiss(o, dm, handle, out);
+    if (dm->state != SL_DM_OPEN || !sl__dispatcher_is_hosted(d) || is_old) {
         schedule_answer_state(o, dm, s, handle, out);
         return;
     }

@@ -85,7 +85,8 @@ static bool snapshot_alloc(struct sl_orchestrator *o, struct snapshot *s, uint32
     return s->items && s->journal_items && s->spans && s->journal;
 }
 
-/* What may still write. One that has stopped is reported by its Stopped status alone. False without memory. */
+/* What may still write, and what has failed. One that was removed is reported by its Stopped status alone. False without
+ * memory. */
 static bool snapshot_fill(struct sl_orchestrator *o, struct snapshot *s, const struct sl_dm *dm, Pb__ChangefeedID *feed)
 {
     if (!snapshot_alloc(o, s, sl__dm_dispatcher_count(dm)))
@@ -93,7 +94,7 @@ static bool snapshot_fill(struct sl_orchestrator *o, struct snapshot *s, const s
     uint32_t handle = 0;
     while ((handle = sl__dm_next_dispatcher(o, dm, handle)) != 0) {
         const struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
-        if (!sl__dispatcher_is_hosted(d))
+        if (d->state == SL_DISPATCHER_CLOSED)
             continue;
         struct span_item *item = snapshot_add_span(s, dm, d);
         if (d->state == SL_DISPATCHER_CLOSING)

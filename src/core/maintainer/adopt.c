@@ -33,7 +33,7 @@ struct adoption {
     uint32_t item_count;
 };
 
-/* ---- order ------------------------------------------------------------------------------------------------------- */
+/* ---- order ---- */
 
 typedef bool adopt_before(const struct adoption *a, uint32_t left, uint32_t right);
 
@@ -124,7 +124,7 @@ static bool adopt_has_table(const struct adoption *a, int64_t table_id)
     return low < a->table_count && a->tables[a->table_order[low]].table_id == table_id;
 }
 
-/* ---- dispatchers ------------------------------------------------------------------------------------------------- */
+/* ---- dispatchers ---- */
 
 enum sl_code sl__maintainer_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
                                          struct sl_dispatcher_id id, struct sl_outbox *out)
@@ -144,8 +144,10 @@ static enum sl_code adopt_item(struct adoption *a, const struct adopt_item *item
 {
     const struct sl_span_report *report = item->report;
     enum sl_code code = SL_NOT_FOUND;
-    if (sl_dispatcher_id_eq(report->id, a->m->trigger.id) || adopt_is_terminal(report->state))
+    if (sl_dispatcher_id_eq(report->id, a->m->trigger.id))
         return SL_OK;
+    if (adopt_is_terminal(report->state)) /* it failed, and is listed until somebody says that he knows */
+        return sl__maintainer_remove_stray(a->m, a->control, item->node, report->id, a->out);
     if (adopt_has_table(a, report->span.table_id))
         code = sl_control_adopt(a->control, item->node, report);
     else if (sl__unlisted_keep(a->m, item->node, report))
@@ -163,7 +165,7 @@ static enum sl_code adopt_dispatchers(struct adoption *a)
     return code;
 }
 
-/* ---- journaled operators ----------------------------------------------------------------------------------------- */
+/* ---- journaled operators ---- */
 
 /*
  * A Create goes on where it was sent, if nothing else has become of the table. A Remove goes on as well; its span then
@@ -209,7 +211,7 @@ static enum sl_code adopt_tables(struct adoption *a)
     return SL_OK;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static void adopt_nodes(struct adoption *a)
 {
@@ -308,7 +310,7 @@ enum sl_code sl__maintainer_adopt(struct sl_maintainer *m, const struct sl_table
     return code;
 }
 
-/* ---- later answers ----------------------------------------------------------------------------------------------- */
+/* ---- later answers ---- */
 
 /*
  * Every listed dispatcher is known here, or it has to go: what a node that joined later runs was placed elsewhere long ago.
@@ -324,7 +326,9 @@ static void merge_dispatchers(struct sl_maintainer *m, sl_node_ref from, const P
         sl_control_audit_seen(m->control, from, id);
         if (sl__unlisted_has(m, from, id))
             continue;
-        if (!adopt_is_terminal(r->spans[i]->state))
+        if (adopt_is_terminal(r->spans[i]->state))
+            sl__maintainer_take_end(m, from, r->spans[i], out);
+        else
             (void)sl__maintainer_remove_stray(m, m->control, from, id, out);
     }
 }

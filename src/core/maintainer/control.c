@@ -8,7 +8,7 @@
 #define CONTROL_SEED_STREAM_IDS 1u
 #define CONTROL_SEED_STREAM_HASH 2u
 
-/* ---- making and ending ------------------------------------------------------------------------------------------- */
+/* ---- making and ending ---- */
 
 static size_t control_node_bytes(const struct sl_control *c)
 {
@@ -72,7 +72,7 @@ void sl_control_free(struct sl_control *c)
     sl_mem_free(c->mem, SL_TAG_MAINTAINER, c, sizeof *c);
 }
 
-/* ---- every call -------------------------------------------------------------------------------------------------- */
+/* ---- every call ---- */
 
 static void control_enter(struct sl_control *c, sl_ns now)
 {
@@ -131,7 +131,7 @@ struct sl_field sl__control_field_node(const struct sl_control *c, const char *k
     return sl_f_str(key, node != SL_NODE_NONE ? sl_node_id_str(sl_members_id(c->members, node)) : SL_STR(""));
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static void control_judge_node(struct sl_control *c, sl_node_ref node)
 {
@@ -193,7 +193,7 @@ void sl_control_node_lost(struct sl_control *c, sl_ns now, sl_node_ref node, str
     control_leave(c, out);
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables ---- */
 
 static struct sl_dispatcher_id control_new_id(struct sl_control *c)
 {
@@ -263,7 +263,7 @@ enum sl_code sl_control_move_table(struct sl_control *c, sl_ns now, int64_t tabl
     return code;
 }
 
-/* ---- bootstrap --------------------------------------------------------------------------------------------------- */
+/* ---- bootstrap ---- */
 
 static enum sl_code control_add_reported(struct sl_control *c, sl_node_ref node, const struct sl_span_report *report,
                                          uint32_t *span)
@@ -345,7 +345,7 @@ enum sl_code sl_control_remove_dispatcher(struct sl_control *c, sl_ns now, sl_no
     return code;
 }
 
-/* ---- statuses ---------------------------------------------------------------------------------------------------- */
+/* ---- statuses ---- */
 
 /* A status that names another placement than the current one is old news. 0 on either side: not known. */
 static bool control_is_stale(uint64_t current_seq, const struct sl_span_report *report)
@@ -367,6 +367,27 @@ static enum sl_status_effect control_on_stray(struct sl_control *c, sl_node_ref 
     return has_span && report->state != PB__COMPONENT_STATE__WORKING ? SL_STATUS_IGNORED : SL_STATUS_UNKNOWN;
 }
 
+/*
+ * Its dispatcher ended unasked. The node keeps the end in mind until it hears that it is known, which is what a Remove
+ * says. A maintainer that hands over leaves this to its successor; without memory the next full list says it again.
+ */
+static void control_lose_span(struct sl_control *c, uint32_t handle, struct sl_outbox *out)
+{
+    const struct sl_span *span = sl_spans_at(&c->spans, handle);
+    struct sl_operator_removal removal = { .id = span->id,
+                                           .table_id = span->table_id,
+                                           .schema_id = span->schema_id,
+                                           .placement_seq = span->placement_seq,
+                                           .node = span->node,
+                                           .keyspace_id = span->keyspace_id };
+    sl_out_event(out, SL_EV_SPAN_LOST, sl__control_field_feed(c), sl__control_field_id(span->id),
+                 sl__control_field_node(c, "node", span->node), sl_f_i64("table", span->table_id));
+    sl_spans_at(&c->spans, handle)->avoid = control_node_at(c, span->node)->incarnation;
+    sl_spans_mark_absent(&c->spans, handle);
+    if (c->mode == CONTROL_RUNNING)
+        (void)(sl__operator_remove_unknown(c, &removal, out) == SL_OK);
+}
+
 /* Checkpoint and state apply on their own: an old checkpoint does not make a state untrue. */
 static enum sl_status_effect control_on_bound(struct sl_control *c, uint32_t handle,
                                               const struct sl_span_report *report, struct sl_outbox *out)
@@ -380,12 +401,8 @@ static enum sl_status_effect control_on_bound(struct sl_control *c, uint32_t han
         if (!frozen)
             changed |= sl__operator_on_status(c, span->operator_handle, report, out);
     } else if (control_is_gone(report->state)) {
-        if (!frozen) {
-            sl_out_event(out, SL_EV_SPAN_LOST, sl__control_field_feed(c), sl__control_field_id(span->id),
-                         sl__control_field_node(c, "node", span->node), sl_f_i64("table", span->table_id));
-            sl_spans_at(&c->spans, handle)->avoid = control_node_at(c, span->node)->incarnation;
-            sl_spans_mark_absent(&c->spans, handle);
-        }
+        if (!frozen)
+            control_lose_span(c, handle, out);
         return SL_STATUS_LOST;
     }
     return changed ? SL_STATUS_APPLIED : SL_STATUS_IGNORED;
@@ -403,7 +420,7 @@ enum sl_status_effect sl_control_on_status(struct sl_control *c, sl_ns now, sl_n
     return effect;
 }
 
-/* ---- audit ------------------------------------------------------------------------------------------------------- */
+/* ---- audit ---- */
 
 void sl_control_audit_begin(struct sl_control *c, sl_node_ref node)
 {
@@ -433,7 +450,7 @@ void sl_control_audit_end(struct sl_control *c, sl_ns now, sl_node_ref node, str
     control_leave(c, out);
 }
 
-/* ---- time, closing ----------------------------------------------------------------------------------------------- */
+/* ---- time, closing ---- */
 
 void sl_control_set_committed(struct sl_control *c, sl_ts committed)
 {

@@ -40,31 +40,55 @@ static void heartbeat_remove_orphan(struct sl_maintainer *m, sl_node_ref from, s
 }
 
 /*
+ * Unknown, and it works: an orphan. Unknown, and it ended somewhere: its node keeps that in mind, and holds its watermark
+ * back, until it is told to forget. A node that answers about a dispatcher it never had says checkpoint 0.
+ */
+static void heartbeat_take_unknown(struct sl_maintainer *m, sl_node_ref from, const struct sl_span_report *report,
+                                   struct sl_outbox *out)
+{
+    bool works = report->state == PB__COMPONENT_STATE__WORKING;
+    bool has_ended = report->state == PB__COMPONENT_STATE__STOPPED && report->checkpoint != SL_TS_NONE;
+    if (!works)
+        sl__unlisted_forget(m, from, report->id);
+    if (has_ended || (works && !sl__unlisted_has(m, from, report->id)))
+        heartbeat_remove_orphan(m, from, report->id, out);
+}
+
+/*
  * A heartbeat without a watermark, or with an old one, may bring the first word of a dispatcher that the stored
  * watermark does not know: the dispatcher's own position counts until a newer watermark includes it.
  */
-static void heartbeat_take_status(struct sl_maintainer *m, sl_node_ref from, const Pb__TableSpanStatus *s,
+static void heartbeat_take_report(struct sl_maintainer *m, sl_node_ref from, const struct sl_span_report *report,
                                   struct sl_outbox *out)
 {
-    const struct sl_span_report report = heartbeat_report(s);
-    bool works = report.state == PB__COMPONENT_STATE__WORKING;
-    switch (sl_control_on_status(m->control, m->now, from, &report, out)) {
+    switch (sl_control_on_status(m->control, m->now, from, report, out)) {
     case SL_STATUS_IGNORED:
         break;
     case SL_STATUS_APPLIED:
-        if (works)
-            m->round.is_wanted |= sl_mark_lower(&m->nodes[from].mark, report.checkpoint);
+        if (report->state == PB__COMPONENT_STATE__WORKING)
+            m->round.is_wanted |= sl_mark_lower(&m->nodes[from].mark, report->checkpoint);
         break;
     case SL_STATUS_UNKNOWN:
-        if (!works)
-            sl__unlisted_forget(m, from, report.id);
-        else if (!sl__unlisted_has(m, from, report.id))
-            heartbeat_remove_orphan(m, from, report.id, out);
+        heartbeat_take_unknown(m, from, report, out);
         break;
     case SL_STATUS_LOST:
         m->round.is_wanted = true;
         break;
     }
+}
+
+static void heartbeat_take_status(struct sl_maintainer *m, sl_node_ref from, const Pb__TableSpanStatus *s,
+                                  struct sl_outbox *out)
+{
+    const struct sl_span_report report = heartbeat_report(s);
+    heartbeat_take_report(m, from, &report, out);
+}
+
+void sl__maintainer_take_end(struct sl_maintainer *m, sl_node_ref from, const Pb__BootstrapTableSpan *span,
+                             struct sl_outbox *out)
+{
+    const struct sl_span_report report = sl__answer_report(span);
+    heartbeat_take_report(m, from, &report, out);
 }
 
 static void heartbeat_take_statuses(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,

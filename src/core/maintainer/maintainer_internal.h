@@ -21,7 +21,7 @@
  *   status.c          errors, drain progress, the status for the coordinator
  */
 
-/* ---- states ------------------------------------------------------------------------------------------------------ */
+/* ---- states ---- */
 
 /*
  * State, name, legal next states. CLOSED leads back to CLOSING for one reason: a hand-over has ended, its Stopped was
@@ -49,7 +49,7 @@ enum sl__close_phase {
     SL__CLOSE_DISPATCHERS, /* cascade: every node's dispatch manager */
 };
 
-/* ---- parts ------------------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 #define SL__CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME)
 
@@ -231,6 +231,9 @@ void sl__unlisted_run(struct sl_maintainer *m, struct sl_outbox *out);
 
 /* ---- heartbeat.c ---- */
 
+/* A dispatcher that has ended, in a bootstrap answer: as if its Stopped status had come. */
+void sl__maintainer_take_end(struct sl_maintainer *m, sl_node_ref from, const Pb__BootstrapTableSpan *span,
+                             struct sl_outbox *out);
 enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
                                             struct sl_outbox *out);
 
