@@ -125,6 +125,29 @@ static void a_low_latency_feed_reports_its_checkpoint_before_the_next_tick(void 
     nf_teardown(&f);
 }
 
+/* The coordinator tells the maintainer, the maintainer its own node: the same type, the second topic. */
+static void a_checkpoint_that_a_maintainer_passes_on_goes_no_further(void **state)
+{
+    (void)state;
+    struct node_fixture f;
+    nf_setup_running(&f, mf_config(1));
+    struct sl_feed_id id = mf_feed(1);
+    Pb__ChangefeedID changefeed = sl_feed_id_pb(&id);
+    Pb__CheckpointTsMessage m = PB__CHECKPOINT_TS_MESSAGE__INIT;
+    m.changefeed = &changefeed;
+    m.checkpoint_ts = 100;
+    uint8_t room[512];
+    struct sl_bytes payload = nf_pack(room, SL_MSG_CHECKPOINT_TS_MESSAGE, &m.base);
+    struct sl_envelope e = nf_envelope(f.coordinator, SL_MSG_CHECKPOINT_TS_MESSAGE, &payload, 1);
+    nf_step_envelope(&f, &e);
+    sl_assert_u64(nf_sent_count(&f, SL_MSG_CHECKPOINT_TS_MESSAGE), 1);
+    e.topic = sl_str_of(sl_topic_text(SL_TOPIC_HC));
+    nf_step_envelope(&f, &e);
+    sl_assert_u64(nf_sent_count(&f, SL_MSG_CHECKPOINT_TS_MESSAGE), 0);
+    sl_assert_u64(nf_refused_total(&f), 0);
+    nf_teardown(&f);
+}
+
 static void the_deadline_is_that_of_the_part_that_is_due_first(void **state)
 {
     (void)state;
@@ -261,6 +284,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(on_a_stopping_node_no_sink_is_opened),
         cmocka_unit_test(a_lost_lease_fences_every_sink_and_stops_the_node),
         cmocka_unit_test(a_low_latency_feed_reports_its_checkpoint_before_the_next_tick),
+        cmocka_unit_test(a_checkpoint_that_a_maintainer_passes_on_goes_no_further),
         cmocka_unit_test(the_deadline_is_that_of_the_part_that_is_due_first),
         cmocka_unit_test(a_full_membership_can_be_replaced_in_one_snapshot),
         cmocka_unit_test(a_step_that_has_too_much_to_send_says_so_once),

@@ -195,10 +195,22 @@ static void node_spread_liveness(struct sl_node *n, struct sl_outbox *out)
     sl_orchestrator_set_liveness(n->orchestrator, n->now, liveness, out);
 }
 
+/*
+ * What a maintainer passes on to its own node: the same type as what it was sent, to the second topic. It is for the
+ * sink of the table trigger and goes no further in the control plane; the maintainer would pass it on for ever.
+ */
+static bool node_is_passed_on(const struct node_message *m)
+{
+    struct sl_str second = sl_str_of(sl_topic_text(sl_msg_row((int32_t)m->envelope.type)->topic2));
+    return m->envelope.type == SL_MSG_CHECKPOINT_TS_MESSAGE && sl_str_eq(m->envelope.topic, second);
+}
+
 static enum sl_refusal node_handle(struct sl_node *n, const struct node_message *m, const ProtobufCMessage *payload,
                                    struct sl_outbox *out)
 {
     struct sl_hosted hosted;
+    if (node_is_passed_on(m))
+        return SL_REFUSE_NONE;
     switch (node_parts[m->envelope.type]) {
     case NODE_MANAGER:
         sl_node_hosted(n, &hosted);
