@@ -32,7 +32,11 @@
     X(SCHEMA)       /* a schema load is answered: a = pending load */                 \
     X(DIRECTOR)     /* the coordinator's period: a = director, b = its version */     \
     X(ELECTION)     /* somebody must become coordinator */                            \
-    X(FAULT)        /* a = fault */
+    X(FAULT)        /* a = fault */                                                   \
+    X(STORE)        /* a delivery of the store reaches its host: a = delivery */      \
+    X(STORE_DUE)    /* something is due at the store: a = serial of the timer */      \
+    X(REQUEST)      /* a request reaches a host: a = wish, b = ticket */              \
+    X(CLIENT)       /* the operator looks after its wishes */
 
 enum sl_sim_event_kind {
 #define SL_SIM_EVENT_ENUM(name) SL_SIM_EVENT_##name,

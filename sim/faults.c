@@ -180,6 +180,8 @@ static void faults_act_on_host(struct sl_sim *sim, enum sl_sim_action action, st
 
 static void faults_act(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
+    if (sim->cluster && sl_sim_cluster_fault(sim, fault))
+        return;
     switch (fault->action) {
     case SL_SIM_ACTION_CUT:
     case SL_SIM_ACTION_HEAL:
@@ -252,6 +254,8 @@ void sl_sim_faults_end(struct sl_sim *sim, bool down_stays)
     plane->fail_ppm = plane->feed_fail_ppm = plane->slow_ppm = plane->hang_open_ppm = plane->hang_close_ppm = 0;
     sim->opts.schema_fail_ppm = 0;
     sl_sim_net_heal(&sim->net);
+    if (sim->cluster)
+        sl_sim_cluster_faults_end(sim);
     for (uint32_t i = 0; i < sim->host_count; i++) {
         struct sl_sim_host *h = &sim->hosts[i];
         sl_sim_host_resume(h);

@@ -56,6 +56,8 @@ static void host_new_node(struct sl_sim_host *h)
     opts.manager.maintainer.reference_pacing = sim->opts.reference_pacing;
     if (!sim->opts.balances)
         opts.manager.maintainer.balance_ns = SL_NEVER;
+    if (sim->cluster)
+        sl_sim_cluster_node_opts(h, &opts);
     h->node_epoch = opts.node_epoch;
     enum sl_code code = sl_node_new(&h->node, &opts, sim->engine.now);
     SL_REQUIRE(code == SL_OK);
@@ -99,6 +101,8 @@ static void host_drop_event(struct sl_sim_host *h, const struct sl_sim_event *ev
         sl_sim_net_free(&h->sim->net, event->a);
     else if (event->kind == SL_SIM_EVENT_SCHEMA)
         sl_slab_free(&h->sim->schema_loads, event->a);
+    else if (event->kind == SL_SIM_EVENT_STORE)
+        sl_sim_cluster_drop(h->sim, event->a);
 }
 
 void sl_sim_host_kill(struct sl_sim_host *h)
@@ -106,6 +110,8 @@ void sl_sim_host_kill(struct sl_sim_host *h)
     struct sl_sim *sim = h->sim;
     if (h->state == SL_SIM_HOST_DOWN)
         return;
+    if (sim->cluster)
+        sl_sim_cluster_host_dies(h);
     sl_sim_plane_kill(&h->plane);
     sl_sim_sink_process_dies(&sim->sink, h->process);
     sl_node_free(h->node);
@@ -224,6 +230,10 @@ static void host_perform_one(struct sl_sim_host *h, const struct sl_output *out)
 {
     struct sl_sim *sim = h->sim;
     sl_sim_digest_u64(&sim->engine, (uint64_t)out->kind, out->after);
+    if (out->after != 0) {
+        sl_sim_cluster_wait(h, out);
+        return;
+    }
     switch (out->kind) {
     case SL_OUT_SEND:
         host_send(h, &out->u.send);
@@ -241,9 +251,12 @@ static void host_perform_one(struct sl_sim_host *h, const struct sl_output *out)
         sl_sim_digest_u64(&sim->engine, (uint64_t)out->u.event.id, out->u.event.field_count);
         sl_sim_observe_event(sim, h, &out->u.event);
         return;
-    case SL_OUT_STORE: /* the node side of the control plane keeps nothing in the store */
+    case SL_OUT_STORE:
+        sl_sim_cluster_submit(h, &out->u.store);
+        return;
     case SL_OUT_REPLY:
-        break;
+        sl_sim_client_on_reply(h, &out->u.reply);
+        return;
     }
     SL_UNREACHABLE();
 }
@@ -268,9 +281,13 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
     sl_sim_observe_input(sim, h, in);
     sl_outbox_reset(&sim->outbox);
     sl_node_step(h->node, sim->engine.now, in, &sim->outbox);
+    if (sim->cluster)
+        sl_sim_cluster_before_outputs(h);
     for (uint32_t i = 0; i < sim->outbox.count; i++)
         host_perform_one(h, &sim->outbox.items[i]);
     host_arm_tick(h);
+    if (sim->cluster)
+        sl_sim_judge_leader(sim, h);
 }
 
 uint64_t sl_sim_host_work(const struct sl_sim_host *h)
@@ -282,6 +299,10 @@ uint64_t sl_sim_host_work(const struct sl_sim_host *h)
 void sl_sim_host_meet(struct sl_sim_host *h)
 {
     struct sl_sim *sim = h->sim;
+    if (sim->cluster) { /* its node finds the others by itself */
+        sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_TICK });
+        return;
+    }
     host_read_members(h);
     size_t size = (h->view_count + 1) * sizeof(struct sl_node_id);
     struct sl_node_id *ids = sl_sim_alloc(&sim->engine, size);
@@ -325,7 +346,7 @@ static void host_on_message(struct sl_sim_host *h, uint32_t handle)
         struct sl_bytes bytes = { m->bytes, m->size };
         sl_sim_log_note(&sim->log, h->id.text, "<- %s %s%s", sim->hosts[m->from].name,
                         sl_msg_row((int32_t)m->type)->name, m->is_stale ? ", stale" : "");
-        if (!sl_sim_director_on_message(sim, h, (enum sl_msg_type)m->type, bytes)) {
+        if (sim->cluster || !sl_sim_director_on_message(sim, h, (enum sl_msg_type)m->type, bytes)) {
             struct sl_input in = { .kind = SL_IN_MESSAGE, .u.message = bytes };
             sl_sim_host_step(h, &in);
         }
@@ -405,6 +426,12 @@ static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *even
     case SL_SIM_EVENT_SCHEMA:
         sl_sim_answer_schema(h->sim, h, event->a);
         return;
+    case SL_SIM_EVENT_STORE:
+        sl_sim_cluster_deliver(h, event->a);
+        return;
+    case SL_SIM_EVENT_REQUEST:
+        sl_sim_client_arrive(h, event->a, event->b);
+        return;
     case SL_SIM_EVENT_DIRECTOR:
         sl_sim_director_on_period(h->sim, event->a, event->b);
         return;
@@ -412,6 +439,8 @@ static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *even
     case SL_SIM_EVENT_LEAVE:
     case SL_SIM_EVENT_ELECTION:
     case SL_SIM_EVENT_FAULT:
+    case SL_SIM_EVENT_STORE_DUE:
+    case SL_SIM_EVENT_CLIENT:
         break;
     }
     SL_UNREACHABLE();

@@ -72,11 +72,27 @@ static void observe_liveness(struct sl_sim *sim, const struct sl_sim_host *h, co
     sl_sim_oracle_self(&sim->oracle, &image);
 }
 
+/* With a set, the single target is its oldest at the version of the set, for peers that know no sets. */
+static void observe_push(struct sl_sim *sim, const Pb__SetDispatcherDrainTargetRequest *r)
+{
+    struct sl_drain_target target;
+    sl_sim_oracle_drain_epoch_used(&sim->oracle, r->target_epoch);
+    observe_target(&target, r->target_node_id, r->target_epoch);
+    if (!r->has_target_set)
+        sl_sim_judge_target(sim, &target.node, target.epoch);
+    for (size_t i = 0; i < r->n_targets; i++) {
+        observe_target(&target, r->targets[i]->node_id, r->targets[i]->epoch);
+        sl_sim_judge_target(sim, &target.node, target.epoch);
+    }
+}
+
 void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_out_send *send)
 {
     SL_REQUIRE(send->payload.len <= SL_SIM_PAYLOAD_BYTES_MAX);
-    if (send->type != SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST)
+    if (send->type != SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST && send->type != SL_MSG_ADD_MAINTAINER_REQUEST)
         sl_sim_oracle_secret(&sim->oracle, send->payload, "a message");
+    if (sim->cluster && send->type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST)
+        observe_push(sim, (const Pb__SetDispatcherDrainTargetRequest *)observe_decode(sim, send));
     if (send->type == SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE) {
         observe_bootstrap(sim, h, (const Pb__CoordinatorBootstrapResponse *)observe_decode(sim, send));
     } else if (send->type == SL_MSG_NODE_HEARTBEAT_REQUEST) {

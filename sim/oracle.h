@@ -24,7 +24,8 @@
     X(SAFE, 8, "a node said to be safe to stop has no work, then and later")                                   \
     X(STOPPING, 8, "a node that agrees to stop has no work then, and gets none later")                         \
     X(PROGRESS, 9, "after the faults every drain ends or names what blocks it, and every feed advances")       \
-    X(SECRET, 10, "no password in an event or in a message that is not a configuration")
+    X(SECRET, 10, "no password in an event or in a message that is not a configuration")                       \
+    X(LEADER, 7, "at no instant two nodes believe in leadership; versions of leaderships grow")
 
 enum sl_sim_oracle_id {
 #define SL_SIM_ORACLE_ENUM(name, invariant, text) SL_SIM_ORACLE_##name,

@@ -17,7 +17,7 @@ static SL_PRINTF(2, 3) bool progress_no(char why[SL_SIM_WHY], const char *fmt, .
 
 static struct sl_maintainer *progress_maintainer(struct sl_sim *sim, uint32_t feed)
 {
-    uint32_t owner = sl_sim_director_owner(sim, feed);
+    uint32_t owner = sim->cluster ? sl_sim_cluster_owner(sim, feed) : sl_sim_director_owner(sim, feed);
     if (owner == SL_SIM_HOST_NONE || sim->hosts[owner].state == SL_SIM_HOST_DOWN)
         return NULL;
     return sl_manager_find(sl_node_manager(sim->hosts[owner].node), &sim->catalog.feeds[feed].id);

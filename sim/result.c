@@ -13,7 +13,7 @@ void sl_sim_result_take(struct sl_sim_result *r, const struct sl_sim *sim)
     r->lost_count = sim->net.lost_count;
     r->copy_count = sim->net.copy_count;
     r->move_count = sim->stats.moves_done;
-    r->drains_asked = sim->store.drain_count;
+    r->drains_asked = sim->cluster ? sim->cluster->client.drain_count : sim->store.drain_count;
     r->drains_done = sim->stats.drains_done;
     r->drains_safe = sim->stats.drains_safe;
     r->simulated_ns = sim->engine.now;

@@ -118,6 +118,20 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
         scenario_run_until(sim, scenario_is_replicating);
 }
 
+/* A name of a scenario with whole nodes. */
+static bool scenario_is_whole(const char *name)
+{
+    return strcmp(name, "cluster-basic") == 0 || strcmp(name, "cluster-swarm") == 0;
+}
+
+static void scenario_whole(struct sl_sim *sim, const struct sl_sim_request *r)
+{
+    if (strcmp(r->scenario, "cluster-basic") == 0)
+        sl_sim_cluster_basic(sim, r->seed, r->trace);
+    else
+        sl_sim_cluster_swarm(sim, r->seed, r->trace);
+}
+
 /* ---- scripts ---- */
 
 static struct sl_sim_script *scenario_new_script(const struct sl_sim_request *r)
@@ -158,15 +172,17 @@ bool sl_sim_scenario_run(const struct sl_sim_request *r, struct sl_sim_result *o
 {
     *out = (struct sl_sim_result){ .seed = r->seed };
     sl_ns cpu = sl_sim_cpu_now();
-    bool is_swarm = strcmp(r->scenario, "drain-swarm") == 0;
+    bool is_swarm = strcmp(r->scenario, "drain-swarm") == 0, is_whole = scenario_is_whole(r->scenario);
     bool is_scale = strcmp(r->scenario, "drain-scale") == 0 ||
-                    (!is_swarm && r->node_count + r->feed_count + r->dispatcher_count > 0);
+                    (!is_swarm && !is_whole && r->node_count + r->feed_count + r->dispatcher_count > 0);
     bool is_known = true;
-    if (is_swarm || is_scale) {
+    if (is_swarm || is_scale || is_whole) {
         struct sl_sim *sim = calloc(1, sizeof *sim);
         SL_REQUIRE(sim != NULL);
         if (is_swarm)
             scenario_swarm(sim, r);
+        else if (is_whole)
+            scenario_whole(sim, r);
         else
             scenario_scale(sim, r, out);
         sl_sim_result_take(out, sim);

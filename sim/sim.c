@@ -18,6 +18,7 @@ void sl_sim_opts_default(struct sl_sim_opts *opts)
                                   .members = SL_SIM_MEMBERS_OPTS_DEFAULT,
                                   .schema_ns = 5 * SL_MS,
                                   .store_ns = 2 * SL_MS,
+                                  .meta = SL_STORE_SIM_OPTS_DEFAULT,
                                   .balances = true };
 }
 
@@ -56,8 +57,11 @@ void sl_sim_init(struct sl_sim *sim, const struct sl_sim_opts *opts)
     SL_REQUIRE(code == SL_OK);
     sim->hosts = sl_sim_alloc(e, sim_host_cap(sim) * sizeof *sim->hosts);
     sim->store.stops_when_safe = true;
+    if (opts->whole)
+        sl_sim_cluster_init(sim, sim_host_cap(sim));
     sim_start_all(sim);
-    sl_sim_engine_push(e, e->now, (struct sl_sim_event){ .kind = SL_SIM_EVENT_ELECTION });
+    if (!opts->whole)
+        sl_sim_engine_push(e, e->now, (struct sl_sim_event){ .kind = SL_SIM_EVENT_ELECTION });
 }
 
 void sl_sim_deinit(struct sl_sim *sim)
@@ -68,6 +72,7 @@ void sl_sim_deinit(struct sl_sim *sim)
     sl_sim_free(e, sim->hosts, sim_host_cap(sim) * sizeof *sim->hosts);
     sl_sim_free(e, sim->members.items, sim->members.cap * sizeof *sim->members.items);
     sl_sim_directors_deinit(sim);
+    sl_sim_cluster_deinit(sim);
     sl_sim_faults_deinit(sim);
     sl_outbox_deinit(&sim->outbox);
     sl_arena_deinit(&sim->arena);
@@ -200,6 +205,14 @@ static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
     case SL_SIM_EVENT_FAULT:
         sl_sim_faults_on_event(sim, event->a);
         return;
+    case SL_SIM_EVENT_STORE_DUE:
+        sl_sim_cluster_on_due(sim, event->a);
+        return;
+    case SL_SIM_EVENT_CLIENT:
+        sl_sim_client_on_tick(sim);
+        return;
+    case SL_SIM_EVENT_STORE:
+    case SL_SIM_EVENT_REQUEST:
     case SL_SIM_EVENT_DELIVER:
     case SL_SIM_EVENT_TICK:
     case SL_SIM_EVENT_MEMBERS:

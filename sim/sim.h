@@ -2,6 +2,7 @@
 #ifndef SL_SIM_SIM_H
 #define SL_SIM_SIM_H
 
+#include "sim/cluster.h"
 #include "sim/director.h"
 #include "sim/faults.h"
 #include "sim/host.h"
@@ -23,10 +24,12 @@ struct sl_sim_opts {
     sl_ns schema_ns;    /* a schema load takes this long */
     sl_ns store_ns;     /* until something is durable in the metadata store */
     uint32_t schema_fail_ppm;
-    bool balances;         /* nodes balance spans after 15 s; off keeps long scripts readable */
-    bool reference_pacing; /* max(10, 1 %) and rounds of 200 ms instead of feedback: for comparison */
-    bool keeps_log;        /* of events, for scripts */
-    FILE *trace;           /* or null */
+    bool balances;                 /* nodes balance spans after 15 s; off keeps long scripts readable */
+    bool reference_pacing;         /* max(10, 1 %) and rounds of 200 ms instead of feedback: for comparison */
+    bool keeps_log;                /* of events, for scripts */
+    FILE *trace;                   /* or null */
+    bool whole;                    /* whole nodes over the metadata store (cluster.h), and no director */
+    struct sl_store_sim_opts meta; /* of that store; memory, seed and host_count_max are filled in */
 };
 
 struct sl_sim_stats {
@@ -51,8 +54,9 @@ struct sl_sim {
     struct sl_sim_host *hosts;
     uint32_t host_count, process_count;
     struct sl_slab schema_loads;
-    struct sl_outbox outbox; /* of the step that runs */
-    struct sl_arena arena;   /* for what one event needs */
+    struct sl_outbox outbox;        /* of the step that runs */
+    struct sl_arena arena;          /* for what one event needs */
+    struct sl_sim_cluster *cluster; /* null unless opts.whole */
     sl_ns sample_at;
     struct sl_sim_stats stats;
 };
@@ -91,7 +95,7 @@ void sl_sim_post_message(struct sl_sim *sim, const struct sl_sim_host *from, uin
 /* Asks for a feed's tables; the host's process is answered later. */
 void sl_sim_load_schema(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_out_schema_load *load);
 /* SCHEMA event. */
-void sl_sim_answer_schema(struct sl_sim *sim, struct sl_sim_host *h, uint32_t load);
+void sl_sim_answer_schema(struct sl_sim *sim, struct sl_sim_host *h, uint32_t handle);
 
 /* Judges what leaves a node (observe.c). */
 void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_out_send *send);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_SIM_CLUSTER_H
+#define SL_SIM_CLUSTER_H
+
+#include "sim/client.h"
+#include "sim/store_sim.h"
+#include "wire/message.h"
+
+#include <stdio.h>
+
+/*
+ * The second mode of the simulator: whole nodes, each with its own membership and coordinator, over the simulated
+ * metadata store. Nothing of the control plane is scripted; the only outsider is an operator (client.h).
+ *
+ *     node --SL_OUT_STORE--> store_sim --STORE event--> what waited for the operation is sent, then SL_IN_STORE / WATCH
+ *     node --SL_OUT_REPLY--> client    --REQUEST event--> SL_IN_REQUEST
+ *
+ * Invariants:
+ *   C1  an output that waits for an operation leaves after it was answered OK (a TXN: succeeded) and before the node is
+ *       given the answer; in every other case it never leaves.
+ *   C2  what a dead process submitted may still be performed; what it waited for is gone.
+ *   C3  the judge (oracle_cluster.c) has seen each state of the store before anybody is told of it.
+ */
+#define SL_SIM_CLUSTER_ID "sim"
+
+struct sl_sim_waiting { /* a message that waits for an operation */
+    sl_op_id op;
+    struct sl_node_id to;
+    enum sl_msg_type type;
+    enum sl_topic topic;
+    uint8_t *bytes;
+    size_t size;
+};
+
+struct sl_sim_cluster_host {
+    struct sl_sim_waiting *waiting; /* in the order in which they were emitted */
+    uint32_t waiting_count, waiting_cap;
+    sl_lease_id lease; /* of the last grant its process was told of */
+};
+
+/* One (target, epoch) that was durable in an intent. */
+struct sl_sim_durable_target {
+    struct sl_node_id node;
+    uint64_t epoch;
+};
+
+struct sl_sim_cluster_judge { /* oracle_cluster.c */
+    sl_revision revision;     /* of the last look */
+    struct sl_sim_durable_target *targets;
+    uint32_t target_count, target_cap;
+    uint64_t leader_version_max;
+    uint32_t leader_process; /* which leads with it */
+    uint64_t elections;
+};
+
+struct sl_sim_cluster {
+    struct sl_store_sim *store;
+    struct sl_slab deliveries;
+    struct sl_sim_cluster_host *hosts; /* by host number */
+    uint32_t host_cap;
+    sl_ns due_at; /* of the timer that counts; SL_NEVER */
+    uint32_t due_serial;
+    struct sl_sim_cluster_judge judge;
+    struct sl_sim_client client;
+};
+
+struct sl_sim;
+struct sl_sim_host;
+struct sl_node_opts;
+struct sl_output;
+struct sl_sim_fault;
+
+/* sim->cluster is set from here on. */
+void sl_sim_cluster_init(struct sl_sim *sim, uint32_t host_cap);
+void sl_sim_cluster_deinit(struct sl_sim *sim);
+
+/* ---- for a host ---- */
+
+/* What makes a node whole: its place in the cluster, and the coordinator it may become. */
+void sl_sim_cluster_node_opts(const struct sl_sim_host *h, struct sl_node_opts *opts);
+/* The process is gone. */
+void sl_sim_cluster_host_dies(struct sl_sim_host *h);
+/* SL_OUT_STORE. */
+void sl_sim_cluster_submit(struct sl_sim_host *h, const struct sl_store_op *op);
+/* An output with "after". */
+void sl_sim_cluster_wait(struct sl_sim_host *h, const struct sl_output *out);
+/* The outputs of a step are about to be performed. */
+void sl_sim_cluster_before_outputs(struct sl_sim_host *h);
+/* STORE event: gives the delivery to the host's node. Or drops it. */
+void sl_sim_cluster_deliver(struct sl_sim_host *h, uint32_t delivery);
+void sl_sim_cluster_drop(struct sl_sim *sim, uint32_t delivery);
+
+/* ---- for the engine ---- */
+
+/* STORE_DUE event: what is due at the store happens. */
+void sl_sim_cluster_on_due(struct sl_sim *sim, uint32_t serial);
+
+/* A fault that means something else here, or nothing. False: it does not. */
+bool sl_sim_cluster_fault(struct sl_sim *sim, const struct sl_sim_fault *fault);
+/* The store is healthy from now on. */
+void sl_sim_cluster_faults_end(struct sl_sim *sim);
+
+/* ---- views ---- */
+
+/* Host of the feed's bootstrapped maintainer with the highest epoch; SL_SIM_HOST_NONE. */
+uint32_t sl_sim_cluster_owner(struct sl_sim *sim, uint32_t feed);
+/* Host whose node believes it leads; SL_SIM_HOST_NONE. */
+uint32_t sl_sim_cluster_leader(const struct sl_sim *sim);
+/* Coordinator RUNNING there. */
+bool sl_sim_cluster_is_led(const struct sl_sim *sim);
+
+/* ---- the judge: oracle_cluster.c ---- */
+
+/* Looks at the store if it changed; who lost a lease there is unleased from now on. */
+void sl_sim_judge_store(struct sl_sim *sim);
+/* A coordinator pushes a target. */
+void sl_sim_judge_target(struct sl_sim *sim, const struct sl_node_id *node, uint64_t epoch);
+/* Somebody was told that this process life is safe to stop. */
+void sl_sim_judge_safe(struct sl_sim *sim, const struct sl_node_id *node, uint64_t node_epoch);
+/* The phase of a drain of this node in the store, of the last one. False: there is none. */
+bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase);
+/* After a step of this host. */
+void sl_sim_judge_leader(struct sl_sim *sim, const struct sl_sim_host *h);
+
+/* ---- cluster_scenarios.c ---- */
+
+/* Initialises sim and runs. */
+void sl_sim_cluster_basic(struct sl_sim *sim, uint64_t seed, FILE *trace);
+void sl_sim_cluster_swarm(struct sl_sim *sim, uint64_t seed, FILE *trace);
+
+#endif
