@@ -29,8 +29,9 @@ static void buffer_reserve(struct sl_sim_buffer *b, size_t more)
         cap *= 2;
     if (cap == b->cap)
         return;
-    b->ptr = realloc(b->ptr, cap);
-    SL_REQUIRE(b->ptr != NULL);
+    char *ptr = realloc(b->ptr, cap);
+    SL_REQUIRE(ptr != NULL);
+    b->ptr = ptr;
     b->cap = cap;
 }
 
@@ -72,7 +73,7 @@ bool sl_sim_buffer_read(struct sl_sim_buffer *b, const char *path)
         char chunk[BUFFER_READ_BYTES];
         len = fread(chunk, 1, sizeof chunk, file);
         sl_sim_buffer_add(b, (struct sl_str){ chunk, len });
-    } while (len > 0);
+    } while (len > 0 && !feof(file) && !ferror(file));
     bool is_good = !ferror(file);
     return fclose(file) == 0 && is_good;
 }

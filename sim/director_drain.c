@@ -53,6 +53,7 @@ bool sl_sim_drain_ask(struct sl_sim *sim, const struct sl_node_id *target)
         s->drains = sl_sim_resize(&sim->engine, s->drains, s->drain_cap * sizeof *s->drains, cap * sizeof *s->drains);
         s->drain_cap = cap;
     }
+    SL_REQUIRE(s->drains != NULL);
     s->drains[s->drain_count++] = (struct sl_sim_drain){ .target = *target, .asked_at = sim->engine.now };
     return true;
 }

@@ -20,7 +20,7 @@ struct main_args {
     bool is_range, as_json, is_twice, wants_help, wants_script_help;
 };
 
-static const char MAIN_HELP[] =
+static const char main_help[] =
     "usage: sluice-sim --scenario NAME [--seed S | --seeds A..B] [options]\n"
     "       sluice-sim --script FILE [--check | --rewrite] [--seed S]\n"
     "\n"
@@ -140,7 +140,7 @@ static bool main_parse(int argc, char **argv, struct main_args *a)
         i++;
     }
     if (!a->script && !a->request.scenario && !a->wants_help && !a->wants_script_help) {
-        fputs(MAIN_HELP, stderr);
+        fputs(main_help, stderr);
         return false;
     }
     return true;
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     if (!main_parse(argc, argv, &args))
         return 2;
     if (args.wants_help) {
-        fputs(MAIN_HELP, stdout);
+        fputs(main_help, stdout);
         return 0;
     }
     if (args.wants_script_help)

@@ -157,11 +157,11 @@ static void script_perform(struct sl_sim_script *s, struct sl_str line)
     const struct script_command *c = is_split ? script_find_command(sl_sim__script_commands, &w) : NULL;
     if (!c && is_split)
         c = script_find_command(sl_sim__script_shows, &w);
-    if (!c) {
+    if (!c || w.count == 0) {
         sl_sim__script_fail(s, "this is no command (--help-script lists them)");
         return;
     }
-    if (!s->has_cluster && strcmp(w.at[0], "cluster") != 0) {
+    if (!s->has_cluster && !sl_str_eq(sl_str_of(w.at[0]), SL_STR("cluster"))) {
         sl_sim__script_fail(s, "the first command must be \"cluster\"");
         return;
     }

@@ -50,7 +50,7 @@ void sl_sim_sink_process_unleased(struct sl_sim_sink *s, uint32_t process);
 /* A feed's connection of one process, which runs on this node (a host's number). Handles stay valid until closed. */
 uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process, uint32_t node);
 /* Nothing of the session is written any more (fenced, feed closed, process gone). */
-void sl_sim_sink_close_session(struct sl_sim_sink *s, uint32_t session);
+void sl_sim_sink_close_session(struct sl_sim_sink *s, uint32_t handle);
 
 /* Who writes a table. */
 struct sl_sim_writer {
@@ -73,10 +73,10 @@ void sl_sim_sink_begin_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w
 void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w);
 
 /* Everything that follows is durable up to to. */
-void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t session, sl_ts to);
+void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t handle, sl_ts to);
 /* Somebody else claimed a table that follows: the next write of the session is refused, so it makes no progress. */
 bool sl_sim_sink_is_robbed(const struct sl_sim_sink *s, uint32_t session);
-sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t session);
+sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t handle);
 
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
 /* Minimum over the feed's tables that count. */

@@ -160,7 +160,7 @@ static uint32_t swarm_plan_deeds(struct sl_sim *sim, struct swarm_dice *d, struc
         struct swarm_deed deed = { .kind = SWARM_DRAIN };
         uint32_t kind = (uint32_t)swarm_below(d, 4);
         deed.at = swarm_time(d);
-        deed.object = (uint32_t)swarm_below(d, sim->host_count * 12u);
+        deed.object = (uint32_t)swarm_below(d, (uint64_t)sim->host_count * 12u);
         deed.count = 1 + (uint32_t)swarm_below(d, 8);
         if (i >= drains)
             deed.kind = (enum swarm_deed_kind)(SWARM_ADD_TABLES + kind);

@@ -27,7 +27,7 @@
     X(STALE, CALLER, "the sender's epoch or version is old", "the sender must learn the current owner")       \
     X(NOT_OWNER, RETRY, "the sender is not the owner", "ask the owner")                                       \
     X(BUSY, RETRY, "the object is busy with another operation", "wait for it to end")                         \
-    X(NOT_READY, RETRY, "not ready yet", "wait and try again")  \
+    X(NOT_READY, RETRY, "not ready yet", "wait and try again")                                                \
     X(REFUSED, CALLER, "refused in the present state", "see the detail")
 
 enum sl_code {

@@ -188,6 +188,7 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
 {
     if (!api_has_room(d))
         return NULL;
+    SL_REQUIRE(d->sessions != NULL);
     struct drain_session *s = &d->sessions[d->session_count++];
     uint64_t wall_ms = sl__drain_wall_ms(d, now);
     *s = (struct drain_session){ .node = node, .accepted_at = now, .blocker = SL_BLOCKED_NOT_DURABLE };
