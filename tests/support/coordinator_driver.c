@@ -794,6 +794,7 @@ static void cd_perform_op(struct cd *c)
     if (fault == CD_FAULT_NONE || fault == CD_FAULT_LOST_ANSWER)
         sl_store_model_perform(c->store, c->now, &op.op, &r);
     c->intent_writes += r.outcome == SL_STORE_OK && r.succeeded && cd_is_intent_write(&op.op);
+    c->holds_store |= c->hold_at_write > 0 && c->intent_writes == c->hold_at_write;
     if (fault == CD_FAULT_REFUSED)
         r.outcome = SL_STORE_REFUSED;
     else if (fault != CD_FAULT_NONE)
@@ -912,6 +913,7 @@ void cd_restart(struct cd *c, const char *name)
 
 void cd_release_store(struct cd *c)
 {
+    c->hold_at_write = 0;
     c->holds_store = false;
     cd_settle(c);
 }

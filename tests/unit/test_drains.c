@@ -324,6 +324,30 @@ static void history_is_limited_also_when_drains_end_well(void **state)
     cd_free(c);
 }
 
+static void who_asks_while_a_drain_is_being_forgotten_is_answered(void **state)
+{
+    (void)state;
+    struct cd *c = cd_new(3, 1);
+    c->opts.history_count_max = 0;
+    cd_start(c);
+    c->dispatchers[0][1] = 1;
+    c->hold_at_write = 4; /* pending, evacuating, clearing, cancelled */
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, SL_S);
+    (void)cd_undrain(c, "n2");
+    cd_run(c, 2 * SL_S);
+    sl_assert_str(cd_phase(c, "n2"), "cancelled");
+    assert_true(c->holds_store && c->op_count > 0);
+    struct sl_request r = { .verb = SL_REQUEST_UNDRAIN, .node = SL_STR("n2") };
+    uint64_t ticket = cd_ask(c, &r);
+    assert_null(cd_reply(c, ticket));
+    cd_release_store(c);
+    assert_non_null(cd_reply(c, ticket));
+    sl_assert_str(sl_code_name(cd_reply(c, ticket)->code), "OK");
+    sl_assert_u64(cd_intent_count(c), 0);
+    cd_free(c);
+}
+
 static void a_load_that_fails_is_tried_again(void **state)
 {
     (void)state;
@@ -405,6 +429,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(open_drains_are_loaded_however_long_the_history_is),
         cmocka_unit_test(history_is_limited_and_the_oldest_go_first),
         cmocka_unit_test(history_is_limited_also_when_drains_end_well),
+        cmocka_unit_test(who_asks_while_a_drain_is_being_forgotten_is_answered),
         cmocka_unit_test(a_load_that_fails_is_tried_again),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_drain_ends_whichever_allocation_fails_once),

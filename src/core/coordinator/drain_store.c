@@ -237,13 +237,18 @@ static void store_on_present(struct sl_drains *d, sl_ns now, struct drain_sessio
     }
 }
 
-/* True: the session is gone. */
-static bool store_on_absent(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+/* Its end was durable before: that is what somebody may still wait for. */
+static void store_drop(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
+{
+    sl__drain_answer_waiting(d, now, s, SL_OK, "", out);
+    sl__drain_drop(d, s);
+}
+
+static void store_on_absent(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
     if (s->mod_revision > 0 && !sl__drain_is_open(s)) {
-        sl__drain_answer_waiting(d, now, s, SL_OK, "", out);
-        sl__drain_drop(d, s);
-        return true;
+        store_drop(d, now, s, out);
+        return;
     }
     if (s->mod_revision > 0) { /* deleted by hand: an open drain is not ended that way */
         s->mod_revision = 0;
@@ -251,7 +256,6 @@ static bool store_on_absent(struct sl_drains *d, sl_ns now, struct drain_session
         sl__drain_targets_changed(d);
     }
     s->store_at = sl_ns_after(now, DRAIN_RETRY_NS);
-    return false;
 }
 
 static void store_on_read(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_store_result *r,
@@ -264,7 +268,7 @@ static void store_on_read(struct sl_drains *d, sl_ns now, struct drain_session *
     else if (r->pair_count > 0)
         store_on_present(d, now, s, &r->pairs[0], out);
     else
-        (void)store_on_absent(d, now, s, out);
+        store_on_absent(d, now, s, out);
 }
 
 static void store_on_written(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_store_result *r,
@@ -277,7 +281,7 @@ static void store_on_written(struct sl_drains *d, sl_ns now, struct drain_sessio
     if (r->outcome == SL_STORE_OK && r->succeeded) {
         struct sl_intent written = s->written;
         if (was_forgetting)
-            sl__drain_drop(d, s);
+            store_drop(d, now, s, out);
         else
             store_learned(d, now, s, &written, r->revision, out);
         return;
