@@ -114,6 +114,7 @@ struct cd {
     sl_ns late_since[CD_FAULTS_MAX];
     uint32_t late_count;
     uint32_t intent_writes;                  /* that were performed */
+    uint32_t hold_at_write;                  /* not 0: the store holds after that many of them */
     struct cd_message waiting[CD_QUEUE_MAX]; /* outputs that wait for an operation; from = node, see waits_for */
     sl_op_id waits_for[CD_QUEUE_MAX];
     uint32_t waiting_count;
