@@ -98,6 +98,7 @@ static void fuzz_step(struct fuzz *f, const struct sl_input *in)
 {
     struct sl_manager *manager = sl_node_manager(f->node);
     enum sl_liveness liveness = sl_manager_liveness(manager);
+    uint64_t node_epoch = sl_manager_node_epoch(manager);
     struct sl_drain_target target = *sl_manager_target(manager);
     uint64_t refusals = fuzz_refusals(f);
     if (f->steps++ >= STEPS_MAX)
@@ -107,7 +108,10 @@ static void fuzz_step(struct fuzz *f, const struct sl_input *in)
     sl_node_step(f->node, f->now, in, &f->out);
     for (uint32_t i = 0; i < f->out.count; i++)
         fuzz_keep(f, &f->out.items[i]);
-    SL_REQUIRE(sl_manager_liveness(manager) >= liveness);
+    if (sl_manager_node_epoch(manager) == node_epoch)
+        SL_REQUIRE(sl_manager_liveness(manager) >= liveness);
+    else
+        SL_REQUIRE(sl_manager_node_epoch(manager) == node_epoch + 1 && liveness != SL_LIVENESS_STOPPING);
     SL_REQUIRE(sl_manager_target(manager)->epoch >= target.epoch);
     SL_REQUIRE(f->out.dropped_count > 0 || fuzz_refusals(f) - refusals == f->refused_events);
     SL_REQUIRE(f->refused_events <= 1);

@@ -40,7 +40,8 @@
     X(NOT_HANDLED, "not_handled", "this node does not handle this type")                         \
     X(WRONG_TARGET, "wrong_target", "addressed to another node")                                 \
     X(FEED_BUSY, "feed_busy", "an older maintainer of the feed still lives here")                \
-    X(LIMIT, "limit", "a configured limit of this node is reached")
+    X(LIMIT, "limit", "a configured limit of this node is reached")                              \
+    X(BAD_TARGETS, "bad_targets", "drain targets are too many, not distinct, or beyond their version")
 
 enum sl_refusal {
 #define SL_REFUSAL_ENUM(constant, name, text) SL_REFUSE_##constant,

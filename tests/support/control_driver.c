@@ -185,7 +185,15 @@ void ctl_lost_both(struct control_driver *d, uint32_t one, uint32_t other)
 void ctl_target(struct control_driver *d, sl_node_ref node, uint64_t epoch)
 {
     driver_begin(d);
-    sl_control_set_target(d->control, d->now, node, epoch, &d->out);
+    struct sl_control_target target = { node, epoch };
+    sl_control_set_targets(d->control, d->now, &target, node != SL_NODE_NONE, &d->out);
+    driver_end(d);
+}
+
+void ctl_targets(struct control_driver *d, const struct sl_control_target *targets, uint32_t count)
+{
+    driver_begin(d);
+    sl_control_set_targets(d->control, d->now, targets, count, &d->out);
     driver_end(d);
 }
 

@@ -57,6 +57,7 @@ void ctl_join(struct control_driver *d, uint32_t number);             /* member 
 void ctl_lost(struct control_driver *d, uint32_t number);
 void ctl_lost_both(struct control_driver *d, uint32_t one, uint32_t other); /* in one membership change */
 void ctl_target(struct control_driver *d, sl_node_ref node, uint64_t epoch);
+void ctl_targets(struct control_driver *d, const struct sl_control_target *targets, uint32_t count);
 void ctl_tick(struct control_driver *d, sl_ns delay);
 void ctl_run(struct control_driver *d, sl_ns duration); /* ticks at each deadline on the way */
 struct sl_dispatcher_id ctl_add(struct control_driver *d, int64_t table_id, sl_ts start); /* and a tick */

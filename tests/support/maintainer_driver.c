@@ -579,6 +579,12 @@ void driver_set_target(struct driver *d, uint32_t node, uint64_t epoch)
     driver_collect(d);
 }
 
+void driver_set_targets(struct driver *d, const struct sl_target_set *targets)
+{
+    sl_maintainer_set_targets(d->m, d->now, targets, &d->out);
+    driver_collect(d);
+}
+
 const Pb__MaintainerStatus *driver_status(struct driver *d)
 {
     sl_arena_reset(&d->status_arena);

@@ -142,6 +142,7 @@ enum sl_refusal driver_answer_post(struct driver *d, uint32_t node, uint64_t epo
 enum sl_refusal driver_answer_close(struct driver *d, uint32_t node, uint64_t epoch);
 enum sl_refusal driver_remove(struct driver *d, bool cascade, bool removed, uint64_t epoch);
 void driver_set_target(struct driver *d, uint32_t node, uint64_t epoch); /* DRIVER_NODES_MAX clears */
+void driver_set_targets(struct driver *d, const struct sl_target_set *targets);
 
 struct driver_dispatcher *driver_add_dispatcher(struct driver *d, uint32_t node, uint64_t id, int64_t table_id);
 struct driver_dispatcher *driver_find(struct driver *d, uint32_t node, struct sl_dispatcher_id id);

@@ -100,12 +100,50 @@ enum sl_refusal mf_target(struct manager_fixture *f, const char *from, const cha
     return mf_message(f, from, SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST, &req.base);
 }
 
-enum sl_refusal mf_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
+struct sl_drain_target mf_target_of(const char *node, uint64_t epoch)
+{
+    struct sl_drain_target target = { .epoch = epoch };
+    assert_true(sl_node_id_set(&target.node, sl_str_of(node)));
+    return target;
+}
+
+enum sl_refusal mf_targets(struct manager_fixture *f, const char *from, uint64_t version,
+                           const struct sl_drain_target *targets, uint32_t count)
+{
+    Pb__SetDispatcherDrainTargetRequest req = PB__SET_DISPATCHER_DRAIN_TARGET_REQUEST__INIT;
+    Pb__DrainTarget items[SL_TARGETS_MAX + 1], *list[SL_TARGETS_MAX + 1];
+    assert_true(count <= SL_TARGETS_MAX + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        pb__drain_target__init(&items[i]);
+        items[i].node_id = (char *)targets[i].node.text;
+        items[i].epoch = targets[i].epoch;
+        list[i] = &items[i];
+    }
+    req.target_epoch = version;
+    req.has_target_set = true;
+    req.n_targets = count;
+    req.targets = list;
+    return mf_message(f, from, SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST, &req.base);
+}
+
+static enum sl_refusal fixture_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target,
+                                        uint64_t node_epoch, bool undrain)
 {
     Pb__SetNodeLivenessRequest req = PB__SET_NODE_LIVENESS_REQUEST__INIT;
     req.target = target;
     req.node_epoch = node_epoch;
+    req.undrain = undrain;
     return mf_message(f, from, SL_MSG_SET_NODE_LIVENESS_REQUEST, &req.base);
+}
+
+enum sl_refusal mf_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
+{
+    return fixture_liveness(f, from, target, node_epoch, false);
+}
+
+enum sl_refusal mf_undrain(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
+{
+    return fixture_liveness(f, from, target, node_epoch, true);
 }
 
 struct sl_feed_id mf_feed(uint32_t feed)

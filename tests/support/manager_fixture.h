@@ -36,7 +36,12 @@ enum sl_refusal mf_message(struct manager_fixture *f, const char *from, enum sl_
                            const ProtobufCMessage *message);
 enum sl_refusal mf_bootstrap(struct manager_fixture *f, const char *from, int64_t version);
 enum sl_refusal mf_target(struct manager_fixture *f, const char *from, const char *node, uint64_t epoch);
+/* A request with a set; version = target_epoch. */
+enum sl_refusal mf_targets(struct manager_fixture *f, const char *from, uint64_t version,
+                           const struct sl_drain_target *targets, uint32_t count);
+struct sl_drain_target mf_target_of(const char *node, uint64_t epoch);
 enum sl_refusal mf_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch);
+enum sl_refusal mf_undrain(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch);
 /* Feed number n has the name "feed-n"; its sink URI holds MF_PASSWORD. */
 enum sl_refusal mf_add(struct manager_fixture *f, const char *from, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 enum sl_refusal mf_add_config(struct manager_fixture *f, const char *from, uint32_t feed, uint64_t epoch,

@@ -39,12 +39,30 @@ static void names_and_wire_values_fit_the_states(void **state)
     sl_assert_i64(sl_liveness_pb(SL_LIVENESS_STOPPING), PB__NODE_LIVENESS__STOPPING);
 }
 
+static void a_new_life_is_alive_in_the_next_node_epoch_and_none_follows_stopping(void **state)
+{
+    (void)state;
+    for (int from = SL_LIVENESS_ALIVE; from <= SL_LIVENESS_STOPPING; from++) {
+        enum sl_liveness l = (enum sl_liveness)from;
+        uint64_t node_epoch = 7;
+        bool begins = from != SL_LIVENESS_STOPPING;
+        sl_assert_i64(sl_liveness_begin_life(&l, &node_epoch), begins);
+        sl_assert_i64(l, begins ? SL_LIVENESS_ALIVE : SL_LIVENESS_STOPPING);
+        sl_assert_u64(node_epoch, begins ? 8 : 7);
+    }
+    enum sl_liveness l = SL_LIVENESS_DRAINING;
+    uint64_t last = UINT64_MAX;
+    assert_false(sl_liveness_begin_life(&l, &last));
+    sl_assert_i64(l, SL_LIVENESS_DRAINING);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(liveness_moves_one_step_forward_at_a_time),
         cmocka_unit_test(nothing_but_the_next_step_changes_anything),
         cmocka_unit_test(names_and_wire_values_fit_the_states),
+        cmocka_unit_test(a_new_life_is_alive_in_the_next_node_epoch_and_none_follows_stopping),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -426,6 +426,61 @@ static void closed_feed_has_nothing_on_the_target(void **state)
     end();
 }
 
+/* ---- several targets ---- */
+
+static void every_target_has_its_progress_and_the_oldest_is_the_one_of_old(void **state)
+{
+    (void)state;
+    begin_running(4, 12);
+    d.nodes[1].ignores_schedules = true;
+    struct sl_target_set set = { .version = 7, .count = 2, .targets = { { d.nodes[2].id, 7 }, { d.nodes[1].id, 5 } } };
+    driver_set_targets(&d, &set);
+    driver_run(&d, 2 * SL_S);
+    const Pb__MaintainerStatus *s = driver_status(&d);
+    sl_assert_u64(s->n_drains, 2);
+    sl_assert_str(s->drains[0]->target_node_id, "n2");
+    sl_assert_u64(s->drains[0]->target_epoch, 7);
+    sl_assert_u64(s->drains[0]->target_dispatcher_count, 0);
+    sl_assert_str(s->drains[1]->target_node_id, "n1");
+    sl_assert_u64(s->drains[1]->target_dispatcher_count, 3);
+    sl_assert_u64(s->drains[1]->stopping, 3);
+    sl_assert_str(s->drain_progress->target_node_id, "n1");
+    sl_assert_u64(s->drain_progress->target_epoch, 5);
+    end();
+}
+
+static void the_end_of_each_target_is_news(void **state)
+{
+    (void)state;
+    begin_running(4, 12);
+    d.nodes[1].ignores_schedules = d.nodes[2].ignores_schedules = true;
+    struct sl_target_set set = { .version = 7, .count = 2, .targets = { { d.nodes[1].id, 5 }, { d.nodes[2].id, 7 } } };
+    driver_set_targets(&d, &set);
+    driver_deliver(&d);
+    (void)driver_status(&d);
+    for (uint32_t node = 1; node <= 2; node++) {
+        assert_false(sl_maintainer_status_is_due(d.m, d.now, 60 * SL_S));
+        d.nodes[node].ignores_schedules = false;
+        driver_run(&d, 2 * SL_S);
+        assert_true(sl_maintainer_status_is_due(d.m, d.now, 60 * SL_S));
+        sl_assert_u64(driver_status(&d)->drains[node - 1]->target_dispatcher_count, 0);
+    }
+    end();
+}
+
+static void one_target_is_one_entry_and_no_target_none(void **state)
+{
+    (void)state;
+    begin_running(3, 3);
+    driver_set_target(&d, 1, 5);
+    const Pb__MaintainerStatus *s = driver_status(&d);
+    sl_assert_u64(s->n_drains, 1);
+    sl_assert_str(s->drains[0]->target_node_id, "n1");
+    driver_set_target(&d, DRIVER_NODES_MAX, 5);
+    sl_assert_u64(driver_status(&d)->n_drains, 0);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +507,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(target_that_leaves_has_nothing_left),
         cmocka_unit_test(stuck_moves_are_named),
         cmocka_unit_test(closed_feed_has_nothing_on_the_target),
+        cmocka_unit_test(every_target_has_its_progress_and_the_oldest_is_the_one_of_old),
+        cmocka_unit_test(the_end_of_each_target_is_news),
+        cmocka_unit_test(one_target_is_one_entry_and_no_target_none),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

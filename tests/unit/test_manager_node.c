@@ -71,13 +71,13 @@ static void bootstrap_is_answered_by_a_response_and_then_a_heartbeat(void **stat
     sl_assert_u64(r->n_statuses, 0);
     sl_assert_u64(r->drain_protocol_version, 1);
     sl_assert_u64(r->protocol_version, SL_PROTOCOL_VERSION);
-    sl_assert_u64(r->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME);
+    sl_assert_u64(r->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET);
     sl_assert_u64(r->node_epoch, MF_NODE_EPOCH);
     sl_assert_i64(r->liveness, ALIVE);
     sl_assert_u64(r->self->dispatchers, 4);
     sl_assert_u64(r->self->source_readers, 1);
     sl_assert_u64(r->self->unflushed_rows, 9);
-    sl_assert_u64(heartbeat(&f)->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME);
+    sl_assert_u64(heartbeat(&f)->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET);
     sl_assert_u64(heartbeat(&f)->self->report_seq, r->self->report_seq + 1);
     mf_teardown(&f);
 }
@@ -438,6 +438,215 @@ static void a_fenced_node_is_stopping_at_once(void **state)
     mf_teardown(&f);
 }
 
+/* ---- several targets ---- */
+
+/* The last request was answered by one heartbeat that lists these targets, and shows node and version as the one. */
+static void expect_set(struct manager_fixture *f, uint64_t version, const char *node,
+                       const struct sl_drain_target *targets, uint32_t count)
+{
+    const Pb__NodeHeartbeat *h = heartbeat(f);
+    sl_assert_str(h->drain_target_node_id, node);
+    sl_assert_u64(h->drain_target_epoch, version);
+    sl_assert_u64(h->n_targets, count);
+    for (uint32_t i = 0; i < count; i++) {
+        sl_assert_str(h->targets[i]->node_id, targets[i].node.text);
+        sl_assert_u64(h->targets[i]->epoch, targets[i].epoch);
+    }
+    sl_assert_u64(sl_manager_targets(f->manager)->version, version);
+    sl_assert_u64(sl_manager_targets(f->manager)->count, count);
+}
+
+static void a_set_is_applied_whole_and_acknowledged_by_all_its_targets(void **state)
+{
+    (void)state;
+    const struct sl_drain_target set[] = { mf_target_of("n9", 7), mf_target_of("n2", 5) };
+    struct manager_fixture f;
+    mf_setup(&f);
+    sl_assert_i64(mf_targets(&f, "c1", 7, set, 2), SL_REFUSE_NONE);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_APPLIED), 2);
+    expect_set(&f, 7, "n2", set, 2); /* the oldest; the version, so that it is seen what was cleared */
+    sl_assert_i64(mf_targets(&f, "c1", 7, set, 2), SL_REFUSE_NONE);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_APPLIED) + mf_event_count(&f, SL_EV_TARGET_REFUSED), 0);
+    expect_set(&f, 7, "n2", set, 2);
+    sl_assert_i64(mf_targets(&f, "c1", 7, &set[1], 1), SL_REFUSE_NONE);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_CLEARED), 1);
+    expect_set(&f, 7, "n2", &set[1], 1);
+    sl_assert_i64(mf_targets(&f, "c1", 7, set, 2), SL_REFUSE_NONE);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_REFUSED), 1);
+    expect_set(&f, 7, "n2", &set[1], 1);
+    sl_assert_i64(mf_targets(&f, "c1", 8, NULL, 0), SL_REFUSE_NONE);
+    expect_set(&f, 8, "", NULL, 0);
+    mf_teardown(&f);
+}
+
+static void only_the_target_that_is_new_is_told_as_applied(void **state)
+{
+    (void)state;
+    const struct sl_drain_target set[] = { mf_target_of("n2", 5), mf_target_of("n9", 7) };
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_targets(&f, "c1", 5, set, 1);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_APPLIED), 1);
+    mf_targets(&f, "c1", 7, set, 2);
+    sl_assert_u64(mf_event_count(&f, SL_EV_TARGET_APPLIED), 1);
+    expect_set(&f, 7, "n2", set, 2);
+    mf_teardown(&f);
+}
+
+static void a_single_target_after_a_set_follows_the_rule_for_one(void **state)
+{
+    (void)state;
+    const struct sl_drain_target set[] = { mf_target_of("n2", 5), mf_target_of("n9", 7) };
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_targets(&f, "c1", 7, set, 2);
+    sl_assert_i64(mf_target(&f, "c1", "n2", 5), SL_REFUSE_NONE);
+    expect_set(&f, 7, "n2", set, 2);
+    mf_target(&f, "c1", "", 7);
+    expect_set(&f, 7, "", NULL, 0);
+    mf_target(&f, "c1", "n9", 7);
+    expect_set(&f, 7, "", NULL, 0);
+    mf_target(&f, "c1", "n9", 8);
+    expect_acknowledged(&f, "n9", 8);
+    mf_teardown(&f);
+}
+
+static void a_set_that_is_not_valid_is_refused_changes_nothing_and_is_answered(void **state)
+{
+    (void)state;
+    const struct sl_drain_target held = mf_target_of("n2", 5);
+    const struct sl_drain_target twice[] = { mf_target_of("n9", 8), mf_target_of("n9", 9) };
+    const struct sl_drain_target beyond = mf_target_of("n9", 10), zero = mf_target_of("n9", 0);
+    const struct sl_drain_target none = mf_target_of("", 9);
+    struct sl_drain_target many[SL_TARGETS_MAX + 1];
+    for (uint32_t i = 0; i <= SL_TARGETS_MAX; i++)
+        many[i] = mf_target_of((char[]){ 'm', (char)('a' + i), '\0' }, 9);
+    const struct {
+        const struct sl_drain_target *targets;
+        uint32_t count;
+    } bad[] = { { twice, 2 }, { &beyond, 1 }, { &zero, 1 }, { &none, 1 }, { many, SL_TARGETS_MAX + 1 } };
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_target(&f, "c1", "n2", 5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        sl_assert_i64(mf_targets(&f, "c1", 9, bad[i].targets, bad[i].count), SL_REFUSE_BAD_TARGETS);
+        expect_set(&f, 5, "n2", &held, 1);
+    }
+    sl_assert_i64(mf_targets(&f, "c1", 9, many, SL_TARGETS_MAX), SL_REFUSE_NONE);
+    expect_set(&f, 9, "ma", many, SL_TARGETS_MAX);
+    mf_teardown(&f);
+}
+
+static void bootstrap_response_lists_every_target(void **state)
+{
+    (void)state;
+    const struct sl_drain_target set[] = { mf_target_of("n2", 5), mf_target_of("n9", 7) };
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_targets(&f, "c1", 8, set, 2);
+    sl_assert_i64(mf_bootstrap(&f, "c2", 2), SL_REFUSE_NONE);
+    const Pb__CoordinatorBootstrapResponse *r = mf_sent(&f, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE, 0);
+    sl_assert_str(r->drain_target_node_id, "n2");
+    sl_assert_u64(r->drain_target_epoch, 8);
+    sl_assert_u64(r->n_targets, 2);
+    sl_assert_str(r->targets[1]->node_id, "n9");
+    sl_assert_u64(r->targets[1]->epoch, 7);
+    mf_teardown(&f);
+}
+
+/* ---- undrain ---- */
+
+/* Undrains in the node epoch before, which is answered in this one. */
+static void expect_undrained(struct manager_fixture *f, uint64_t node_epoch)
+{
+    sl_assert_i64(mf_undrain(f, "c1", ALIVE, node_epoch - 1), SL_REFUSE_NONE);
+    sl_assert_u64(f->out.count, 4);
+    sl_assert_i64(f->out.items[0].u.event.id, SL_EV_NODE_UNDRAINED);
+    sl_assert_i64(f->out.items[1].u.send.type, SL_MSG_NODE_HEARTBEAT_REQUEST);
+    sl_assert_i64(f->out.items[2].u.send.type, SL_MSG_SET_NODE_LIVENESS_RESPONSE);
+    sl_assert_i64(f->out.items[3].u.send.type, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE);
+    const Pb__CoordinatorBootstrapResponse *r = mf_sent(f, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE, 0);
+    sl_assert_u64(heartbeat(f)->node_epoch, node_epoch);
+    sl_assert_i64(heartbeat(f)->liveness, ALIVE);
+    sl_assert_u64(response(f)->node_epoch, node_epoch);
+    sl_assert_i64(response(f)->applied, ALIVE);
+    sl_assert_u64(r->node_epoch, node_epoch);
+    sl_assert_i64(r->liveness, ALIVE);
+    sl_assert_u64(sl_manager_node_epoch(f->manager), node_epoch);
+    sl_assert_i64(sl_manager_liveness(f->manager), SL_LIVENESS_ALIVE);
+}
+
+static void undrain_begins_a_new_node_epoch_alive_and_reports_all_unasked(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_add(&f, "c1", 1, 1, 100);
+    mf_target(&f, "c1", "n1", 5);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    expect_undrained(&f, MF_NODE_EPOCH + 1);
+    const Pb__CoordinatorBootstrapResponse *r = mf_sent(&f, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE, 0);
+    sl_assert_u64(r->n_statuses, 1);
+    sl_assert_str(r->drain_target_node_id, "n1"); /* targets have a life of their own */
+    sl_assert_u64(r->drain_target_epoch, 5);
+    mf_teardown(&f);
+}
+
+static void undrain_of_an_alive_node_makes_what_was_asked_before_come_too_late(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    expect_undrained(&f, MF_NODE_EPOCH + 1);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    sl_assert_i64(response(&f)->applied, ALIVE);
+    sl_assert_u64(response(&f)->node_epoch, MF_NODE_EPOCH + 1);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH + 1);
+    sl_assert_i64(response(&f)->applied, DRAINING);
+    mf_teardown(&f);
+}
+
+static void undrain_of_another_epoch_or_state_or_while_stopping_is_answered_unchanged(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    const struct {
+        Pb__NodeLiveness target;
+        uint64_t node_epoch;
+    } wrong[] = {
+        { ALIVE, MF_NODE_EPOCH - 1 }, { ALIVE, MF_NODE_EPOCH + 1 }, { ALIVE, 0 }, { STOPPING, MF_NODE_EPOCH }
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        sl_assert_i64(mf_undrain(&f, "c1", wrong[i].target, wrong[i].node_epoch), SL_REFUSE_NONE);
+        sl_assert_i64(response(&f)->applied, DRAINING);
+        sl_assert_u64(response(&f)->node_epoch, MF_NODE_EPOCH);
+        sl_assert_u64(mf_event_count(&f, SL_EV_LIVENESS_REFUSED), 1);
+        sl_assert_u64(f.out.count, 2);
+    }
+    mf_liveness(&f, "c1", STOPPING, MF_NODE_EPOCH);
+    mf_undrain(&f, "c1", ALIVE, MF_NODE_EPOCH);
+    sl_assert_i64(response(&f)->applied, STOPPING);
+    sl_assert_u64(sl_manager_node_epoch(f.manager), MF_NODE_EPOCH);
+    mf_teardown(&f);
+}
+
+static void a_repeated_undrain_begins_one_life_only(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    expect_undrained(&f, MF_NODE_EPOCH + 1);
+    mf_undrain(&f, "c1", ALIVE, MF_NODE_EPOCH);
+    sl_assert_u64(response(&f)->node_epoch, MF_NODE_EPOCH + 1);
+    sl_assert_u64(mf_sent_count(&f, SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE), 0);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH + 1);
+    expect_undrained(&f, MF_NODE_EPOCH + 2);
+    mf_teardown(&f);
+}
+
 /* ---- order ---- */
 
 static void types_that_are_not_for_a_manager_are_not_handled(void **state)
@@ -478,6 +687,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_the_self_guard_the_rule_is_the_references),
         cmocka_unit_test(a_fenced_node_is_stopping_at_once),
         cmocka_unit_test(types_that_are_not_for_a_manager_are_not_handled),
+        cmocka_unit_test(a_set_is_applied_whole_and_acknowledged_by_all_its_targets),
+        cmocka_unit_test(only_the_target_that_is_new_is_told_as_applied),
+        cmocka_unit_test(a_single_target_after_a_set_follows_the_rule_for_one),
+        cmocka_unit_test(a_set_that_is_not_valid_is_refused_changes_nothing_and_is_answered),
+        cmocka_unit_test(bootstrap_response_lists_every_target),
+        cmocka_unit_test(undrain_begins_a_new_node_epoch_alive_and_reports_all_unasked),
+        cmocka_unit_test(undrain_of_an_alive_node_makes_what_was_asked_before_come_too_late),
+        cmocka_unit_test(undrain_of_another_epoch_or_state_or_while_stopping_is_answered_unchanged),
+        cmocka_unit_test(a_repeated_undrain_begins_one_life_only),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

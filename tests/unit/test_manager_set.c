@@ -371,6 +371,25 @@ static void every_maintainer_follows_the_target_by_the_same_rule(void **state)
     mf_teardown(&f);
 }
 
+static void every_maintainer_holds_the_whole_set_whenever_it_was_made(void **state)
+{
+    (void)state;
+    const struct sl_drain_target set[] = { mf_target_of("n2", 5), mf_target_of("c2", 7) };
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_add(&f, "c1", 1, 1, 100);
+    mf_targets(&f, "c1", 7, set, 2);
+    mf_add(&f, "c1", 2, 1, 100);
+    for (uint32_t feed = 1; feed <= 2; feed++)
+        assert_true(sl_target_set_is_same(sl_maintainer_targets(mf_find(&f, feed)), sl_manager_targets(f.manager)));
+    mf_targets(&f, "c1", 7, &set[1], 1);
+    for (uint32_t feed = 1; feed <= 2; feed++) {
+        sl_assert_u64(sl_maintainer_targets(mf_find(&f, feed))->count, 1);
+        sl_assert_str(sl_maintainer_target(mf_find(&f, feed))->node.text, "c2");
+    }
+    mf_teardown(&f);
+}
+
 static void a_target_makes_every_status_due_at_once(void **state)
 {
     (void)state;
@@ -756,6 +775,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_replacement_without_memory_keeps_the_stopped_one),
         cmocka_unit_test(statuses_without_memory_stay_due),
         cmocka_unit_test(an_outbox_without_memory_loses_messages_and_nothing_else),
+        cmocka_unit_test(every_maintainer_holds_the_whole_set_whenever_it_was_made),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -435,6 +435,101 @@ static void reference_orders_leave_when_the_executor_polls(void **state)
     ctl_stop(&d);
 }
 
+/* ---- several targets ---- */
+
+static void targets_are_served_in_turns_within_the_room_of_the_pacer(void **state)
+{
+    (void)state;
+    const struct sl_control_target targets[] = { { N2, 1 }, { N3, 2 } };
+    struct control_driver d;
+    ctl_start(&d, 5, NULL);
+    ctl_adopt_many(&d, 1, 200, N2);
+    ctl_adopt_many(&d, 1000, 200, N3);
+    uint32_t window = d.pacer.window;
+    ctl_targets(&d, targets, 2);
+    sl_assert_u64(d.pacer.feeds, 1);
+    sl_assert_u64(d.pacer.in_flight, window);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, (window + 1) / 2);
+    sl_assert_u64(ctl_counts(&d, N3).moves_from, window / 2);
+    ctl_answer(&d);
+    sl_assert_u64(ctl_counts(&d, N2).bound + ctl_counts(&d, N3).bound, 0);
+    sl_assert_u64(ctl_counts(&d, N1).idle + ctl_counts(&d, 4).idle + ctl_counts(&d, 5).idle, 400);
+    sl_assert_u64(d.event_count[SL_EV_DRAIN_EVACUATED], 2);
+    sl_assert_u64(d.pacer.feeds, 0);
+    ctl_stop(&d);
+}
+
+/* T5 */
+static void no_target_is_a_destination_of_another(void **state)
+{
+    (void)state;
+    const struct sl_control_target targets[] = { { N2, 1 }, { N3, 2 } };
+    struct control_driver d;
+    ctl_start(&d, 3, NULL);
+    ctl_adopt_many(&d, 1, 20, N2);
+    ctl_targets(&d, targets, 2);
+    ctl_answer(&d);
+    sl_assert_u64(ctl_counts(&d, N1).idle, 20);
+    sl_assert_u64(ctl_counts(&d, N3).bound, 0);
+    ctl_stop(&d);
+}
+
+static void a_small_target_does_not_wait_for_a_large_one(void **state)
+{
+    (void)state;
+    const struct sl_control_target targets[] = { { N2, 1 }, { N3, 2 } };
+    struct control_driver d;
+    ctl_start(&d, 4, NULL);
+    ctl_adopt_many(&d, 1, 1000, N2);
+    ctl_adopt_many(&d, 2000, 3, N3);
+    ctl_targets(&d, targets, 2);
+    sl_assert_u64(ctl_counts(&d, N3).moves_from, 3);
+    sl_assert_u64(ctl_counts(&d, N2).moves_from, d.pacer.window - 3);
+    ctl_answer(&d);
+    ctl_stop(&d);
+}
+
+static void one_target_ends_and_the_other_goes_on_without_saying_it_twice(void **state)
+{
+    (void)state;
+    const struct sl_control_target both[] = { { N2, 1 }, { N3, 2 } };
+    struct control_driver d;
+    ctl_start(&d, 4, NULL);
+    ctl_adopt_many(&d, 1, 10, N2);
+    ctl_adopt_many(&d, 100, 10, N3);
+    ctl_targets(&d, both, 2);
+    ctl_answer(&d);
+    sl_assert_u64(d.event_count[SL_EV_DRAIN_EVACUATED], 2);
+    ctl_targets(&d, &both[1], 1);
+    ctl_tick(&d, SL_S);
+    sl_assert_u64(d.event_count[SL_EV_DRAIN_EVACUATED], 2);
+    ctl_adopt_many(&d, 1000, 4, N1);
+    ctl_adopt_many(&d, 2000, 4, 4);
+    const struct sl_control_target moved[] = { { N3, 2 }, { 4, 3 } };
+    ctl_targets(&d, moved, 2);
+    ctl_answer(&d);
+    sl_assert_u64(ctl_counts(&d, 4).bound, 0);
+    sl_assert_u64(ctl_counts(&d, N3).bound, 0);
+    assert_true(ctl_counts(&d, N2).bound > 0);
+    sl_assert_u64(d.event_count[SL_EV_DRAIN_EVACUATED], 3);
+    ctl_stop(&d);
+}
+
+static void a_target_that_leaves_leaves_the_others_targets(void **state)
+{
+    (void)state;
+    const struct sl_control_target both[] = { { N2, 1 }, { N3, 2 } };
+    struct control_driver d;
+    ctl_start(&d, 4, NULL);
+    ctl_adopt_many(&d, 1, 10, N2);
+    ctl_targets(&d, both, 2);
+    ctl_lost(&d, N2);
+    ctl_answer(&d);
+    sl_assert_u64(ctl_counts(&d, N3).bound, 0);
+    sl_assert_u64(ctl_counts(&d, N1).idle + ctl_counts(&d, 4).idle, 10);
+    ctl_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +555,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(reference_limit_is_fixed_for_an_epoch),
         cmocka_unit_test(reference_maintainer_on_the_target_moves_nothing),
         cmocka_unit_test(reference_orders_leave_when_the_executor_polls),
+        cmocka_unit_test(targets_are_served_in_turns_within_the_room_of_the_pacer),
+        cmocka_unit_test(no_target_is_a_destination_of_another),
+        cmocka_unit_test(a_small_target_does_not_wait_for_a_large_one),
+        cmocka_unit_test(one_target_ends_and_the_other_goes_on_without_saying_it_twice),
+        cmocka_unit_test(a_target_that_leaves_leaves_the_others_targets),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -39,6 +39,16 @@ bool sl_liveness_step(enum sl_liveness *state, int wanted)
     return true;
 }
 
+bool sl_liveness_begin_life(enum sl_liveness *state, uint64_t *node_epoch)
+{
+    SL_REQUIRE(liveness_is_known((int)*state));
+    if (*state == SL_LIVENESS_STOPPING || *node_epoch == UINT64_MAX)
+        return false;
+    ++*node_epoch;
+    *state = SL_LIVENESS_ALIVE;
+    return true;
+}
+
 const char *sl_liveness_name(int liveness)
 {
     return liveness_is_known(liveness) ? liveness_rows[liveness].name : "unknown";

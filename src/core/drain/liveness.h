@@ -5,12 +5,16 @@
 #include "proto/heartbeat.pb-c.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * A node's liveness: ALIVE -> DRAINING -> STOPPING, one step at a time, no return within one node epoch
- * (docs/invariants.md I5).
+ * (docs/invariants.md I5). The way back is another life: a new node epoch, which begins ALIVE. Whoever spoke to the old one
+ * is not heard by the new one.
  *
  *   ALIVE ----> DRAINING ----> STOPPING
+ *     ^            |
+ *     +------------+  sl_liveness_begin_life: node epoch + 1
  *
  * ALIVE     takes any work, campaigns.
  * DRAINING  takes maintainers still (moves in flight must converge), no new spans, does not campaign.
@@ -30,6 +34,9 @@ enum sl_liveness {
 /* Moves *state to wanted if that is one legal step; true if it changed. Anything else, values out of range included,
  * changes nothing. */
 bool sl_liveness_step(enum sl_liveness *state, int wanted);
+/* Undrain: the node epoch grows by one and its life begins ALIVE; from ALIVE as well, so that what was asked of the old
+ * epoch comes too late. False and nothing changed when STOPPING, which is final, or when no epoch is left. */
+bool sl_liveness_begin_life(enum sl_liveness *state, uint64_t *node_epoch);
 const char *sl_liveness_name(int liveness); /* "unknown" for values out of range */
 Pb__NodeLiveness sl_liveness_pb(enum sl_liveness l);
 

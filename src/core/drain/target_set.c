@@ -40,6 +40,11 @@ static bool target_set_is_within(const struct sl_target_set *inner, const struct
     return true;
 }
 
+bool sl_target_set_is_same(const struct sl_target_set *a, const struct sl_target_set *b)
+{
+    return a->version == b->version && a->count == b->count && target_set_is_within(a, b);
+}
+
 /* Each target that is not held yet must be newer than everything this holder has seen. */
 static bool target_set_adds_only_new(const struct sl_target_set *state, const struct sl_target_set *wanted)
 {
@@ -75,6 +80,14 @@ enum sl_target_verdict sl_target_set_apply(struct sl_target_set *state, const st
     return verdict;
 }
 
+enum sl_target_verdict sl_target_set_apply_single(struct sl_target_set *state, const struct sl_drain_target *wanted)
+{
+    const struct sl_target_set set = sl_target_set_of(wanted);
+    if (sl_target_set_is_valid(&set))
+        return sl_target_set_apply(state, &set);
+    return state->version > 0 ? SL_TARGET_STALE : SL_TARGET_CONFLICT; /* epoch 0 sets no target */
+}
+
 struct sl_drain_target sl_target_set_oldest(const struct sl_target_set *s)
 {
     struct sl_drain_target oldest = { .epoch = s->version };
@@ -83,6 +96,13 @@ struct sl_drain_target sl_target_set_oldest(const struct sl_target_set *s)
             oldest = s->targets[i];
     }
     return oldest;
+}
+
+struct sl_drain_target sl_target_set_reported(const struct sl_target_set *s)
+{
+    struct sl_drain_target reported = sl_target_set_oldest(s);
+    reported.epoch = s->version;
+    return reported;
 }
 
 struct sl_target_set sl_target_set_of(const struct sl_drain_target *single)

@@ -222,7 +222,7 @@ static void adopt_nodes(struct adoption *a)
         sl_control_node_liveness(a->control, ref, m->nodes[ref].liveness);
     }
     sl_control_set_committed(a->control, m->checkpoint.committed);
-    sl_control_set_target(a->control, m->now, m->target_ref, m->target.epoch, a->out);
+    sl__maintainer_tell_targets(m, a->control, a->out);
 }
 
 static void adopt_collect_items(struct adoption *a)

@@ -136,7 +136,7 @@ struct sl_field sl__control_field_node(const struct sl_control *c, const char *k
 static void control_judge_node(struct sl_control *c, sl_node_ref node)
 {
     const struct control_node *n = control_node_at(c, node);
-    bool eligible = n->ready && n->liveness == SL_LIVENESS_ALIVE && node != c->schedulers.drain.target;
+    bool eligible = n->ready && n->liveness == SL_LIVENESS_ALIVE && !sl__drain_is_target(c, node);
     sl_load_set_eligible(&c->load, node, eligible);
 }
 
@@ -162,16 +162,16 @@ static void control_say_lost(const struct sl_control *c, sl_node_ref node, uint3
                      sl_f_u64("spans", spans));
 }
 
-void sl_control_set_target(struct sl_control *c, sl_ns now, sl_node_ref node, uint64_t epoch, struct sl_outbox *out)
+void sl_control_set_targets(struct sl_control *c, sl_ns now, const struct sl_control_target *targets, uint32_t count,
+                            struct sl_outbox *out)
 {
+    const struct sl_drain_state old = c->schedulers.drain;
     control_enter(c, now);
-    sl_node_ref old = c->schedulers.drain.target;
-    sl_node_ref target = sl_members_is_alive(c->members, node) ? node : SL_NODE_NONE;
-    sl__drain_set_target(c, target, epoch);
-    if (old != SL_NODE_NONE)
-        control_judge_node(c, old);
-    if (target != SL_NODE_NONE)
-        control_judge_node(c, target);
+    sl__drain_set_targets(c, targets, count);
+    for (uint32_t i = 0; i < old.count; i++)
+        control_judge_node(c, old.targets[i].node);
+    for (uint32_t i = 0; i < c->schedulers.drain.count; i++)
+        control_judge_node(c, c->schedulers.drain.targets[i].node);
     control_leave(c, out);
 }
 
@@ -179,8 +179,7 @@ void sl_control_node_lost(struct sl_control *c, sl_ns now, sl_node_ref node, str
 {
     control_enter(c, now);
     struct control_node *n = control_node_at(c, node);
-    if (node == c->schedulers.drain.target)
-        sl__drain_set_target(c, SL_NODE_NONE, c->schedulers.drain.epoch);
+    sl__drain_drop_target(c, node);
     sl_load_set_eligible(&c->load, node, false);
     control_say_lost(c, node, sl_spans_bound_count(&c->spans, node), out);
     uint32_t span;

@@ -13,7 +13,7 @@
  *   load.c        which node has least
  *   operators.c   one operator per span: add, move, remove (op_*.c); state table in operators.h; orders leave on state
  *                 change and again on a timer (operator_orders.c)
- *   schedulers.c  make operators: basic (absent -> node), drain (off the target), balance (sched_*.c)
+ *   schedulers.c  make operators: basic (absent -> node), drain (off the targets), balance (sched_*.c)
  *
  * Cost: every call is O(1) or O(log n) in the number of spans, plus the work it starts. There is no scan over all
  * spans.
@@ -46,9 +46,14 @@ void sl_control_node_ready(struct sl_control *c, sl_node_ref node);
 void sl_control_node_liveness(struct sl_control *c, sl_node_ref node, enum sl_liveness liveness);
 /* The node left: its idle spans become absent, every operator is told. */
 void sl_control_node_lost(struct sl_control *c, sl_ns now, sl_node_ref node, struct sl_outbox *out);
-/* The drain target: SL_NODE_NONE or a node that is no member clears. epoch only names it (pacing restarts with a new
- * one). */
-void sl_control_set_target(struct sl_control *c, sl_ns now, sl_node_ref node, uint64_t epoch, struct sl_outbox *out);
+/* The drain targets, all that there are: distinct, at most SL_TARGETS_MAX; one that is no member is left out. The epoch
+ * only names a target (its drain begins anew with a new one). */
+struct sl_control_target {
+    sl_node_ref node;
+    uint64_t epoch;
+};
+void sl_control_set_targets(struct sl_control *c, sl_ns now, const struct sl_control_target *targets, uint32_t count,
+                            struct sl_outbox *out);
 
 /* ---- spans ---- */
 

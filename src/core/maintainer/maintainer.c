@@ -168,11 +168,20 @@ static bool maintainer_counts_fit(const struct sl_maintainer *m)
     return true;
 }
 
+static bool maintainer_targets_fit(const struct sl_maintainer *m)
+{
+    for (uint32_t i = 0; i < m->targets.count; i++) {
+        sl_node_ref ref = m->target_refs[i];
+        if (ref != SL_NODE_NONE && !sl_node_id_eq(sl_members_id(m->opts.members, ref), &m->targets.targets[i].node))
+            return false;
+    }
+    return true;
+}
+
 /* What must hold at the end of every step. */
 static void maintainer_check(const struct sl_maintainer *m)
 {
     bool closes = m->state == SL__MAINTAINER_CLOSING || m->state == SL__MAINTAINER_CLOSED;
-    bool target_is_member = m->target_ref != SL_NODE_NONE;
     SL_REQUIRE(m->checkpoint.committed >= m->opts.checkpoint);
     SL_REQUIRE(m->checkpoint.committed >= m->checkpoint.working);
     SL_REQUIRE(m->state != SL__MAINTAINER_BOOTSTRAPPING || (!m->control && !m->is_bootstrapped));
@@ -181,7 +190,7 @@ static void maintainer_check(const struct sl_maintainer *m)
     SL_REQUIRE(!m->opts.remove_only || !m->control);
     SL_REQUIRE(closes == (m->closing.phase != SL__CLOSE_NONE));
     SL_REQUIRE(m->closing.cascade == (m->closing.phase == SL__CLOSE_DISPATCHERS));
-    SL_REQUIRE(!target_is_member || sl_node_id_eq(sl_members_id(m->opts.members, m->target_ref), &m->target.node));
+    SL_REQUIRE(maintainer_targets_fit(m));
     SL_REQUIRE(!m->report.closed_was_taken || m->state == SL__MAINTAINER_CLOSED);
     SL_HOT(maintainer_counts_fit(m));
 }
@@ -220,11 +229,23 @@ void sl__maintainer_note_liveness(struct sl_maintainer *m, sl_node_ref from, Pb_
         sl_control_node_liveness(m->control, from, node->liveness);
 }
 
-void sl__maintainer_sync_target(struct sl_maintainer *m, struct sl_outbox *out)
+void sl__maintainer_tell_targets(const struct sl_maintainer *m, struct sl_control *control, struct sl_outbox *out)
 {
-    m->target_ref = sl_members_find(m->opts.members, &m->target.node);
+    struct sl_control_target targets[SL_TARGETS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < m->targets.count; i++) {
+        if (m->target_refs[i] != SL_NODE_NONE)
+            targets[count++] = (struct sl_control_target){ m->target_refs[i], m->targets.targets[i].epoch };
+    }
+    sl_control_set_targets(control, m->now, targets, count, out);
+}
+
+void sl__maintainer_sync_targets(struct sl_maintainer *m, struct sl_outbox *out)
+{
+    for (uint32_t i = 0; i < m->targets.count; i++)
+        m->target_refs[i] = sl_members_find(m->opts.members, &m->targets.targets[i].node);
     if (m->control)
-        sl_control_set_target(m->control, m->now, m->target_ref, m->target.epoch, out);
+        sl__maintainer_tell_targets(m, m->control, out);
 }
 
 /* ---- steps ---- */
@@ -297,6 +318,15 @@ enum sl_refusal sl_maintainer_on_message(struct sl_maintainer *m, sl_ns now, sl_
 }
 
 /* Who left is forgotten first: a ref must not be used beyond this step, and a removal may complete a bootstrap. */
+static bool maintainer_targets_moved(const struct sl_maintainer *m)
+{
+    for (uint32_t i = 0; i < m->targets.count; i++) {
+        if (sl_members_find(m->opts.members, &m->targets.targets[i].node) != m->target_refs[i])
+            return true;
+    }
+    return false;
+}
+
 void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct sl_members_change *change,
                               struct sl_outbox *out)
 {
@@ -313,8 +343,8 @@ void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct s
     }
     m->round.is_wanted = true;
     m->closing.resend_at = now;
-    if (sl_members_find(m->opts.members, &m->target.node) != m->target_ref)
-        sl__maintainer_sync_target(m, out);
+    if (maintainer_targets_moved(m))
+        sl__maintainer_sync_targets(m, out);
     maintainer_end_step(m, out);
 }
 
@@ -387,15 +417,29 @@ enum sl_refusal sl_maintainer_remove(struct sl_maintainer *m, sl_ns now, bool ca
     return refusal;
 }
 
+static void maintainer_took_targets(struct sl_maintainer *m, enum sl_target_verdict verdict, struct sl_outbox *out)
+{
+    if (sl_target_verdict_changed(verdict)) {
+        m->reported = sl_target_set_reported(&m->targets);
+        m->report.is_dirty = true;
+        m->report.empty_targets = 0;
+        sl__maintainer_sync_targets(m, out);
+    }
+}
+
+void sl_maintainer_set_targets(struct sl_maintainer *m, sl_ns now, const struct sl_target_set *targets,
+                               struct sl_outbox *out)
+{
+    maintainer_begin_step(m, now);
+    maintainer_took_targets(m, sl_target_set_apply(&m->targets, targets), out);
+    maintainer_end_step(m, out);
+}
+
 void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct sl_drain_target *target,
                               struct sl_outbox *out)
 {
     maintainer_begin_step(m, now);
-    if (sl_target_verdict_changed(sl_drain_target_apply(&m->target, target))) {
-        m->report.is_dirty = true;
-        m->report.target_was_empty = false;
-        sl__maintainer_sync_target(m, out);
-    }
+    maintainer_took_targets(m, sl_target_set_apply_single(&m->targets, target), out);
     maintainer_end_step(m, out);
 }
 
@@ -438,9 +482,14 @@ bool sl_maintainer_is_bootstrapped(const struct sl_maintainer *m)
     return m->is_bootstrapped;
 }
 
+const struct sl_target_set *sl_maintainer_targets(const struct sl_maintainer *m)
+{
+    return &m->targets;
+}
+
 const struct sl_drain_target *sl_maintainer_target(const struct sl_maintainer *m)
 {
-    return &m->target;
+    return &m->reported;
 }
 
 void sl_maintainer_stats(const struct sl_maintainer *m, struct sl_maintainer_stats *stats)

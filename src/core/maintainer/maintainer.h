@@ -6,7 +6,7 @@
 #include "core/common/outbox.h"
 #include "core/drain/liveness.h"
 #include "core/drain/pacing.h"
-#include "core/drain/target.h"
+#include "core/drain/target_set.h"
 
 /*
  * A maintainer: the controller of one feed. Bootstraps over all nodes, places the feed's spans, computes its checkpoint,
@@ -107,7 +107,10 @@ sl_ns sl_maintainer_deadline(const struct sl_maintainer *m);
 enum sl_refusal sl_maintainer_remove(struct sl_maintainer *m, sl_ns now, bool cascade, bool removed, uint64_t epoch,
                                      struct sl_outbox *out);
 
-/* Applies the node's target by the same monotonic rule; marks the status dirty when it changed. */
+/* Applies the node's targets by the same monotonic rule; marks the status dirty when they changed. */
+void sl_maintainer_set_targets(struct sl_maintainer *m, sl_ns now, const struct sl_target_set *targets,
+                               struct sl_outbox *out);
+/* The same for one target (core/drain/target.h). */
 void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct sl_drain_target *target,
                               struct sl_outbox *out);
 
@@ -136,6 +139,8 @@ uint64_t sl_maintainer_epoch(const struct sl_maintainer *m);
 const struct sl_feed_id *sl_maintainer_feed(const struct sl_maintainer *m);
 sl_ts sl_maintainer_checkpoint(const struct sl_maintainer *m);
 bool sl_maintainer_is_bootstrapped(const struct sl_maintainer *m);
+const struct sl_target_set *sl_maintainer_targets(const struct sl_maintainer *m);
+/* As one target: sl_target_set_reported. Valid until the next call. */
 const struct sl_drain_target *sl_maintainer_target(const struct sl_maintainer *m);
 
 /* For status pages, oracles and benches. */

@@ -108,7 +108,7 @@ struct sl__round {
 struct sl__report {
     sl_ns at; /* of the last status taken */
     bool is_dirty, was_taken, closed_was_taken;
-    bool target_was_empty;
+    uint32_t empty_targets; /* bit per place in the set: nothing was left to move there */
 };
 
 struct sl__unlisted_item {
@@ -140,8 +140,9 @@ struct sl_maintainer {
     sl_ts last_synced;
     struct sl__round round;
     sl_ns silence_at; /* next look for silent nodes */
-    struct sl_drain_target target;
-    sl_node_ref target_ref; /* the member of that id, or none */
+    struct sl_target_set targets;
+    struct sl_drain_target reported;         /* of targets, for peers that know one */
+    sl_node_ref target_refs[SL_TARGETS_MAX]; /* the members of these ids, or none */
     struct sl__closing closing;
     struct sl__report report;
 };
@@ -159,8 +160,9 @@ bool sl__maintainer_response_fits(const struct sl_maintainer *m, uint64_t epoch)
 /* The node said something as our dispatch manager. */
 void sl__maintainer_heard(struct sl_maintainer *m, sl_node_ref from);
 void sl__maintainer_note_liveness(struct sl_maintainer *m, sl_node_ref from, Pb__NodeLiveness liveness);
-/* Finds the drain target among the members and tells the control, for which a target elsewhere is none. */
-void sl__maintainer_sync_target(struct sl_maintainer *m, struct sl_outbox *out);
+/* Finds the drain targets among the members and tells the control, for which a target elsewhere is none. */
+void sl__maintainer_sync_targets(struct sl_maintainer *m, struct sl_outbox *out);
+void sl__maintainer_tell_targets(const struct sl_maintainer *m, struct sl_control *control, struct sl_outbox *out);
 struct sl_str sl__maintainer_node_str(const struct sl_maintainer *m, sl_node_ref ref);
 
 /* ---- feed_bootstrap.c ---- */

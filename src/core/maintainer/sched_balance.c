@@ -8,7 +8,7 @@
  */
 static bool balance_is_quiet(const struct sl_control *c)
 {
-    return c->schedulers.drain.target == SL_NODE_NONE && c->now >= c->schedulers.balance_blocked_until &&
+    return c->schedulers.drain.count == 0 && c->now >= c->schedulers.balance_blocked_until &&
            c->operators.slab.count == 0 && sl_spans_absent_count(&c->spans) == 0;
 }
 

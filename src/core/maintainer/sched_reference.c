@@ -4,7 +4,8 @@
 /*
  * The pacing of the reference control plane, so that a comparison runs in the same simulator with the same faults: a
  * fixed number of moves in flight, started in rounds; operators polled by an executor every 200 ms, and each again
- * only 500 ms after its last poll (so every 600 ms); a maintainer on the target leaves the dispatchers alone.
+ * only 500 ms after its last poll (so every 600 ms); a maintainer on the target leaves the dispatchers alone. It knows one
+ * target at a time: of several the first is served.
  * Operators end when the report arrives, not at the next poll: a little faster than the reference.
  */
 #define REFERENCE_ROUND_NS (200 * SL_MS)
@@ -28,14 +29,15 @@ sl_ns sl__reference_send_at(sl_ns started_at, sl_ns now)
 void sl__reference_drain_run(struct sl_control *c, struct sl_outbox *out)
 {
     struct sl_drain_state *d = &c->schedulers.drain;
+    struct sl_drain *first = &d->targets[0];
     if (d->retry_at != SL_NEVER && c->now < d->retry_at)
         return;
     d->retry_at = sl_ns_after(c->now, REFERENCE_ROUND_NS);
-    if (d->target == sl_members_self(c->members) || sl_load_eligible_count(&c->load) == 0)
+    if (first->node == sl_members_self(c->members) || sl_load_eligible_count(&c->load) == 0)
         return;
-    if (d->limit == 0)
-        d->limit = sl__reference_limit(sl_spans_bound_count(&c->spans, d->target));
-    uint32_t in_flight = control_node_at(c, d->target)->moves_from;
-    uint32_t slots = d->limit > in_flight ? d->limit - in_flight : 0;
-    sl__drain_start_moves(c, sl_u32_min(slots, c->limits.create_batch), out);
+    if (first->limit == 0)
+        first->limit = sl__reference_limit(sl_spans_bound_count(&c->spans, first->node));
+    uint32_t in_flight = control_node_at(c, first->node)->moves_from;
+    uint32_t slots = first->limit > in_flight ? first->limit - in_flight : 0;
+    sl__drain_start_moves(c, 1, sl_u32_min(slots, c->limits.create_batch), out);
 }

@@ -72,40 +72,42 @@ void sl__status_drop_error(struct sl_maintainer *m, sl_node_ref ref)
 /* ---- drain progress ---- */
 
 /* After a cascade there is nothing left to drain; what the frozen control still binds is gone. */
-static void status_counts(const struct sl_maintainer *m, struct sl_node_counts *counts)
+static void status_counts(const struct sl_maintainer *m, sl_node_ref target, struct sl_node_counts *counts)
 {
     bool is_gone = m->state == SL__MAINTAINER_CLOSED && m->closing.cascade;
     *counts = (struct sl_node_counts){ 0 };
-    if (m->control && m->target_ref != SL_NODE_NONE && !is_gone)
-        sl_control_node_counts(m->control, m->target_ref, counts);
+    if (m->control && target != SL_NODE_NONE && !is_gone)
+        sl_control_node_counts(m->control, target, counts);
 }
 
 /*
  * Not known: a feed whose spans were not adopted yet, a target that has not said what it runs, and one with spans that
  * fell silent; and dispatchers there whose table is still to come. Not known is not drained.
  */
-static uint32_t status_unknown(const struct sl_maintainer *m, sl_ns now)
+static uint32_t status_unknown(const struct sl_maintainer *m, sl_node_ref target, sl_ns now)
 {
     if (!m->is_bootstrapped)
         return m->state != SL__MAINTAINER_CLOSED;
-    if (m->target_ref == SL_NODE_NONE || m->state == SL__MAINTAINER_CLOSED)
+    if (target == SL_NODE_NONE || m->state == SL__MAINTAINER_CLOSED)
         return 0;
-    bool is_silent = now >= sl_ns_after(m->nodes[m->target_ref].heard_at, m->opts.limits.silence_ns);
-    bool is_used = sl_control_node_is_used(m->control, m->target_ref);
-    bool is_unknown = !sl_bootstrap_is_settled(&m->bootstrap, m->target_ref) || (is_used && is_silent);
-    return is_unknown + sl__unlisted_count(m, m->target_ref);
+    bool is_silent = now >= sl_ns_after(m->nodes[target].heard_at, m->opts.limits.silence_ns);
+    bool is_used = sl_control_node_is_used(m->control, target);
+    bool is_unknown = !sl_bootstrap_is_settled(&m->bootstrap, target) || (is_used && is_silent);
+    return is_unknown + sl__unlisted_count(m, target);
 }
 
 /* Work on the target came to an end, or began: news that should not wait for the next status. */
 void sl__status_note_progress(struct sl_maintainer *m)
 {
     struct sl_node_counts counts;
-    if (!sl_drain_target_is_set(&m->target) || !m->control)
-        return;
-    status_counts(m, &counts);
-    bool is_empty = counts.bound == 0 && counts.stopping == 0 && counts.starting == 0 && counts.moves_from == 0;
-    m->report.is_dirty |= is_empty != m->report.target_was_empty;
-    m->report.target_was_empty = is_empty;
+    uint32_t empty_targets = 0;
+    for (uint32_t i = 0; i < m->targets.count && m->control; i++) {
+        status_counts(m, m->target_refs[i], &counts);
+        bool is_empty = counts.bound == 0 && counts.stopping == 0 && counts.starting == 0 && counts.moves_from == 0;
+        empty_targets |= (uint32_t)is_empty << i;
+    }
+    m->report.is_dirty |= empty_targets != m->report.empty_targets;
+    m->report.empty_targets = empty_targets;
 }
 
 /* ---- building, in the caller's arena ---- */
@@ -189,10 +191,11 @@ static Pb__StuckSpan *status_build_stuck_span(const struct sl_maintainer *m, sl_
     return span->phase && span->node ? span : NULL;
 }
 
-static bool status_build_stuck(const struct sl_maintainer *m, sl_ns now, Pb__DrainProgress *p, struct sl_arena *arena)
+static bool status_build_stuck(const struct sl_maintainer *m, sl_ns now, sl_node_ref target, Pb__DrainProgress *p,
+                               struct sl_arena *arena)
 {
     struct sl_stuck stuck[STATUS_STUCK_MAX];
-    uint32_t count = p->stuck > 0 ? sl_control_stuck(m->control, m->target_ref, stuck, STATUS_STUCK_MAX) : 0;
+    uint32_t count = p->stuck > 0 ? sl_control_stuck(m->control, target, stuck, STATUS_STUCK_MAX) : 0;
     if (count == 0)
         return true;
     p->stuck_spans = sl_arena_alloc(arena, count * sizeof(Pb__StuckSpan *));
@@ -207,29 +210,49 @@ static bool status_build_stuck(const struct sl_maintainer *m, sl_ns now, Pb__Dra
     return true;
 }
 
-/* The first four fields count as the reference does; the table trigger is in neither. */
-static bool status_build_progress(const struct sl_maintainer *m, sl_ns now, Pb__MaintainerStatus *s,
-                                  struct sl_arena *arena)
+/* The first four fields count as the reference does; the table trigger is in neither. Null without memory. */
+static Pb__DrainProgress *status_build_progress(const struct sl_maintainer *m, sl_ns now, uint32_t i,
+                                                struct sl_arena *arena)
 {
+    const struct sl_drain_target *target = &m->targets.targets[i];
+    sl_node_ref ref = m->target_refs[i];
     struct sl_node_counts counts;
-    if (!sl_drain_target_is_set(&m->target))
-        return true;
-    Pb__DrainProgress *p = s->drain_progress = sl_arena_alloc(arena, sizeof *p);
+    Pb__DrainProgress *p = sl_arena_alloc(arena, sizeof *p);
     if (!p)
-        return false;
-    status_counts(m, &counts);
+        return NULL;
+    status_counts(m, ref, &counts);
     pb__drain_progress__init(p);
-    p->target_node_id = status_text(arena, sl_node_id_str(&m->target.node));
-    p->target_epoch = m->target.epoch;
+    p->target_node_id = status_text(arena, sl_node_id_str(&target->node));
+    p->target_epoch = target->epoch;
     p->target_dispatcher_count = counts.bound;
     p->target_inflight_drain_move_count = counts.moves_from;
     p->bound = counts.idle;
     p->stopping = counts.stopping;
     p->starting = counts.starting;
-    p->unknown = status_unknown(m, now);
+    p->unknown = status_unknown(m, ref, now);
     p->bootstrapped = m->is_bootstrapped;
     p->stuck = counts.stuck;
-    return p->target_node_id && status_build_stuck(m, now, p, arena);
+    return p->target_node_id && status_build_stuck(m, now, ref, p, arena) ? p : NULL;
+}
+
+/* Each target, and the oldest in the field of its own that everybody reads. */
+static bool status_build_drains(const struct sl_maintainer *m, sl_ns now, Pb__MaintainerStatus *s,
+                                struct sl_arena *arena)
+{
+    if (m->targets.count == 0)
+        return true;
+    s->drains = sl_arena_alloc(arena, m->targets.count * sizeof *s->drains);
+    if (!s->drains)
+        return false;
+    for (; s->n_drains < m->targets.count; s->n_drains++) {
+        Pb__DrainProgress *p = status_build_progress(m, now, (uint32_t)s->n_drains, arena);
+        if (!p)
+            return false;
+        s->drains[s->n_drains] = p;
+        if (!s->drain_progress || p->target_epoch < s->drain_progress->target_epoch)
+            s->drain_progress = p;
+    }
+    return true;
 }
 
 static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns now, struct sl_arena *arena)
@@ -245,7 +268,7 @@ static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns n
     s->last_synced_ts = m->last_synced;
     s->maintainer_epoch = m->opts.epoch;
     bool complete =
-        status_build_feed(m, s, arena) && status_build_errors(m, s, arena) && status_build_progress(m, now, s, arena);
+        status_build_feed(m, s, arena) && status_build_errors(m, s, arena) && status_build_drains(m, now, s, arena);
     return complete ? s : NULL;
 }
 

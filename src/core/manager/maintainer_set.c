@@ -92,7 +92,7 @@ uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer
 
 void sl__set_seed(struct sl_manager *m, uint32_t handle, struct sl_outbox *out)
 {
-    sl_maintainer_set_target(sl__set_entry(m, handle)->maintainer, m->now, &m->scope.target, out);
+    sl_maintainer_set_targets(sl__set_entry(m, handle)->maintainer, m->now, &m->scope.targets, out);
     sl__set_refresh(m, handle);
 }
 
@@ -207,8 +207,7 @@ sl_ns sl__set_deadline(const struct sl_manager *m)
 static bool set_is_seeded(const struct sl_manager *m)
 {
     for (uint32_t h = sl__set_next(m, 0); h != 0; h = sl__set_next(m, h)) {
-        const struct sl_drain_target *target = sl_maintainer_target(sl__set_entry(m, h)->maintainer);
-        if (target->epoch != m->scope.target.epoch || !sl_node_id_eq(&target->node, &m->scope.target.node))
+        if (!sl_target_set_is_same(sl_maintainer_targets(sl__set_entry(m, h)->maintainer), &m->scope.targets))
             return false;
     }
     return true;

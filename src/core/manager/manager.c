@@ -17,6 +17,7 @@ enum sl_code sl_manager_new(struct sl_manager **out, const struct sl_manager_opt
         return SL_NOMEM;
     m->opts = *opts;
     m->now = now;
+    m->scope.node_epoch = opts->node_epoch;
     sl_pacer_init(&m->pacer, &opts->pacer);
     sl__set_init(m, now);
     *out = m;
@@ -36,12 +37,15 @@ static void manager_check(struct sl_manager *m)
 {
     const struct sl__scope *s = &m->scope;
     SL_REQUIRE(s->version >= m->seen.version);
-    SL_REQUIRE(s->liveness >= m->seen.liveness);
-    SL_REQUIRE(s->target.epoch >= m->seen.target_epoch);
+    SL_REQUIRE(s->node_epoch > m->seen.node_epoch ||
+               (s->node_epoch == m->seen.node_epoch && s->liveness >= m->seen.liveness));
+    SL_REQUIRE(s->node_epoch == m->seen.node_epoch || m->seen.liveness != SL_LIVENESS_STOPPING);
+    SL_REQUIRE(s->targets.version >= m->seen.target_version && s->reported.epoch == s->targets.version);
     SL_REQUIRE((s->version > 0) == !sl_node_id_is_none(&s->coordinator));
     m->seen.version = s->version;
+    m->seen.node_epoch = s->node_epoch;
     m->seen.liveness = s->liveness;
-    m->seen.target_epoch = s->target.epoch;
+    m->seen.target_version = s->targets.version;
     sl__set_check(m);
 }
 
@@ -209,9 +213,19 @@ enum sl_liveness sl_manager_liveness(const struct sl_manager *m)
     return m->scope.liveness;
 }
 
+uint64_t sl_manager_node_epoch(const struct sl_manager *m)
+{
+    return m->scope.node_epoch;
+}
+
+const struct sl_target_set *sl_manager_targets(const struct sl_manager *m)
+{
+    return &m->scope.targets;
+}
+
 const struct sl_drain_target *sl_manager_target(const struct sl_manager *m)
 {
-    return &m->scope.target;
+    return &m->scope.reported;
 }
 
 uint32_t sl_manager_maintainer_count(const struct sl_manager *m)

@@ -5,21 +5,22 @@
 #include "core/common/input.h"
 #include "core/common/outbox.h"
 #include "core/drain/liveness.h"
-#include "core/drain/target.h"
+#include "core/drain/target_set.h"
 #include "core/maintainer/maintainer.h"
 
 /*
  * The maintainer manager (MM): what a node shows the coordinator. Two parts, kept apart:
  *
- *   node scope      coordinator fence, liveness, node epoch, drain target, node heartbeat      node_scope.c
+ *   node scope      coordinator fence, liveness, node epoch, drain targets, node heartbeat     node_scope.c
  *   maintainer set  admission by epoch, registration, fan-out, status aggregation, cleanup     maintainer_set.c
  *
  * Invariants (checked after every step):
- *   M1  a drain target changes only by the rule of core/drain/target.h; its epoch never decreases.
+ *   M1  the drain targets change only by the rule of core/drain/target_set.h; their version never decreases.
  *   M2  every drain-target request from the current coordinator is answered by a node heartbeat with the state that
  *       holds then, accepted or not, also when no maintainer lives here.
- *   M3  liveness only moves ALIVE -> DRAINING -> STOPPING, and to STOPPING only while nothing is hosted (or when fenced).
- *   M4  every registered maintainer holds the node's current drain target: a new one is registered first and seeded
+ *   M3  the liveness of one node epoch only moves ALIVE -> DRAINING -> STOPPING, and to STOPPING only while nothing is hosted
+ *       (or when fenced). The node epoch never decreases; a new one begins ALIVE, and none follows STOPPING.
+ *   M4  every registered maintainer holds the node's current drain targets: a new one is registered first and seeded
  *       then, so that a target that arrives between the two reaches it by the fan-out.
  *   M5  at most one maintainer per feed; a live one is never replaced; a replaced one's late end cannot touch its
  *       successor.
@@ -34,7 +35,7 @@ struct sl_hosted { /* what the node still has, from all its parts */
 struct sl_manager_opts {
     struct sl_mem *mem;
     const struct sl_members *members;
-    uint64_t node_epoch; /* wall-clock nanoseconds at process start; not 0 */
+    uint64_t node_epoch; /* the first: wall-clock nanoseconds at process start; not 0. An undrain begins the next */
     uint64_t seed;       /* of hashes and of the maintainers' dispatcher ids */
     uint32_t feed_count_max;
     size_t config_bytes_max;
@@ -79,6 +80,9 @@ sl_ns sl_manager_deadline(const struct sl_manager *m);
 void sl_manager_fence(struct sl_manager *m);
 
 enum sl_liveness sl_manager_liveness(const struct sl_manager *m);
+uint64_t sl_manager_node_epoch(const struct sl_manager *m); /* grows by one with each undrain */
+const struct sl_target_set *sl_manager_targets(const struct sl_manager *m);
+/* As one target: sl_target_set_reported. */
 const struct sl_drain_target *sl_manager_target(const struct sl_manager *m);
 uint32_t sl_manager_maintainer_count(const struct sl_manager *m); /* not yet closed ones */
 /* The maintainer of a feed, or null: for the node's composition, tests and status pages; valid until the next step. */

@@ -13,22 +13,24 @@
  * What the files of the maintainer manager share:
  *
  *   manager.c          life, the way into every step and the check at its end
- *   node_scope.c       coordinator fence, liveness, drain target, node heartbeat
+ *   node_scope.c       coordinator fence, liveness, drain targets, node heartbeat
  *   maintainer_set.c   registration, deadlines, fan-out, cleanup
  *   admission.c        add and remove
  *   report.c           statuses of the maintainers for the coordinator
  */
 
-#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME)
+#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET)
 
 struct sl__scope {
     struct sl_node_id coordinator; /* none before the first bootstrap; stays when it leaves the membership */
     int64_t version;               /* the coordinator's; 0 before the first bootstrap */
+    uint64_t node_epoch;
     enum sl_liveness liveness;
-    struct sl_drain_target target;
-    uint64_t report_seq;     /* of the last self report */
-    sl_ns heartbeat_at;      /* last node heartbeat, or attempt of one */
-    struct sl_hosted hosted; /* as told with the last message or tick */
+    struct sl_target_set targets;
+    struct sl_drain_target reported; /* of targets, for peers that know one */
+    uint64_t report_seq;             /* of the last self report */
+    sl_ns heartbeat_at;              /* last node heartbeat, or attempt of one */
+    struct sl_hosted hosted;         /* as told with the last message or tick */
 };
 
 /* One registered maintainer. */
@@ -60,8 +62,9 @@ struct sl_manager {
     sl_ns now;
     struct { /* values that may not go back (M1, M3, M6) */
         int64_t version;
-        enum sl_liveness liveness;
-        uint64_t target_epoch;
+        uint64_t node_epoch;
+        enum sl_liveness liveness; /* of that epoch */
+        uint64_t target_version;
     } seen;
 };
 

@@ -44,14 +44,22 @@ static bool scope_hosts_work(const Pb__SelfReport *self)
     return self->maintainers > 0 || self->dispatchers > 0 || self->source_readers > 0 || self->unflushed_rows > 0;
 }
 
-/* The applied target as a set of at most one: list must have room for one pointer. */
-static size_t scope_fill_targets(struct sl_manager *m, Pb__DrainTarget *target, Pb__DrainTarget **list)
+struct scope_targets {
+    Pb__DrainTarget items[SL_TARGETS_MAX];
+    Pb__DrainTarget *list[SL_TARGETS_MAX];
+};
+
+/* Points into the state: for sending at once. */
+static size_t scope_fill_targets(struct sl_manager *m, struct scope_targets *t)
 {
-    pb__drain_target__init(target);
-    target->node_id = m->scope.target.node.text;
-    target->epoch = m->scope.target.epoch;
-    *list = target;
-    return sl_drain_target_is_set(&m->scope.target) ? 1 : 0;
+    struct sl_target_set *held = &m->scope.targets;
+    for (uint32_t i = 0; i < held->count; i++) {
+        pb__drain_target__init(&t->items[i]);
+        t->items[i].node_id = held->targets[i].node.text;
+        t->items[i].epoch = held->targets[i].epoch;
+        t->list[i] = &t->items[i];
+    }
+    return held->count;
 }
 
 void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
@@ -63,16 +71,16 @@ void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
         return;
     Pb__NodeHeartbeat heartbeat = PB__NODE_HEARTBEAT__INIT;
     Pb__SelfReport self;
-    Pb__DrainTarget target, *targets;
+    struct scope_targets targets;
     scope_fill_self(m, &self);
     heartbeat.liveness = sl_liveness_pb(s->liveness);
-    heartbeat.node_epoch = m->opts.node_epoch;
-    heartbeat.drain_target_node_id = s->target.node.text;
-    heartbeat.drain_target_epoch = s->target.epoch;
+    heartbeat.node_epoch = s->node_epoch;
+    heartbeat.drain_target_node_id = s->reported.node.text;
+    heartbeat.drain_target_epoch = s->reported.epoch;
     heartbeat.capabilities = SL__MANAGER_CAPABILITIES;
     heartbeat.self = &self;
-    heartbeat.n_targets = scope_fill_targets(m, &target, &targets);
-    heartbeat.targets = &targets;
+    heartbeat.n_targets = scope_fill_targets(m, &targets);
+    heartbeat.targets = targets.list;
     sl_out_send(out, to, SL_MSG_NODE_HEARTBEAT_REQUEST, &heartbeat.base);
 }
 
@@ -96,20 +104,20 @@ static void scope_send_bootstrap_response(struct sl_manager *m, struct sl_outbox
     struct sl__scope *s = &m->scope;
     Pb__CoordinatorBootstrapResponse response = PB__COORDINATOR_BOOTSTRAP_RESPONSE__INIT;
     Pb__SelfReport self;
-    Pb__DrainTarget target, *targets;
+    struct scope_targets targets;
     /* Half a list would read as "the other feeds are not here"; without memory the coordinator has to ask again. */
     if (!sl__report_all(m, &response.statuses, &response.n_statuses))
         return;
     scope_fill_self(m, &self);
     response.drain_protocol_version = SL_DRAIN_PROTOCOL_VERSION;
-    response.drain_target_node_id = s->target.node.text;
-    response.drain_target_epoch = s->target.epoch;
+    response.drain_target_node_id = s->reported.node.text;
+    response.drain_target_epoch = s->reported.epoch;
     response.liveness = sl_liveness_pb(s->liveness);
-    response.node_epoch = m->opts.node_epoch;
+    response.node_epoch = s->node_epoch;
     response.capabilities = SL__MANAGER_CAPABILITIES;
     response.protocol_version = SL_PROTOCOL_VERSION;
-    response.n_targets = scope_fill_targets(m, &target, &targets);
-    response.targets = &targets;
+    response.n_targets = scope_fill_targets(m, &targets);
+    response.targets = targets.list;
     response.self = &self;
     if (!sl_out_send(out, sl__scope_coordinator(m), SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE, &response.base))
         sl__report_undo(m);
@@ -132,15 +140,28 @@ enum sl_refusal sl__scope_on_bootstrap(struct sl_manager *m, sl_node_ref from,
     return SL_REFUSE_NONE;
 }
 
-/* ---- drain target ---- */
+/* ---- drain targets ---- */
 
-static void scope_tell_target(struct sl_manager *m, enum sl_target_verdict verdict,
-                              const struct sl_drain_target *wanted, struct sl_outbox *out)
+/* One event for each target that is new. */
+static void scope_tell_applied(const struct sl_manager *m, const struct sl_target_set *before, struct sl_outbox *out)
 {
-    const struct sl_drain_target *held = &m->scope.target;
+    const struct sl_target_set *held = &m->scope.targets;
+    for (uint32_t i = 0; i < held->count; i++) {
+        const struct sl_drain_target *t = &held->targets[i], *old = sl_target_set_find(before, &t->node);
+        if (!old || old->epoch != t->epoch)
+            sl_out_event(out, SL_EV_TARGET_APPLIED, sl_f_str("target", sl_node_id_str(&t->node)),
+                         sl_f_u64("epoch", t->epoch));
+    }
+}
+
+/* wanted: as one target where there are more, which is enough to find the request again. before: what was held. */
+static void scope_tell_target(struct sl_manager *m, enum sl_target_verdict verdict,
+                              const struct sl_drain_target *wanted, const struct sl_target_set *before,
+                              struct sl_outbox *out)
+{
+    const struct sl_drain_target *held = &m->scope.reported;
     if (verdict == SL_TARGET_SET)
-        sl_out_event(out, SL_EV_TARGET_APPLIED, sl_f_str("target", sl_node_id_str(&held->node)),
-                     sl_f_u64("epoch", held->epoch));
+        scope_tell_applied(m, before, out);
     else if (verdict == SL_TARGET_CLEARED)
         sl_out_event(out, SL_EV_TARGET_CLEARED, sl_f_u64("epoch", held->epoch));
     else if (verdict != SL_TARGET_DUPLICATE) /* which is a coordinator that waits for an answer: nothing to tell */
@@ -149,18 +170,52 @@ static void scope_tell_target(struct sl_manager *m, enum sl_target_verdict verdi
                      sl_f_str("applied_target", sl_node_id_str(&held->node)), sl_f_u64("applied_epoch", held->epoch));
 }
 
+static enum sl_refusal scope_read_set(struct sl_target_set *set, const Pb__SetDispatcherDrainTargetRequest *req)
+{
+    *set = (struct sl_target_set){ .version = req->target_epoch };
+    if (req->n_targets > SL_TARGETS_MAX)
+        return SL_REFUSE_BAD_TARGETS;
+    for (size_t i = 0; i < req->n_targets; i++) {
+        struct sl_drain_target *t = &set->targets[set->count++];
+        t->epoch = req->targets[i]->epoch;
+        if (!sl_node_id_set(&t->node, sl_str_of(req->targets[i]->node_id)))
+            return SL_REFUSE_BAD_ID;
+    }
+    return sl_target_set_is_valid(set) ? SL_REFUSE_NONE : SL_REFUSE_BAD_TARGETS;
+}
+
+/* Changes nothing unless the whole request can be read. */
+static enum sl_refusal scope_apply_target(struct sl_manager *m, const Pb__SetDispatcherDrainTargetRequest *req,
+                                          struct sl_drain_target *wanted, enum sl_target_verdict *verdict)
+{
+    struct sl_target_set set;
+    *wanted = (struct sl_drain_target){ .epoch = req->target_epoch };
+    if (!sl_node_id_set(&wanted->node, sl_str_of(req->target_node_id)))
+        return SL_REFUSE_BAD_ID;
+    if (!req->has_target_set) {
+        *verdict = sl_target_set_apply_single(&m->scope.targets, wanted);
+        return SL_REFUSE_NONE;
+    }
+    enum sl_refusal refusal = scope_read_set(&set, req);
+    if (refusal != SL_REFUSE_NONE)
+        return refusal;
+    *wanted = sl_target_set_reported(&set);
+    *verdict = sl_target_set_apply(&m->scope.targets, &set);
+    return SL_REFUSE_NONE;
+}
+
 enum sl_refusal sl__scope_on_target(struct sl_manager *m, const Pb__SetDispatcherDrainTargetRequest *req,
                                     struct sl_outbox *out)
 {
-    struct sl_drain_target wanted = { .epoch = req->target_epoch };
-    enum sl_refusal refusal = SL_REFUSE_NONE;
-    if (sl_node_id_set(&wanted.node, sl_str_of(req->target_node_id))) {
-        enum sl_target_verdict verdict = sl_drain_target_apply(&m->scope.target, &wanted);
+    const struct sl_target_set before = m->scope.targets;
+    struct sl_drain_target wanted;
+    enum sl_target_verdict verdict;
+    enum sl_refusal refusal = scope_apply_target(m, req, &wanted, &verdict);
+    if (refusal == SL_REFUSE_NONE) {
+        m->scope.reported = sl_target_set_reported(&m->scope.targets);
         if (sl_target_verdict_changed(verdict))
             sl__set_fan_out_target(m, out);
-        scope_tell_target(m, verdict, &wanted, out);
-    } else {
-        refusal = SL_REFUSE_BAD_ID;
+        scope_tell_target(m, verdict, &wanted, &before, out);
     }
     /* Always: it is the acknowledgement of what holds now, for a request that was late or came twice as well (M2). */
     sl__scope_send_heartbeat(m, out);
@@ -173,7 +228,7 @@ static void scope_reply_liveness(struct sl_manager *m, Pb__SelfReport *blocked_b
 {
     Pb__SetNodeLivenessResponse response = PB__SET_NODE_LIVENESS_RESPONSE__INIT;
     response.applied = sl_liveness_pb(m->scope.liveness);
-    response.node_epoch = m->opts.node_epoch;
+    response.node_epoch = m->scope.node_epoch;
     response.blocked_by = blocked_by;
     sl_out_send(out, sl__scope_coordinator(m), SL_MSG_SET_NODE_LIVENESS_RESPONSE, &response.base);
 }
@@ -183,7 +238,7 @@ static void scope_tell_liveness_refused(const struct sl_manager *m, const Pb__Se
 {
     sl_out_event(out, SL_EV_LIVENESS_REFUSED, sl_f_str("wanted", sl_str_of(sl_liveness_name((int)req->target))),
                  sl_f_str("liveness", sl_str_of(sl_liveness_name((int)m->scope.liveness))),
-                 sl_f_u64("wanted_node_epoch", req->node_epoch), sl_f_u64("node_epoch", m->opts.node_epoch));
+                 sl_f_u64("wanted_node_epoch", req->node_epoch), sl_f_u64("node_epoch", m->scope.node_epoch));
 }
 
 static void scope_refuse_stopping(struct sl_manager *m, Pb__SelfReport *self, struct sl_outbox *out)
@@ -200,24 +255,49 @@ static bool scope_is_guarded(const struct sl_manager *m, int wanted)
     return m->opts.enforce_self_guard && m->scope.liveness == SL_LIVENESS_DRAINING && wanted == SL_LIVENESS_STOPPING;
 }
 
-enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLivenessRequest *req,
-                                      struct sl_outbox *out)
+/*
+ * To the coordinator a new node epoch is another process, of which it knows nothing until it has answered a bootstrap: so
+ * that answer follows unasked.
+ */
+static void scope_on_undrain(struct sl_manager *m, const Pb__SetNodeLivenessRequest *req, struct sl_outbox *out)
 {
     struct sl__scope *s = &m->scope;
     enum sl_liveness before = s->liveness;
+    bool is_meant = req->node_epoch == s->node_epoch && (int)req->target == (int)SL_LIVENESS_ALIVE;
+    if (!is_meant || !sl_liveness_begin_life(&s->liveness, &s->node_epoch)) {
+        scope_tell_liveness_refused(m, req, out);
+        scope_reply_liveness(m, NULL, out);
+        return;
+    }
+    sl_out_event(out, SL_EV_NODE_UNDRAINED, sl_f_str("from", sl_str_of(sl_liveness_name((int)before))),
+                 sl_f_u64("node_epoch", s->node_epoch));
+    sl__scope_send_heartbeat(m, out);
+    scope_reply_liveness(m, NULL, out);
+    scope_send_bootstrap_response(m, out);
+}
+
+enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLivenessRequest *req,
+                                      struct sl_outbox *out)
+{
+    if (req->undrain) {
+        scope_on_undrain(m, req, out);
+        return SL_REFUSE_NONE;
+    }
+    struct sl__scope *s = &m->scope;
+    enum sl_liveness before = s->liveness;
     Pb__SelfReport self;
-    if (req->node_epoch == m->opts.node_epoch && scope_is_guarded(m, (int)req->target)) {
+    if (req->node_epoch == s->node_epoch && scope_is_guarded(m, (int)req->target)) {
         scope_fill_self(m, &self);
         if (scope_hosts_work(&self)) {
             scope_refuse_stopping(m, &self, out);
             return SL_REFUSE_NONE;
         }
     }
-    if (req->node_epoch == m->opts.node_epoch && sl_liveness_step(&s->liveness, (int)req->target)) {
+    if (req->node_epoch == s->node_epoch && sl_liveness_step(&s->liveness, (int)req->target)) {
         sl_out_event(out, SL_EV_LIVENESS_CHANGED, sl_f_str("from", sl_str_of(sl_liveness_name((int)before))),
                      sl_f_str("to", sl_str_of(sl_liveness_name((int)s->liveness))));
         sl__scope_send_heartbeat(m, out);
-    } else if (req->node_epoch != m->opts.node_epoch || (int)req->target != (int)before) {
+    } else if (req->node_epoch != s->node_epoch || (int)req->target != (int)before) {
         scope_tell_liveness_refused(m, req, out);
     }
     scope_reply_liveness(m, NULL, out);
