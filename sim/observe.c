@@ -106,6 +106,20 @@ void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const 
     }
 }
 
+/* Each step is judged when it is made: reports may skip one. */
+static void observe_liveness_change(struct sl_sim *sim, const struct sl_sim_host *h)
+{
+    enum sl_liveness liveness = sl_manager_liveness(sl_node_manager(h->node));
+    bool stops = liveness == SL_LIVENESS_STOPPING;
+    struct sl_sim_self_image image = { .process = h->process,
+                                       .liveness = (int)liveness,
+                                       .is_unleased = h->is_unleased };
+    sl_sim_oracle_self(&sim->oracle, &image);
+    if (stops && !h->is_unleased)
+        sl_sim_oracle_stopping(&sim->oracle, h->process, sl_sim_host_work(h));
+    sl_sim_faults_on_moment(sim, stops ? SL_SIM_MOMENT_STOPPING : SL_SIM_MOMENT_DRAINING, h->index);
+}
+
 static bool observe_moment_of(enum sl_event_id id, enum sl_sim_moment *moment)
 {
     if (id == SL_EV_TARGET_APPLIED)
@@ -148,12 +162,8 @@ void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const
     }
     if (observe_moment_of(event->id, &moment))
         sl_sim_faults_on_moment(sim, moment, h->index);
-    if (event->id == SL_EV_LIVENESS_CHANGED) {
-        bool stops = sl_manager_liveness(sl_node_manager(h->node)) == SL_LIVENESS_STOPPING;
-        if (stops && !h->is_unleased)
-            sl_sim_oracle_stopping(&sim->oracle, h->process, sl_sim_host_work(h));
-        sl_sim_faults_on_moment(sim, stops ? SL_SIM_MOMENT_STOPPING : SL_SIM_MOMENT_DRAINING, h->index);
-    }
+    if (event->id == SL_EV_LIVENESS_CHANGED)
+        observe_liveness_change(sim, h);
     if (event->id == SL_EV_MOVE_STARTED || event->id == SL_EV_MOVE_DONE)
         observe_move(&sim->stats, event->id == SL_EV_MOVE_DONE);
     if (event->id == SL_EV_MAINTAINER_ADDED)
