@@ -5,7 +5,8 @@
 #include "wire/ids.h"
 
 /*
- * The drain target rule, once, for everybody who holds a target (manager, maintainer, coordinator).
+ * The drain target rule for one target, as the reference has it. Who holds targets holds a set of them: target_set.h, where
+ * a set of one follows this rule.
  *
  * A target is (node, epoch); the empty node means "none". The initial value is (none, 0).
  *   - a higher epoch wins, with any node, the empty one included;
