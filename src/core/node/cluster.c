@@ -172,10 +172,14 @@ static void cluster_refer(const struct sl_cluster *c, const struct sl_request *r
 {
     struct sl_membership_view view;
     sl_membership_view(c->membership, &view);
-    if (r->verb == SL_REQUEST_DRAIN_NODE && sl_node_id_is_none(&view.owner))
+    /* This node's own key may be the oldest while it has no coordinator: nobody shall be sent back here. */
+    bool is_elsewhere = !sl_node_id_is_none(&view.owner) && !sl_node_id_eq(&view.owner, &c->opts.membership.self.id);
+    if (is_elsewhere)
+        cluster_reply(r->ticket, SL_NOT_OWNER, sl_node_id_str(&view.owner), 0, out);
+    else if (r->verb == SL_REQUEST_DRAIN_NODE)
         cluster_reply(r->ticket, SL_OK, SL_STR(""), 1, out);
     else
-        cluster_reply(r->ticket, SL_NOT_OWNER, sl_node_id_str(&view.owner), 0, out);
+        cluster_reply(r->ticket, SL_NOT_OWNER, SL_STR(""), 0, out);
 }
 
 static void cluster_resign(struct sl_cluster *c, sl_ns now, const struct sl_request *r, struct sl_outbox *out)

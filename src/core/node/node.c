@@ -229,6 +229,9 @@ static void node_refuse(struct sl_node *n, const struct sl_envelope *e, enum sl_
 {
     const struct sl_msg_row *row = sl_msg_row((int32_t)e->type);
     n->refusals[reason]++;
+    /* Nodes speak to their last coordinator until the next one calls them: that is no news. */
+    if (reason == SL_REFUSE_NOT_HANDLED && n->cluster && node_parts[e->type] == NODE_CLUSTER)
+        return;
     sl_out_event(out, SL_EV_MESSAGE_REFUSED, sl_f_str("reason", sl_str_of(sl_refusal_name(reason))),
                  sl_f_str("type", row ? sl_str_of(row->name) : SL_STR("unknown")), sl_f_str("from", e->from));
 }

@@ -38,7 +38,8 @@ void sl_node_free(struct sl_node *n); /* null allowed */
 
 /*
  * Performs one input. now never decreases from step to step. Cannot fail: what is refused is counted by reason and
- * shows as one MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed.
+ * shows as one MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed. Only what is
+ * meant for a coordinator, and comes to a node that is none, is counted without an event.
  *
  * A message with several payloads is refused as a whole if one of them cannot be decoded; otherwise they are handled
  * in order, each for itself, and the first refusal among them is the one that is counted and shown.
