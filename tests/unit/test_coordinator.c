@@ -88,6 +88,7 @@ static void a_node_that_leaves_stopping_but_unproved_has_failed(void **state)
     cd_leave(c, "n2");
     cd_run(c, SL_S);
     sl_assert_str(cd_phase(c, "n2"), "failed");
+    cd_free(c);
 }
 
 static void feeds_of_a_lost_node_are_placed_again(void **state)
@@ -101,6 +102,52 @@ static void feeds_of_a_lost_node_are_placed_again(void **state)
     cd_run(c, 3 * SL_S);
     for (uint32_t feed = 0; feed < 2; feed++)
         assert_true(cd_node(c, "n1")->feeds[feed].is_here != cd_node(c, "n2")->feeds[feed].is_here);
+    cd_free(c);
+}
+
+/* The new process has no coordinator, so it says nothing before it is asked; to the store it is the same node. */
+static void a_node_that_starts_again_in_silence_is_asked_again_and_its_feeds_are_placed(void **state)
+{
+    (void)state;
+    struct cd *c = cd_new(3, 2);
+    cd_host(c, 0, "n3");
+    cd_host(c, 1, "n3");
+    cd_start(c);
+    struct cd_node *n3 = cd_node(c, "n3");
+    n3->is_mute = true;
+    cd_restart(c, "n3");
+    n3->is_mute = false;
+    n3->version = 0;
+    n3->coordinator[0] = '\0';
+    cd_forget(c);
+    cd_run(c, 15 * SL_S);
+    assert_true(n3->bootstrap_requests > 0);
+    sl_assert_i64(n3->version, cd_node(c, "n1")->version);
+    for (uint32_t feed = 0; feed < 2; feed++) {
+        bool is_at_n1 = cd_node(c, "n1")->feeds[feed].is_here, is_at_n2 = cd_node(c, "n2")->feeds[feed].is_here;
+        assert_true((is_at_n1 ? 1 : 0) + (is_at_n2 ? 1 : 0) + (n3->feeds[feed].is_here ? 1 : 0) == 1);
+    }
+    cd_free(c);
+}
+
+static void a_drain_goes_on_when_its_target_starts_again_in_silence(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 2);
+    struct cd_node *n3 = cd_node(c, "n3");
+    c->dispatchers[0][cd_index(c, "n3")] = 1; /* it does not become safe */
+    (void)cd_drain_node(c, "n3");
+    cd_run(c, SL_S);
+    n3->is_mute = true;
+    cd_restart(c, "n3");
+    n3->is_mute = false;
+    n3->version = 0;
+    n3->coordinator[0] = '\0';
+    cd_forget(c);
+    cd_run(c, 30 * SL_S);
+    assert_true(n3->bootstrap_requests > 0);
+    sl_assert_u64(n3->adds, 0);
+    assert_true(cd_holds(c, "n3", "n3"));
     cd_free(c);
 }
 
@@ -195,6 +242,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_node_was_worth_is_judged_before_it_is_forgotten),
         cmocka_unit_test(a_node_that_leaves_stopping_but_unproved_has_failed),
         cmocka_unit_test(feeds_of_a_lost_node_are_placed_again),
+        cmocka_unit_test(a_node_that_starts_again_in_silence_is_asked_again_and_its_feeds_are_placed),
+        cmocka_unit_test(a_drain_goes_on_when_its_target_starts_again_in_silence),
         cmocka_unit_test(many_nodes_that_change_at_once_are_one_step),
         cmocka_unit_test(messages_for_others_are_not_handled),
         cmocka_unit_test(a_stopped_coordinator_does_nothing_any_more),

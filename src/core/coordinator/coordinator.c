@@ -26,13 +26,14 @@ static const uint32_t coordinator_next[] = {
 
 #define COORDINATOR_LIVENESS_RESEND_NS (1 * SL_S)
 #define COORDINATOR_TARGET_RESEND_NS (5 * SL_S)
+#define COORDINATOR_SILENT_PART 3 /* of the time after which a node is unknown: then it is asked again */
 #define COORDINATOR_FEED_STUCK_NS (30 * 60 * SL_S)
 #define COORDINATOR_BACKOFF_MIN_NS (10 * SL_S)
 #define COORDINATOR_BACKOFF_MAX_NS (600 * SL_S)
 
 struct coordinator_peer { /* by node ref */
-    sl_ns ask_at;         /* next bootstrap request, while it has not answered */
-    bool is_reported;     /* its maintainers were told to the feeds, in node epoch */
+    sl_ns ask_at;         /* no bootstrap request before */
+    bool is_reported;     /* its maintainers were told to the feeds, in node_epoch */
     uint64_t node_epoch;
 };
 
@@ -181,13 +182,24 @@ static bool coordinator_has_answered(const struct sl_coordinator *c, sl_node_ref
     return sl_nodes_at(c->nodes, ref)->bootstrapped;
 }
 
+/*
+ * When to ask a node for its bootstrap (again). One that answered is heard every few seconds; if it is silent, its process
+ * may have been replaced under the same id by one that says nothing before it is asked.
+ */
+static sl_ns coordinator_ask_at(const struct sl_coordinator *c, sl_node_ref ref)
+{
+    sl_ns at = c->peers[ref].ask_at;
+    sl_ns silent_at = sl_ns_after(sl_nodes_at(c->nodes, ref)->last_seen, c->opts.unknown_ns / COORDINATOR_SILENT_PART);
+    return coordinator_has_answered(c, ref) && silent_at > at ? silent_at : at;
+}
+
 static void coordinator_ask_due(struct sl_coordinator *c, struct sl_outbox *out)
 {
     Pb__CoordinatorBootstrapRequest m = PB__COORDINATOR_BOOTSTRAP_REQUEST__INIT;
     m.version = (int64_t)c->opts.version;
     for (sl_node_ref ref = coordinator_member_after(c, SL_NODE_NONE); ref != SL_NODE_NONE;
          ref = coordinator_member_after(c, ref)) {
-        if (coordinator_has_answered(c, ref) || c->now < c->peers[ref].ask_at)
+        if (c->now < coordinator_ask_at(c, ref))
             continue;
         (void)sl_out_send(out, ref, SL_MSG_COORDINATOR_BOOTSTRAP_REQUEST, &m.base);
         c->peers[ref].ask_at = sl_ns_after(c->now, c->opts.bootstrap_resend_ns);
@@ -262,6 +274,22 @@ static void coordinator_collect(struct sl_coordinator *c, sl_node_ref from, cons
         sl_feeds_reported(c->feeds, from, r->statuses[i]);
 }
 
+/*
+ * While running: a process that replaced another one under the same id runs nothing, so what was bound to that one has
+ * to be placed anew. After an undrain it is the same process, which lists what it runs.
+ */
+static void coordinator_note_process(struct sl_coordinator *c, sl_node_ref from,
+                                     const Pb__CoordinatorBootstrapResponse *r, struct sl_outbox *out)
+{
+    struct coordinator_peer *peer = &c->peers[from];
+    uint64_t node_epoch = sl_nodes_at(c->nodes, from)->node_epoch;
+    if (peer->is_reported && peer->node_epoch != node_epoch && r->n_statuses == 0)
+        sl_feeds_on_node_replaced(c->feeds, c->now, from, out);
+    peer->is_reported = true;
+    peer->node_epoch = node_epoch;
+    sl_drains_on_node_seen(c->drains, c->now, from);
+}
+
 static enum sl_refusal coordinator_on_bootstrap(struct sl_coordinator *c, sl_node_ref from,
                                                 const Pb__CoordinatorBootstrapResponse *r, struct sl_outbox *out)
 {
@@ -272,7 +300,7 @@ static enum sl_refusal coordinator_on_bootstrap(struct sl_coordinator *c, sl_nod
     if (c->state == COORDINATOR_LOADING)
         coordinator_collect(c, from, r, out);
     else
-        sl_drains_on_node_seen(c->drains, c->now, from);
+        coordinator_note_process(c, from, r, out);
     for (size_t i = 0; i < r->n_statuses && c->state == COORDINATOR_RUNNING; i++)
         sl_feeds_on_status(c->feeds, c->now, from, r->statuses[i], out);
     coordinator_settle(c, out);
@@ -386,10 +414,8 @@ sl_ns sl_coordinator_deadline(const struct sl_coordinator *c)
         return SL_NEVER;
     sl_ns at = sl_ns_min(sl_feeds_deadline(c->feeds), sl_drains_deadline(c->drains));
     for (sl_node_ref ref = coordinator_member_after(c, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = coordinator_member_after(c, ref)) {
-        if (!coordinator_has_answered(c, ref))
-            at = sl_ns_min(at, c->peers[ref].ask_at);
-    }
+         ref = coordinator_member_after(c, ref))
+        at = sl_ns_min(at, coordinator_ask_at(c, ref));
     return at;
 }
 

@@ -169,22 +169,23 @@ bool sl_feeds_on_store(struct sl_feeds *f, sl_ns now, const struct sl_store_resu
     return ours;
 }
 
-/* What still names the node when neither a binding nor an operator does. */
-static void feeds_forget_node(struct sl_feeds *f, sl_node_ref node)
+/* What still names the node when neither a binding nor an operator does. A drain is of the node, not of its process. */
+static void feeds_forget_node(struct sl_feeds *f, sl_node_ref node, bool keeps_draining)
 {
+    bool draining = f->nodes[node].draining && keeps_draining;
     for (struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
         feed->avoid = feed->avoid == node ? SL_NODE_NONE : feed->avoid;
         sl__feed_forget_target(feed, node);
     }
-    f->draining_count -= f->nodes[node].draining;
+    f->draining_count -= f->nodes[node].draining && !draining;
     f->drain_cursor = f->drain_cursor == node ? SL_NODE_NONE : f->drain_cursor;
     for (uint32_t i = 0; i < f->report_count; i++)
         f->reports[i].used |= f->reports[i].node == node;
     SL_REQUIRE(f->nodes[node].bound.count == 0 && f->nodes[node].operators == 0 && f->nodes[node].incoming == 0);
-    f->nodes[node] = (struct sl__feeds_node){ 0 };
+    f->nodes[node] = (struct sl__feeds_node){ .draining = draining };
 }
 
-void sl_feeds_on_node_lost(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out)
+static void feeds_lose_node(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool keeps_draining, struct sl_outbox *out)
 {
     sl__feeds_begin(f, now);
     SL_REQUIRE(node != SL_NODE_NONE && node <= f->ref_max);
@@ -202,9 +203,19 @@ void sl_feeds_on_node_lost(struct sl_feeds *f, sl_ns now, sl_node_ref node, stru
         sl__feed_place(f, feed, SL__PLACE_ABSENT, SL_NODE_NONE, 0, out);
         sl__feed_react(f, feed, out);
     }
-    feeds_forget_node(f, node);
+    feeds_forget_node(f, node, keeps_draining);
     f->schedule_at = now;
     sl__feeds_end(f, out);
+}
+
+void sl_feeds_on_node_lost(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out)
+{
+    feeds_lose_node(f, now, node, false, out);
+}
+
+void sl_feeds_on_node_replaced(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out)
+{
+    feeds_lose_node(f, now, node, true, out);
 }
 
 void sl_feeds_nodes_changed(struct sl_feeds *f, sl_ns now, struct sl_outbox *out)

@@ -64,6 +64,8 @@ void sl_feeds_stop(struct sl_feeds *f, struct sl_outbox *out);
 void sl_feeds_on_status(struct sl_feeds *f, sl_ns now, sl_node_ref from, const Pb__MaintainerStatus *status,
                         struct sl_outbox *out);
 void sl_feeds_on_node_lost(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out);
+/* Another process under the same id, which runs nothing: what was bound there is absent, a drain of the node goes on. */
+void sl_feeds_on_node_replaced(struct sl_feeds *f, sl_ns now, sl_node_ref node, struct sl_outbox *out);
 bool sl_feeds_on_store(struct sl_feeds *f, sl_ns now, const struct sl_store_result *r,
                        struct sl_outbox *out); /* false: not ours */
 void sl_feeds_on_request(struct sl_feeds *f, sl_ns now, const struct sl_request *r, struct sl_outbox *out); /* FEED_* */
