@@ -153,6 +153,7 @@ static void client_done(struct sl_sim *sim, struct sl_sim_wish *w)
 static void client_take_drain(struct sl_sim *sim, struct sl_sim_wish *w, const struct sl_drain_view *v)
 {
     snprintf(w->drain, sizeof w->drain, "%s", v->intent.id);
+    w->target = v->intent.target; /* it may have been named by a prefix */
     w->phase = v->intent.phase;
     w->state = SL_SIM_WISH_FOLLOWED;
     snprintf(w->why, sizeof w->why, "%s: %s %.140s", sl_drain_phase_name(v->intent.phase), sl_blocker_name(v->blocker),
