@@ -77,6 +77,29 @@ static void a_lower_liveness_is_dropped_and_does_not_count_as_life(void **state)
     world_deinit(&w);
 }
 
+static void a_refusal_to_stop_tells_what_is_hosted(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_DRAINING, "", 0));
+    assert_false(sl_nodes_at(w.nodes, w.n2)->self.valid);
+    Pb__SetNodeLivenessResponse r = PB__SET_NODE_LIVENESS_RESPONSE__INIT;
+    Pb__SelfReport self = PB__SELF_REPORT__INIT;
+    r.applied = PB__NODE_LIVENESS__DRAINING;
+    r.node_epoch = 42;
+    r.blocked_by = &self;
+    self.report_seq = 3;
+    self.dispatchers = 7;
+    assert_true(sl_nodes_on_liveness(w.nodes, 2, w.n2, &r));
+    sl_assert_u64(sl_nodes_at(w.nodes, w.n2)->self.dispatchers, 7);
+    self.report_seq = 2;
+    self.dispatchers = 1;
+    assert_true(sl_nodes_on_liveness(w.nodes, 3, w.n2, &r));
+    sl_assert_u64(sl_nodes_at(w.nodes, w.n2)->self.dispatchers, 7);
+    world_deinit(&w);
+}
+
 static void a_newer_process_wipes_acknowledgement_and_capability(void **state)
 {
     (void)state;
@@ -188,6 +211,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_older_process_is_not_heard),
         cmocka_unit_test(a_lower_liveness_is_dropped_and_does_not_count_as_life),
+        cmocka_unit_test(a_refusal_to_stop_tells_what_is_hosted),
         cmocka_unit_test(a_newer_process_wipes_acknowledgement_and_capability),
         cmocka_unit_test(a_foreign_bootstrap_answer_survives_the_first_heartbeat),
         cmocka_unit_test(a_clear_is_acknowledged_by_an_empty_target_of_that_epoch_or_later),

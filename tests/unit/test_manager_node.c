@@ -410,6 +410,37 @@ static void stopping_is_refused_while_a_maintainer_lives_here(void **state)
     mf_teardown(&f);
 }
 
+static uint32_t heartbeats_when_hosted(struct manager_fixture *f, struct sl_hosted hosted)
+{
+    f->hosted = hosted;
+    sl_outbox_reset(&f->out);
+    sl_manager_on_hosted(f->manager, f->now, &f->hosted, &f->out);
+    return mf_sent_count(f, SL_MSG_NODE_HEARTBEAT_REQUEST);
+}
+
+static void a_draining_node_that_becomes_empty_says_so_at_once_and_once(void **state)
+{
+    (void)state;
+    const struct sl_hosted none = { 0 }, some = { .dispatchers = 2 }, rows = { .unflushed_rows = 1 };
+    struct manager_fixture f;
+    mf_setup(&f);
+    f.hosted = some;
+    mf_target(&f, "c1", "n1", 5);
+    sl_assert_u64(heartbeats_when_hosted(&f, none), 0); /* ALIVE: nobody waits for it */
+    f.hosted = some;
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    sl_assert_u64(heartbeat(&f)->self->dispatchers, 2);
+    sl_assert_u64(heartbeats_when_hosted(&f, rows), 0);
+    sl_assert_u64(heartbeats_when_hosted(&f, none), 1);
+    sl_assert_u64(heartbeat(&f)->self->dispatchers, 0);
+    sl_assert_u64(heartbeats_when_hosted(&f, none), 0);
+    /* A STOPPING that was refused told of work too. */
+    f.hosted = some;
+    mf_liveness(&f, "c1", STOPPING, MF_NODE_EPOCH);
+    sl_assert_u64(heartbeats_when_hosted(&f, none), 1);
+    mf_teardown(&f);
+}
+
 static void without_the_self_guard_the_rule_is_the_references(void **state)
 {
     (void)state;
@@ -683,6 +714,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(liveness_change_sends_a_heartbeat_and_then_the_response),
         cmocka_unit_test(a_step_that_is_not_the_next_one_is_answered_without_a_heartbeat),
         cmocka_unit_test(stopping_is_refused_while_anything_is_hosted),
+        cmocka_unit_test(a_draining_node_that_becomes_empty_says_so_at_once_and_once),
         cmocka_unit_test(stopping_is_refused_while_a_maintainer_lives_here),
         cmocka_unit_test(without_the_self_guard_the_rule_is_the_references),
         cmocka_unit_test(a_fenced_node_is_stopping_at_once),

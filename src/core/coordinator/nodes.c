@@ -119,7 +119,11 @@ bool sl_nodes_on_heartbeat(struct sl_nodes *n, sl_ns now, sl_node_ref from, cons
 
 bool sl_nodes_on_liveness(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__SetNodeLivenessResponse *r)
 {
-    return nodes_observe(&n->at[from], now, r->node_epoch, r->applied);
+    struct sl_observed *o = &n->at[from];
+    if (!nodes_observe(o, now, r->node_epoch, r->applied))
+        return false;
+    nodes_take_self(o, r->blocked_by);
+    return true;
 }
 
 bool sl_nodes_on_bootstrap(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__CoordinatorBootstrapResponse *r)

@@ -145,6 +145,7 @@ enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_r
     manager_begin(m, now);
     m->scope.hosted = *hosted;
     enum sl_refusal refusal = manager_dispatch(m, from, type, message, out);
+    sl__scope_note_hosted(m, out);
     manager_check(m);
     return refusal;
 }
@@ -190,6 +191,15 @@ void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted 
     sl__set_run(m, out);
     sl__scope_run(m, out);
     sl__report_run(m, out);
+    sl__scope_note_hosted(m, out);
+    manager_check(m);
+}
+
+void sl_manager_on_hosted(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out)
+{
+    manager_begin(m, now);
+    m->scope.hosted = *hosted;
+    sl__scope_note_hosted(m, out);
     manager_check(m);
 }
 

@@ -76,6 +76,12 @@ void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct s
 void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out);
 sl_ns sl_manager_deadline(const struct sl_manager *m);
 
+/*
+ * What the node hosts now, from whatever changed it. A draining node that has become empty says so at once: the
+ * coordinator waits for nothing else, and the next periodic heartbeat may be seconds away.
+ */
+void sl_manager_on_hosted(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out);
+
 /* The node lost its lease: DRAINING, then STOPPING at once, without asking. */
 void sl_manager_fence(struct sl_manager *m);
 

@@ -28,6 +28,7 @@ struct sl__scope {
     enum sl_liveness liveness;
     struct sl_target_set targets;
     struct sl_drain_target reported; /* of targets, for peers that know one */
+    bool told_work;                  /* not told yet that nothing is hosted */
     uint64_t report_seq;             /* of the last self report */
     sl_ns heartbeat_at;              /* last node heartbeat, or attempt of one */
     struct sl_hosted hosted;         /* as told with the last message or tick */
@@ -82,6 +83,8 @@ enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLiv
                                       struct sl_outbox *out);
 /* To the coordinator, now; counts as the periodic one. */
 void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out);
+/* A draining node has become empty: says so, once. */
+void sl__scope_note_hosted(struct sl_manager *m, struct sl_outbox *out);
 void sl__scope_run(struct sl_manager *m, struct sl_outbox *out);
 sl_ns sl__scope_deadline(const struct sl_manager *m);
 

@@ -81,7 +81,17 @@ void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
     heartbeat.self = &self;
     heartbeat.n_targets = scope_fill_targets(m, &targets);
     heartbeat.targets = targets.list;
-    sl_out_send(out, to, SL_MSG_NODE_HEARTBEAT_REQUEST, &heartbeat.base);
+    bool is_sent = sl_out_send(out, to, SL_MSG_NODE_HEARTBEAT_REQUEST, &heartbeat.base);
+    s->told_work = !is_sent || scope_hosts_work(&self);
+}
+
+void sl__scope_note_hosted(struct sl_manager *m, struct sl_outbox *out)
+{
+    const struct sl_hosted *hosted = &m->scope.hosted;
+    bool hosts_work = sl_manager_maintainer_count(m) > 0 || hosted->dispatchers > 0 || hosted->readers > 0 ||
+                      hosted->unflushed_rows > 0;
+    if (m->scope.liveness == SL_LIVENESS_DRAINING && m->scope.told_work && !hosts_work)
+        sl__scope_send_heartbeat(m, out);
 }
 
 /* ---- coordinator fence ---- */
@@ -247,6 +257,7 @@ static void scope_refuse_stopping(struct sl_manager *m, Pb__SelfReport *self, st
                  sl_f_u64("dispatchers", self->dispatchers), sl_f_u64("readers", self->source_readers),
                  sl_f_u64("unflushed_rows", self->unflushed_rows));
     scope_reply_liveness(m, self, out);
+    m->scope.told_work = true;
 }
 
 /* The self guard: what a coordinator believes about this node cannot make it stop while it works (M3). */

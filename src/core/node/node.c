@@ -292,6 +292,16 @@ static void node_on_tick(struct sl_node *n, struct sl_outbox *out)
         sl_cluster_on_tick(n->cluster, n->now, out);
 }
 
+/* A draining node is waited for: whatever emptied it, the coordinator shall know. */
+static void node_tell_hosted(struct sl_node *n, struct sl_outbox *out)
+{
+    struct sl_hosted hosted;
+    if (sl_manager_liveness(n->manager) != SL_LIVENESS_DRAINING)
+        return;
+    sl_node_hosted(n, &hosted);
+    sl_manager_on_hosted(n->manager, n->now, &hosted, out);
+}
+
 /* The sinks first: from here on another node may be given our work. */
 static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
 {
@@ -398,6 +408,7 @@ void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struc
     if (n->cluster)
         node_follow_cluster(n, out);
     node_spread_liveness(n, out);
+    node_tell_hosted(n, out);
     if (out->dropped_count > dropped_before)
         sl_out_event(out, SL_EV_OUTBOX_FULL, sl_f_u64("dropped", out->dropped_count - dropped_before));
     SL_REQUIRE(n->told_liveness == sl_manager_liveness(n->manager));
