@@ -96,10 +96,21 @@ static void oracle_judge_liveness(struct sl_sim_oracle *o, struct sl_sim_oracle_
     p->liveness = s->liveness;
 }
 
+/* After an undrain. */
+static bool oracle_begins_anew(const struct sl_sim_oracle *o, const struct sl_sim_oracle_process *p,
+                               uint64_t node_epoch)
+{
+    return o->has_undrain && p->is_known && node_epoch > p->node_epoch && !p->is_stopping && !p->is_safe;
+}
+
 void sl_sim_oracle_self(struct sl_sim_oracle *o, const struct sl_sim_self_image *s)
 {
     struct sl_sim_oracle_process *p = sl_sim_oracle_process(o, s->process);
     if (s->node_epoch != 0) {
+        if (oracle_begins_anew(o, p, s->node_epoch)) {
+            p->liveness = 0;
+            p->node_epoch = s->node_epoch;
+        }
         if (p->is_known && p->node_epoch != s->node_epoch)
             sl_sim_oracle_fail(o, SL_SIM_ORACLE_LIVENESS,
                                "process %" PRIu32 ": node epoch changed from %" PRIu64 " to %" PRIu64, s->process,
@@ -167,14 +178,15 @@ void sl_sim_oracle_stopping(struct sl_sim_oracle *o, uint32_t process, uint64_t 
     sl_sim_oracle_process(o, process)->is_stopping = true;
 }
 
+/* Who is safe to stop is STOPPING too; the violation that ends the run shall be the nearer one. */
 void sl_sim_oracle_work(struct sl_sim_oracle *o, uint32_t process, const char *what)
 {
     const struct sl_sim_oracle_process *p = sl_sim_oracle_process(o, process);
     sl_sim_oracle_count(o, SL_SIM_ORACLE_SAFE);
-    if (p->is_safe)
-        sl_sim_oracle_fail(o, SL_SIM_ORACLE_SAFE, "process %" PRIu32 " was said to be safe to stop and begins work: %s",
-                           process, what);
     if (p->is_stopping)
         sl_sim_oracle_fail(o, SL_SIM_ORACLE_STOPPING, "process %" PRIu32 " is STOPPING and begins work: %s", process,
                            what);
+    if (p->is_safe)
+        sl_sim_oracle_fail(o, SL_SIM_ORACLE_SAFE, "process %" PRIu32 " was said to be safe to stop and begins work: %s",
+                           process, what);
 }
