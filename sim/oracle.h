@@ -47,6 +47,7 @@ struct sl_sim_oracle {
     struct sl_sim_oracle_feed *feeds;        /* by feed number */
     uint32_t process_cap, feed_cap;
     uint64_t drain_epoch_durable;
+    bool has_undrain; /* a process may take a new node epoch and begin anew, until it is STOPPING */
 };
 
 void sl_sim_oracle_init(struct sl_sim_oracle *o, struct sl_sim_engine *e);
