@@ -173,6 +173,7 @@ void sl_sim_cluster_host_dies(struct sl_sim_host *h)
         sl_sim_free(&h->sim->engine, ch->waiting[i].bytes, ch->waiting[i].size);
     ch->waiting_count = 0;
     ch->lease = 0;
+    ch->targets = (struct sl_target_set){ 0 };
     sl_store_sim_drop(c->store, h->index, h->process);
 }
 

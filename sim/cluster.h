@@ -2,6 +2,7 @@
 #ifndef SL_SIM_CLUSTER_H
 #define SL_SIM_CLUSTER_H
 
+#include "core/drain/target_set.h"
 #include "sim/client.h"
 #include "sim/store_sim.h"
 #include "wire/message.h"
@@ -35,7 +36,8 @@ struct sl_sim_waiting { /* a message that waits for an operation */
 struct sl_sim_cluster_host {
     struct sl_sim_waiting *waiting; /* in the order in which they were emitted */
     uint32_t waiting_count, waiting_cap;
-    sl_lease_id lease; /* of the last grant its process was told of */
+    sl_lease_id lease;            /* of the last grant its process was told of */
+    struct sl_target_set targets; /* as its process last said */
 };
 
 /* One (target, epoch) that was durable in an intent. */
@@ -115,6 +117,8 @@ bool sl_sim_cluster_is_led(const struct sl_sim *sim);
 void sl_sim_judge_store(struct sl_sim *sim);
 /* A coordinator pushes a target. */
 void sl_sim_judge_target(struct sl_sim *sim, const struct sl_node_id *node, uint64_t epoch);
+/* What a process says of its drain targets: invariant 4, for sets. */
+void sl_sim_judge_set(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_target_set *set);
 /* Somebody was told that this process life is safe to stop. */
 void sl_sim_judge_safe(struct sl_sim *sim, const struct sl_node_id *node, uint64_t node_epoch);
 /* The phase of a drain of this node in the store, of the last one. False: there is none. */

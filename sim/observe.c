@@ -37,6 +37,17 @@ static void observe_status(struct sl_sim *sim, const Pb__MaintainerStatus *statu
         sl_sim_oracle_drain_epoch_used(&sim->oracle, status->drain_progress->target_epoch);
 }
 
+/* Whole nodes speak of sets of targets, and of the oldest alone to those that know no sets. */
+static void observe_set(struct sl_sim *sim, const struct sl_sim_host *h, Pb__DrainTarget *const *targets, size_t count,
+                        uint64_t version)
+{
+    struct sl_target_set set = { .version = version, .count = (uint32_t)count };
+    SL_REQUIRE(count <= SL_TARGETS_MAX);
+    for (size_t i = 0; i < count; i++)
+        observe_target(&set.targets[i], targets[i]->node_id, targets[i]->epoch);
+    sl_sim_judge_set(sim, h, &set);
+}
+
 static void observe_bootstrap(struct sl_sim *sim, const struct sl_sim_host *h,
                               const Pb__CoordinatorBootstrapResponse *r)
 {
@@ -45,9 +56,11 @@ static void observe_bootstrap(struct sl_sim *sim, const struct sl_sim_host *h,
     struct sl_sim_self_image image = { .process = h->process,
                                        .node_epoch = r->node_epoch,
                                        .liveness = (int)r->liveness,
-                                       .target = &target,
+                                       .target = sim->cluster ? NULL : &target,
                                        .is_unleased = h->is_unleased };
     sl_sim_oracle_self(&sim->oracle, &image);
+    if (sim->cluster)
+        observe_set(sim, h, r->targets, r->n_targets, r->drain_target_epoch);
     for (size_t i = 0; i < r->n_statuses; i++)
         observe_status(sim, r->statuses[i]);
 }
@@ -59,9 +72,11 @@ static void observe_heartbeat(struct sl_sim *sim, const struct sl_sim_host *h, c
     struct sl_sim_self_image image = { .process = h->process,
                                        .node_epoch = hb->node_epoch,
                                        .liveness = (int)hb->liveness,
-                                       .target = &target,
+                                       .target = sim->cluster ? NULL : &target,
                                        .is_unleased = h->is_unleased };
     sl_sim_oracle_self(&sim->oracle, &image);
+    if (sim->cluster)
+        observe_set(sim, h, hb->targets, hb->n_targets, hb->drain_target_epoch);
 }
 
 static void observe_liveness(struct sl_sim *sim, const struct sl_sim_host *h, const Pb__SetNodeLivenessResponse *r)

@@ -112,11 +112,51 @@ void sl_sim_judge_target(struct sl_sim *sim, const struct sl_node_id *node, uint
                            node->text, epoch);
 }
 
+static const struct sl_drain_target *judge_find(const struct sl_target_set *s, const struct sl_node_id *node)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (sl_node_id_eq(&s->targets[i].node, node))
+            return &s->targets[i];
+    }
+    return NULL;
+}
+
+/* Written out here instead of calling the core's rule, which is what is on trial. */
+static bool judge_may_follow(const struct sl_target_set *was, const struct sl_target_set *is)
+{
+    if (is->version < was->version)
+        return false;
+    for (uint32_t i = 0; i < is->count; i++) {
+        const struct sl_drain_target *held = judge_find(was, &is->targets[i].node);
+        bool is_held = held && held->epoch == is->targets[i].epoch;
+        bool is_new = is->version > was->version && is->targets[i].epoch > was->version;
+        if (is->targets[i].epoch > is->version || (!is_held && !is_new))
+            return false;
+    }
+    return true;
+}
+
+void sl_sim_judge_set(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_target_set *set)
+{
+    struct sl_sim_cluster_host *ch = &sim->cluster->hosts[h->index];
+    sl_sim_oracle_count(&sim->oracle, SL_SIM_ORACLE_TARGET);
+    if (!judge_may_follow(&ch->targets, set))
+        sl_sim_oracle_fail(&sim->oracle, SL_SIM_ORACLE_TARGET,
+                           "process %" PRIu32 ": the set of drain targets went from %" PRIu32 " at %" PRIu64
+                           " to %" PRIu32 " at %" PRIu64,
+                           h->process, ch->targets.count, ch->targets.version, set->count, set->version);
+    ch->targets = *set;
+    sl_sim_oracle_drain_epoch_used(&sim->oracle, set->version);
+}
+
 void sl_sim_judge_safe(struct sl_sim *sim, const struct sl_node_id *node, uint64_t node_epoch)
 {
     for (uint32_t i = 0; i < sim->host_count; i++) {
         const struct sl_sim_host *h = &sim->hosts[i];
-        if (h->state != SL_SIM_HOST_DOWN && h->node_epoch == node_epoch && sl_node_id_eq(&h->id, node))
+        if (h->state == SL_SIM_HOST_DOWN || !sl_node_id_eq(&h->id, node))
+            continue;
+        /* What it last said of itself: an undrain gave it a new one. */
+        if (sl_sim_oracle_process(&sim->oracle, h->process)->node_epoch == node_epoch)
             sl_sim_oracle_safe(&sim->oracle, h->process, sl_sim_host_work(h));
     }
 }

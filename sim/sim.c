@@ -59,6 +59,7 @@ void sl_sim_init(struct sl_sim *sim, const struct sl_sim_opts *opts)
     sim->store.stops_when_safe = true;
     if (opts->whole)
         sl_sim_cluster_init(sim, sim_host_cap(sim));
+    sim->oracle.has_undrain = opts->whole;
     sim_start_all(sim);
     if (!opts->whole)
         sl_sim_engine_push(e, e->now, (struct sl_sim_event){ .kind = SL_SIM_EVENT_ELECTION });
