@@ -114,6 +114,8 @@ static bool scenes_kill_in(struct sl_sim *sim, enum sl_drain_phase phase)
     struct sl_sim_fault kill = { .action = SL_SIM_ACTION_KILL_DIRECTOR };
     sl_ns until = sim->engine.now + SCENES_WITHIN_NS;
     enum sl_drain_phase is;
+    sl_revision seen = 0;
+    bool is_news;
     scenes_drain(sim, host);
     do {
         if (!sl_sim_run_until(sim, sim->engine.now + SCENES_STEP_NS))
@@ -123,7 +125,9 @@ static bool scenes_kill_in(struct sl_sim *sim, enum sl_drain_phase phase)
                            id.text, sl_drain_phase_name(phase));
             return false;
         }
-    } while (!sl_sim_judge_phase(sim, &id, &is) || is < phase);
+        is_news = sim->cluster->judge.revision != seen;
+        seen = sim->cluster->judge.revision;
+    } while (!is_news || !sl_sim_judge_phase(sim, &id, &is) || is < phase);
     sl_sim_faults_do(sim, &kill);
     return scenes_settle(sim, SCENES_WITHIN_NS);
 }
