@@ -89,23 +89,28 @@ void fd_open(struct feeds_driver *d, uint32_t node_count, const struct sl_feeds_
     driver_new_feeds(d);
 }
 
-static void driver_drop_ops(struct feeds_driver *d)
+static void driver_make_late(struct feeds_driver *d, struct fd_op op)
 {
-    for (uint32_t i = 0; i < d->op_count; i++)
-        free(d->ops[i].memory);
-    d->op_count = d->held_count = 0;
+    if (d->late_count < FD_LATE_MAX)
+        d->late[d->late_count++] = op;
+    else
+        free(op.memory);
 }
 
 static void driver_free_feeds(struct feeds_driver *d)
 {
     sl_feeds_free(d->feeds);
     sl_nodes_free(d->nodes);
-    driver_drop_ops(d);
+    for (uint32_t i = 0; i < d->op_count; i++)
+        driver_make_late(d, d->ops[i]);
+    d->op_count = d->held_count = 0;
 }
 
 void fd_stop(struct feeds_driver *d)
 {
     driver_free_feeds(d);
+    for (uint32_t i = 0; i < d->late_count; i++)
+        free(d->late[i].memory);
     sl_outbox_deinit(&d->out);
     sl_members_free(d->members);
     sl_store_model_free(d->store);
@@ -252,7 +257,7 @@ static void driver_release(struct feeds_driver *d, sl_op_id op, bool durable)
     d->held_count = kept;
 }
 
-static void driver_perform(struct feeds_driver *d, const struct sl_store_op *op, struct sl_store_result *result)
+static enum fd_fate driver_perform(struct feeds_driver *d, const struct sl_store_op *op, struct sl_store_result *result)
 {
     enum fd_fate fate = d->fate_count > 0 ? d->fate : FD_DONE;
     d->fate_count -= d->fate_count > 0;
@@ -263,6 +268,7 @@ static void driver_perform(struct feeds_driver *d, const struct sl_store_op *op,
         result->outcome = SL_STORE_REFUSED;
     else if (fate != FD_DONE)
         *result = (struct sl_store_result){ .id = op->id, .verb = op->verb, .outcome = SL_STORE_UNKNOWN };
+    return fate;
 }
 
 bool fd_store_step(struct feeds_driver *d)
@@ -272,7 +278,7 @@ bool fd_store_step(struct feeds_driver *d)
         return false;
     struct fd_op op = d->ops[0];
     memmove(d->ops, d->ops + 1, --d->op_count * sizeof *d->ops);
-    driver_perform(d, &op.op, &result);
+    bool is_late = driver_perform(d, &op.op, &result) == FD_UNKNOWN_LATE;
     bool durable = result.outcome == SL_STORE_OK && (result.verb != SL_STORE_TXN || result.succeeded);
     driver_release(d, op.op.id, durable);
     driver_begin(d);
@@ -281,6 +287,21 @@ bool fd_store_step(struct feeds_driver *d)
     d->holds_store = true;
     driver_end(d);
     d->holds_store = holds;
+    if (is_late)
+        driver_make_late(d, op);
+    else
+        free(op.memory);
+    return true;
+}
+
+bool fd_late_step(struct feeds_driver *d)
+{
+    struct sl_store_result result;
+    if (d->late_count == 0)
+        return false;
+    struct fd_op op = d->late[0];
+    memmove(d->late, d->late + 1, --d->late_count * sizeof *d->late);
+    sl_store_model_perform(d->store, d->now, &op.op, &result);
     free(op.memory);
     return true;
 }
@@ -592,19 +613,33 @@ void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t e
     fd_status(d, node, &s.status);
 }
 
-void fd_error(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, const char *code)
+static void driver_error(struct feeds_driver *d, uint32_t node, struct driver_status *s, const char *code)
 {
-    struct driver_status s;
     Pb__RunningError error = PB__RUNNING_ERROR__INIT, *errors = &error;
     char addr[] = "h:1", message[] = "cannot reach mysql://u:secret@h/ now", text[64];
     (void)snprintf(text, sizeof text, "%s", code);
     error.code = text;
     error.message = message;
     error.node = addr;
+    s->status.errors = &errors;
+    s->status.n_errors = 1;
+    fd_status(d, node, &s->status);
+}
+
+void fd_error(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, const char *code)
+{
+    struct driver_status s;
     driver_fill_status(&s, feed, epoch, checkpoint);
-    s.status.errors = &errors;
-    s.status.n_errors = 1;
-    fd_status(d, node, &s.status);
+    driver_error(d, node, &s, code);
+}
+
+void fd_refused(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch)
+{
+    struct driver_status s;
+    driver_fill_status(&s, feed, epoch, 0);
+    s.status.state = PB__COMPONENT_STATE__STOPPED;
+    s.status.bootstrap_done = false;
+    driver_error(d, node, &s, "CDC:ErrSluiceRefused");
 }
 
 void fd_drained(struct feeds_driver *d, uint32_t node, uint32_t feed, const Pb__DrainProgress *p)

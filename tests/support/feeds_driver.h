@@ -13,7 +13,14 @@
  * step; everything is recounted after it. Nodes are n1 (the coordinator's own), n2 ...; a node's ref is its number as
  * long as none left. Feeds are f1, f2 ...; a feed's id is {7, its number}.
  */
-enum { FD_NODES_MAX = 16, FD_SENT_MAX = 8192, FD_REPLIES_MAX = 256, FD_OPS_MAX = 256, FD_HELD_MAX = 1024 };
+enum {
+    FD_NODES_MAX = 16,
+    FD_SENT_MAX = 8192,
+    FD_REPLIES_MAX = 256,
+    FD_OPS_MAX = 256,
+    FD_LATE_MAX = 512,
+    FD_HELD_MAX = 1024
+};
 #define FD_WALL_NS UINT64_C(1700000000000000000) /* the wall clock when now is 0 */
 #define FD_START_NS (10 * SL_S)
 
@@ -37,7 +44,7 @@ struct fd_reply {
 };
 
 /* What becomes of the next operations. */
-enum fd_fate { FD_DONE, FD_REFUSED, FD_UNKNOWN_DONE, FD_UNKNOWN_NOT_DONE };
+enum fd_fate { FD_DONE, FD_REFUSED, FD_UNKNOWN_DONE, FD_UNKNOWN_NOT_DONE, FD_UNKNOWN_LATE /* done by fd_late_step */ };
 
 struct fd_op {
     struct sl_store_op op;
@@ -65,6 +72,8 @@ struct feeds_driver {
     bool holds_store; /* operations wait for fd_store_step */
     struct fd_op ops[FD_OPS_MAX];
     uint32_t op_count;
+    struct fd_op late[FD_LATE_MAX]; /* nobody waits for them any more, but they may be performed */
+    uint32_t late_count;
     enum fd_fate fate;
     uint32_t fate_count; /* how many operations it applies to */
     struct fd_held held[FD_HELD_MAX];
@@ -87,7 +96,7 @@ void fd_settle(struct feeds_driver *d);
 /* The coordinator ends: open requests are answered. */
 void fd_end(struct feeds_driver *d);
 void fd_stop(struct feeds_driver *d);
-/* A new coordinator on the same store and nodes: opened; what is in flight is lost. */
+/* A new coordinator on the same store and nodes: opened; what is in flight may still be performed, by fd_late_step. */
 void fd_failover(struct feeds_driver *d);
 
 /* ---- the store ---- */
@@ -106,6 +115,8 @@ const char *fd_text(struct feeds_driver *d, const char *key, char *room, size_t 
 void fd_fail_store(struct feeds_driver *d, enum fd_fate fate, uint32_t count);
 /* Performs the oldest operation and steps with its result. False: there is none. */
 bool fd_store_step(struct feeds_driver *d);
+/* Performs the oldest operation whose answer is no longer waited for. */
+bool fd_late_step(struct feeds_driver *d);
 void fd_store_run(struct feeds_driver *d);
 
 /* ---- inputs ---- */
@@ -124,6 +135,7 @@ void fd_working(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t e
 void fd_booting(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 void fd_error(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, const char *code);
+void fd_refused(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch); /* an Add */
 void fd_drained(struct feeds_driver *d, uint32_t node, uint32_t feed, const Pb__DrainProgress *p);
 void fd_draining(struct feeds_driver *d, uint32_t number, bool draining);
 /* The set that destinations must hold; acknowledged by the nodes listed (0-terminated). */

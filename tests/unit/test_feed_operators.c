@@ -142,7 +142,7 @@ static void add_is_sent_again_until_the_maintainer_shows(void **state)
     fd_stop(&d);
 }
 
-static void a_node_that_refuses_an_add_is_not_asked_again_at_once(void **state)
+static void a_node_that_refuses_an_add_is_told_to_forget_it_and_another_one_is_tried(void **state)
 {
     (void)state;
     struct feeds_driver d;
@@ -151,12 +151,35 @@ static void a_node_that_refuses_an_add_is_not_asked_again_at_once(void **state)
     fd_load(&d);
     fd_settle(&d);
     const struct fd_sent first = *fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST);
+    sl_assert_u64(first.to, fd_ref(&d, 1));
+    fd_refused(&d, 1, 1, first.epoch);
+    sl_assert_u64(d.event_count[SL_EV_FEED_NOT_STARTED], 1);
+    const struct fd_sent *remove = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
+    sl_assert_u64(remove->to, fd_ref(&d, 1));
+    sl_assert_u64(remove->epoch, first.epoch);
+    fd_refused(&d, 1, 1, first.epoch); /* of an Add that was sent again */
+    sl_assert_u64(fd_sent_count(&d, SL_MSG_ADD_MAINTAINER_REQUEST, 0, 0), 1);
     fd_stopped(&d, 1, 1, first.epoch, 0);
     const struct fd_sent *second = fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST);
-    sl_assert_u64(first.to, fd_ref(&d, 1));
     sl_assert_u64(second->to, fd_ref(&d, 2));
     assert_true(second->epoch > first.epoch);
-    sl_assert_u64(d.event_count[SL_EV_FEED_NOT_STARTED], 1);
+    fd_stop(&d);
+}
+
+static void a_refusal_that_another_add_overtook_means_nothing(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_open(&d, 2, NULL);
+    fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
+    fd_load(&d);
+    fd_settle(&d);
+    uint64_t epoch = fd_record(&d, 1).epoch;
+    fd_booting(&d, 1, 1, epoch, 100);
+    fd_refused(&d, 1, 1, epoch);
+    fd_working(&d, 1, 1, epoch, 100);
+    fd_refused(&d, 1, 1, epoch);
+    fd_assert_replicating(&d, 1, 1);
     fd_stop(&d);
 }
 
@@ -168,8 +191,11 @@ static void a_feed_that_every_node_refuses_backs_off(void **state)
     fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
     fd_load(&d);
     fd_settle(&d);
-    for (int i = 0; i < 3; i++)
-        fd_stopped(&d, 1, 1, fd_record(&d, 1).epoch, 0);
+    for (int i = 0; i < 3; i++) {
+        uint64_t epoch = fd_feed(&d, 1)->epoch;
+        fd_refused(&d, 1, 1, epoch);
+        fd_stopped(&d, 1, 1, epoch, 0);
+    }
     sl_assert_i64(fd_record(&d, 1).state, SL_FEED_WARNING);
     uint32_t adds = fd_sent_count(&d, SL_MSG_ADD_MAINTAINER_REQUEST, 0, 1);
     fd_run(&d, 8 * SL_S);
@@ -760,7 +786,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(add_ends_with_a_bootstrapped_maintainer_of_its_epoch),
         cmocka_unit_test(with_interop_a_report_without_epoch_ends_an_add),
         cmocka_unit_test(add_is_sent_again_until_the_maintainer_shows),
-        cmocka_unit_test(a_node_that_refuses_an_add_is_not_asked_again_at_once),
+        cmocka_unit_test(a_node_that_refuses_an_add_is_told_to_forget_it_and_another_one_is_tried),
+        cmocka_unit_test(a_refusal_that_another_add_overtook_means_nothing),
         cmocka_unit_test(a_feed_that_every_node_refuses_backs_off),
         cmocka_unit_test(the_loss_of_another_node_does_not_touch_an_add),
         cmocka_unit_test(the_loss_of_the_destination_ends_an_add_in_every_state),

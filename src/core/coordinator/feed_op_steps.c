@@ -76,25 +76,28 @@ void sl__op_on_no_epoch(struct sl_feeds *f, struct sl__feed *feed, struct sl_out
     } /* a STOP has nothing better to do than to wait */
 }
 
-static struct sl_feed_error op_refusal_of(struct sl_feeds *f, const struct sl__feed *feed,
-                                          const Pb__MaintainerStatus *s)
+/*
+ * Not proof that nothing will start: an Add that was sent again may be on its way, and be taken. The answer to a Remove
+ * is, for what was sent before it has arrived before it.
+ */
+static void op_on_not_started(struct sl_feeds *f, struct sl__feed *feed, const Pb__MaintainerStatus *s,
+                              struct sl_outbox *out)
 {
-    if (s->n_errors > 0)
-        return sl__feed_error_of(f, feed, s->errors[0]);
-    return (struct sl_feed_error){ .present = true,
-                                   .code = "CDC:ErrSluiceNotStarted",
-                                   .message = "the node did not start the maintainer and does not say why" };
+    struct sl_str why = s->n_errors > 0 ? sl_str_of(s->errors[0]->message) : SL_STR("-");
+    sl_out_event(out, SL_EV_FEED_NOT_STARTED, sl__feed_field(feed), sl__node_field(f, "node", feed->op.dest),
+                 sl_f_u64("epoch", feed->op.epoch), sl_f_str("text", why));
+    feed->refusals++;
+    sl__op_abort(f, feed, out);
 }
 
 /* One node may have its reasons. When several say no, asking faster does not help. */
-static void op_on_refused(struct sl_feeds *f, struct sl__feed *feed, const Pb__MaintainerStatus *s,
-                          struct sl_outbox *out)
+static void op_on_aborted(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
 {
-    struct sl_feed_error error = op_refusal_of(f, feed, s);
-    sl_out_event(out, SL_EV_FEED_NOT_STARTED, sl__feed_field(feed), sl__node_field(f, "node", feed->op.dest),
-                 sl_f_u64("epoch", feed->op.epoch), sl_f_str("text", sl_str_of(error.message)));
+    const struct sl_feed_error error = { .present = true,
+                                         .code = "CDC:ErrSluiceNotStarted",
+                                         .message = "several nodes in a row did not start the maintainer" };
     sl__op_end_absent(f, feed, feed->op.dest, out);
-    if (++feed->refusals >= OP_REFUSALS_MAX)
+    if (feed->refusals >= OP_REFUSALS_MAX)
         sl__feed_back_off(f, feed, &error, out);
 }
 
@@ -103,10 +106,10 @@ static void op_on_dest_status(struct sl_feeds *f, struct sl__feed *feed, const P
 {
     struct sl__op *op = &feed->op;
     bool aborts = sl__op_order(op) == SL__ORDER_ABORT;
-    if (stopped && aborts) {
-        sl__op_end_absent(f, feed, op->dest, out);
-    } else if (stopped) {
-        op_on_refused(f, feed, s, out);
+    if (stopped && aborts && !sl__status_is_refusal(s)) {
+        op_on_aborted(f, feed, out);
+    } else if (stopped && !aborts) {
+        op_on_not_started(f, feed, s, out);
     } else if (s->state == PB__COMPONENT_STATE__WORKING && !aborts) {
         op->seen = true;
         if (!s->bootstrap_done)

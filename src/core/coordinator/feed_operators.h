@@ -11,9 +11,9 @@
  *
  *   ADD(dest)          ADD_STORE --epoch durable--> ADD_DEST ----Working, bootstrapped----> feed replicating on dest
  *                         |                          |   |
- *                         |                          |   +--silent too long, not eligible--> ADD_ABORT
- *                         |                          +--Stopped, dest lost--> absent             |
- *                         +--dest lost, store fails--> absent           absent <--Stopped, lost--+
+ *                         |                          |   +--refused, silent too long, not eligible--> ADD_ABORT
+ *                         |                          +--dest lost--> absent                               |
+ *                         +--dest lost, store fails--> absent                    absent <--Stopped, lost--+
  *
  *   MOVE(origin,dest)  MOVE_STORE --epoch durable--> MOVE_ORIGIN --origin Stopped, lost--> MOVE_DEST --> replicating
  *                         |                             |  |                                |    |

@@ -14,10 +14,14 @@
  */
 #define SAVE_NS (500 * SL_MS)
 #define SAVE_RETRY_NS (200 * SL_MS)
+#define SAVE_OF_DIRTY offsetof(struct sl__feed, of_dirty)
 
-static bool save_has_room(const struct sl_feeds *f)
+/* Nothing is written while what is there is being read. */
+static bool save_is_wanted(const struct sl_feeds *f)
 {
     if (f->reread_op != 0 || f->must_reread)
+        return f->reread_op == 0;
+    if (f->dirty.count == 0)
         return false;
     for (uint32_t i = 0; i < SL__FEEDS_SAVES_MAX; i++) {
         if (f->saves[i].op == 0)
@@ -38,26 +42,47 @@ bool sl__save_is_dirty(const struct sl__feed *feed)
 struct save_txn {
     struct sl_store_compare compares[SL_STORE_COMPARES_MAX];
     struct sl_store_action actions[SL_STORE_ACTIONS_MAX];
+    uint32_t compare_count;
 };
 
-/* The key and new value of the feed's status, in the arena. False: no memory. */
+/* In the arena; empty without memory. */
+static struct sl_str save_keep_key(struct sl_feeds *f, const struct sl_key *key)
+{
+    char *text = sl_arena_alloc(&f->scratch, key->len);
+    if (!text)
+        return (struct sl_str){ 0 };
+    memcpy(text, key->text, key->len);
+    return (struct sl_str){ text, key->len };
+}
+
+static void save_compare(struct save_txn *t, struct sl_str key, sl_revision revision)
+{
+    t->compares[t->compare_count++] =
+        (struct sl_store_compare){ .kind = SL_COMPARE_MOD_REVISION, .key = key, .revision = revision };
+}
+
+/*
+ * The feed's part of the transaction. A status that is not there yet is made only while the info is as we know it: else
+ * a late write would leave a status behind for a feed that was removed. False: no memory.
+ */
 static bool save_add(struct sl_feeds *f, struct sl__feed *feed, struct sl__save *save, struct save_txn *t)
 {
     struct sl_key info, status;
     sl__feed_keys(f, feed, &info, &status);
-    char *key = sl_arena_alloc(&f->scratch, status.len);
+    bool is_made = feed->status_value.revision == 0;
     const struct sl_feed_status value = { feed->checkpoint, feed->status.progress };
+    struct sl_str key = save_keep_key(f, &status), info_key = is_made ? save_keep_key(f, &info) : SL_STR("-");
     struct sl_bytes text;
-    if (!key || sl_feed_status_format(&text, &value, sl__value_bytes(&feed->status_value), &f->scratch) != SL_OK)
+    if (key.len == 0 || info_key.len == 0 ||
+        sl_feed_status_format(&text, &value, sl__value_bytes(&feed->status_value), &f->scratch) != SL_OK)
         return false;
-    memcpy(key, status.text, status.len);
     uint32_t i = save->count++;
     save->feeds[i] = feed->handle;
     save->checkpoints[i] = feed->checkpoint;
-    t->compares[i] = (struct sl_store_compare){ .kind = SL_COMPARE_MOD_REVISION,
-                                                .key = { key, status.len },
-                                                .revision = feed->status_value.revision };
-    t->actions[i] = (struct sl_store_action){ .kind = SL_ACTION_PUT, .key = t->compares[i].key, .value = text };
+    t->actions[i] = (struct sl_store_action){ .kind = SL_ACTION_PUT, .key = key, .value = text };
+    save_compare(t, key, feed->status_value.revision);
+    if (is_made)
+        save_compare(t, info_key, feed->info.revision);
     return true;
 }
 
@@ -65,10 +90,12 @@ static void save_collect(struct sl_feeds *f, struct sl__save *save, struct save_
 {
     bool alone = false;
     sl_arena_reset(&f->scratch);
-    save->count = 0;
-    for (uint32_t h = f->dirty.head; h != 0 && save->count < SL_STORE_ACTIONS_MAX && !alone;
-         h = sl_list_next(&f->slab, offsetof(struct sl__feed, of_dirty), h)) {
+    save->count = t->compare_count = 0;
+    for (uint32_t h = f->dirty.head; h != 0 && !alone; h = sl_list_next(&f->slab, SAVE_OF_DIRTY, h)) {
         struct sl__feed *feed = sl__feed_at(f, h);
+        uint32_t compares = feed->status_value.revision == 0 ? 2 : 1;
+        if (t->compare_count + compares > SL_STORE_COMPARES_MAX)
+            return;
         if (feed->save_alone && save->count > 0)
             continue; /* for the next transaction */
         if (!save_add(f, feed, save, t))
@@ -101,7 +128,7 @@ static bool save_issue(struct sl_feeds *f, struct sl__save *save, struct sl_outb
                                     .verb = SL_STORE_TXN,
                                     .compares = t.compares,
                                     .then = t.actions,
-                                    .compare_count = save->count,
+                                    .compare_count = t.compare_count,
                                     .then_count = save->count };
     if (!sl_out_store(out, &op))
         return false;
@@ -130,7 +157,7 @@ static void save_reread(struct sl_feeds *f, struct sl_outbox *out)
 
 void sl__save_run(struct sl_feeds *f, struct sl_outbox *out)
 {
-    bool wanted = f->must_reread || (f->dirty.count > 0 && save_has_room(f));
+    bool wanted = save_is_wanted(f);
     if (wanted && f->save_at == SL_NEVER)
         f->save_at = f->must_reread ? f->now : sl_ns_after(f->now, SAVE_NS);
     if (!wanted || f->now < f->save_at)
@@ -152,8 +179,7 @@ void sl__save_run(struct sl_feeds *f, struct sl_outbox *out)
 
 sl_ns sl__save_deadline(const struct sl_feeds *f)
 {
-    bool wanted = f->must_reread || (f->dirty.count > 0 && save_has_room(f));
-    return wanted ? f->save_at : SL_NEVER;
+    return save_is_wanted(f) ? f->save_at : SL_NEVER;
 }
 
 /* ---- results ---- */
@@ -228,18 +254,16 @@ static bool save_take(struct sl_feeds *f, struct sl__feed *feed, const struct sl
     return true;
 }
 
-/* A status that somebody deleted is made anew. */
-static void save_note_deleted(struct sl_feeds *f, sl_revision revision, struct sl_outbox *out)
+/* A status that somebody deleted is made anew; for one that could not be made, the info is read again too. */
+static void save_on_missing(struct sl_feeds *f, struct sl__feed *feed, sl_revision revision, struct sl_outbox *out)
 {
-    for (struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
-        bool known = feed->status_value.revision != 0 && feed->status_value.revision <= revision;
-        if (!known || feed->mark == f->mark || feed->saving || sl__feed_writes_status(feed))
-            continue;
-        sl__value_clear(f, &feed->status_value);
-        feed->status = (struct sl_feed_status){ .progress = feed->status.progress };
-        feed->save_alone = true;
-        sl__feed_react(f, feed, out);
-    }
+    if (feed->status_value.revision > revision || feed->saving || feed->unreadable || sl__feed_writes_status(feed))
+        return;
+    feed->write.must_read = feed->status_value.revision == 0 && feed->saved_last != SL_TS_NONE;
+    sl__value_clear(f, &feed->status_value);
+    feed->status = (struct sl_feed_status){ .progress = feed->status.progress };
+    feed->save_alone = true;
+    sl__feed_react(f, feed, out);
 }
 
 static void save_on_reread(struct sl_feeds *f, const struct sl_store_result *r, struct sl_outbox *out)
@@ -253,8 +277,10 @@ static void save_on_reread(struct sl_feeds *f, const struct sl_store_result *r, 
         struct sl__feed *feed = sl__feed_named(f, sl_key_tail(r->pairs[i].key, sl_key_str(&prefix)));
         ok = !feed || feed->unreadable || save_take(f, feed, &r->pairs[i], out);
     }
-    if (ok)
-        save_note_deleted(f, r->revision, out);
+    for (struct sl__feed *feed = sl__feed_next(f, NULL); feed && ok; feed = sl__feed_next(f, feed)) {
+        if (feed->mark != f->mark)
+            save_on_missing(f, feed, r->revision, out);
+    }
     f->must_reread = f->must_reread || !ok;
     f->save_at = ok ? f->now : sl_ns_after(f->now, SAVE_RETRY_NS);
 }

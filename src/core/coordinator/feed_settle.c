@@ -34,7 +34,8 @@ void sl_feeds_reported(struct sl_feeds *f, sl_node_ref node, const Pb__Maintaine
     struct sl__report report = { .node = node,
                                  .epoch = status->maintainer_epoch,
                                  .checkpoint = status->checkpoint_ts,
-                                 .bootstrapped = status->bootstrap_done };
+                                 .bootstrapped = status->bootstrap_done,
+                                 .is_remover = sl__status_is_remover(status) };
     bool runs = status->state != PB__COMPONENT_STATE__STOPPED && status->state != PB__COMPONENT_STATE__REMOVED;
     if (f->settled || !runs || !sl_feed_id_set(&report.id, status->changefeed))
         return;
@@ -55,6 +56,8 @@ static void settle_forget_reports(struct sl_feeds *f)
 
 static enum settle_rank settle_rank(const struct sl_feeds *f, const struct sl__feed *feed, const struct sl__report *r)
 {
+    if (r->is_remover)
+        return RANK_STALE;
     if (r->epoch == feed->record.epoch)
         return RANK_EXACT;
     return sl__feeds_epoch_fits(f, feed->record.epoch, r->epoch) ? RANK_COMPATIBLE : RANK_STALE;
@@ -114,13 +117,15 @@ static void settle_stale(struct sl_feeds *f, struct sl__feed *feed, const struct
 {
     bool halts = !sl__feed_is_runnable(feed);
     /* One that has not bootstrapped does not hand over; but one with the owner's epoch may hold the owner's dispatchers. */
-    bool cascade = halts || (!r->bootstrapped && r->epoch != feed->epoch);
+    bool cascade = !r->is_remover && (halts || (!r->bootstrapped && r->epoch != feed->epoch));
     if (feed->unreadable)
         return;
-    if (feed->op.kind != SL__OP_IDLE) {
+    if (feed->op.kind != SL__OP_IDLE && !r->is_remover) {
         sl__feeds_send_remove(f, r->node, &r->id, r->epoch, cascade, false, out);
         return;
     }
+    if (feed->op.kind != SL__OP_IDLE)
+        return;
     sl__op_stop_stale(f, feed, r->node, r->epoch, cascade, halts ? settle_stop_of(feed) : SL__STOP_STALE, out);
 }
 
@@ -148,7 +153,7 @@ static void settle_report(struct sl_feeds *f, const struct sl__report *r, struct
         return;
     if (feed)
         settle_stale(f, feed, r, out);
-    else
+    else if (!r->is_remover)
         sl__settle_remove_unknown(f, r->node, &r->id, r->epoch, out);
 }
 

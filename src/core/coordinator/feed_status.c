@@ -14,6 +14,7 @@
  * 10 s, doubled up to 10 min, +-10 %; after 30 min without progress it fails.
  */
 #define STATUS_DRAINS_MAX (SL_TARGETS_MAX + 1u)
+#define STATUS_REMOVER_CHECKPOINT ((sl_ts)1) /* of core/manager, and of the reference */
 
 /* Nothing that a new start could heal. */
 static const char *const fatal_codes[] = {
@@ -34,6 +35,17 @@ static bool status_is_fatal(const Pb__RunningError *e)
 static bool status_is_stopped(const Pb__MaintainerStatus *s)
 {
     return s->state == PB__COMPONENT_STATE__STOPPED || s->state == PB__COMPONENT_STATE__REMOVED;
+}
+
+bool sl__status_is_refusal(const Pb__MaintainerStatus *s)
+{
+    return status_is_stopped(s) && s->n_errors > 0 && strcmp(s->errors[0]->code, "CDC:ErrSluiceRefused") == 0;
+}
+
+bool sl__status_is_remover(const Pb__MaintainerStatus *s)
+{
+    return s->state == PB__COMPONENT_STATE__WORKING && !s->bootstrap_done &&
+           s->checkpoint_ts == STATUS_REMOVER_CHECKPOINT;
 }
 
 /* ---- drain progress ---- */
@@ -236,11 +248,11 @@ static void status_judge(struct sl_feeds *f, struct sl__feed *feed, const Pb__Ma
 static void status_of_stray(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref from, const Pb__MaintainerStatus *s,
                             struct sl_outbox *out)
 {
-    bool halts = !sl__feed_is_runnable(feed);
-    bool cascade = halts || (!s->bootstrap_done && s->maintainer_epoch != feed->epoch);
+    bool halts = !sl__feed_is_runnable(feed), removes = sl__status_is_remover(s);
+    bool cascade = !removes && (halts || (!s->bootstrap_done && s->maintainer_epoch != feed->epoch));
     if (feed->node == SL_NODE_NONE && feed->op.kind == SL__OP_IDLE && feed->stop == SL__STOP_NONE)
         sl__op_stop_stale(f, feed, from, s->maintainer_epoch, cascade, SL__STOP_STALE, out);
-    else
+    else if (!removes)
         sl__feeds_send_remove(f, from, &feed->record.id, s->maintainer_epoch, cascade, false, out);
 }
 
@@ -281,6 +293,9 @@ static void status_of_feed(struct sl_feeds *f, struct sl__feed *feed, sl_node_re
                            struct sl_outbox *out)
 {
     bool owner = status_is_of_owner(f, feed, from, s), stopped = status_is_stopped(s);
+    bool adds = sl__op_order(&feed->op) == SL__ORDER_ADD && !feed->op.seen;
+    if (sl__status_is_refusal(s) && !adds)
+        return; /* one Add of several was refused, and another one was not */
     if (owner) {
         feed->heard_at = f->now;
         sl__feed_advance(feed, s->checkpoint_ts);
@@ -311,7 +326,7 @@ void sl_feeds_on_status(struct sl_feeds *f, sl_ns now, sl_node_ref from, const P
     if (feed && !feed->unreadable) {
         status_of_feed(f, feed, from, status, out);
         sl__feed_react(f, feed, out);
-    } else if (!feed && status->state == PB__COMPONENT_STATE__WORKING) {
+    } else if (!feed && status->state == PB__COMPONENT_STATE__WORKING && !sl__status_is_remover(status)) {
         sl__settle_remove_unknown(f, from, &id, status->maintainer_epoch, out);
     }
     sl__feeds_end(f, out);

@@ -147,7 +147,7 @@ struct sl__report { /* of a bootstrap answer */
     sl_node_ref node;
     uint64_t epoch;
     sl_ts checkpoint;
-    bool bootstrapped, used;
+    bool bootstrapped, is_remover, used;
 };
 
 struct sl__save { /* one checkpoint transaction in flight; op 0: free */
@@ -314,6 +314,10 @@ void sl__save_forget(struct sl_feeds *f, struct sl__feed *feed);
 /* ---- feed_status.c ---- */
 /* An owner's checkpoint; never takes it back. */
 void sl__feed_advance(struct sl__feed *feed, sl_ts checkpoint);
+/* An Add was refused; only a Sluice node says so (core/manager). */
+bool sl__status_is_refusal(const Pb__MaintainerStatus *s);
+/* It was made only to close dispatchers, owns nothing, and ends by itself. To tell it to close could make another one. */
+bool sl__status_is_remover(const Pb__MaintainerStatus *s);
 /* What a peer says, as it will read in the store: cut, without secrets. */
 struct sl_feed_error sl__feed_error_of(struct sl_feeds *f, const struct sl__feed *feed, const Pb__RunningError *e);
 /* Warning, everything closed, and a new start later; or failed, when that has gone on for too long. */
