@@ -11,9 +11,9 @@
  * A target is (node, epoch); the empty node means "none". The initial value is (none, 0).
  *   - a higher epoch wins, with any node, the empty one included;
  *   - an equal epoch may only clear: a set target becomes empty, once;
- *   - everything else changes nothing: lower epochs, an equal epoch with another or the same node, a cleared epoch
- * again. So an epoch, once cleared, never becomes active again (docs/invariants.md I4), and epoch 0 can never set a
- * target. Whatever the verdict, the sender is answered with the state that holds now.
+ *   - everything else changes nothing: lower epochs, an equal epoch with another or the same node, a cleared epoch again.
+ * So an epoch, once cleared, never becomes active again (docs/invariants.md I4), and epoch 0 can never set a target.
+ * Whatever the verdict, the sender is answered with the state that holds now.
  */
 struct sl_drain_target {
     struct sl_node_id node;
