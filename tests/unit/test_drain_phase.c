@@ -342,6 +342,21 @@ static void a_feed_of_a_foreign_maintainer_is_counted_as_the_reference_does(void
     cd_free(c);
 }
 
+static void what_is_observed_is_looked_at_within_a_moment(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 1);
+    c->moves[0][1] = 1;
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, 2300 * SL_MS);
+    sl_assert_str(cd_blocker(c, "n2"), "MOVES_IN_FLIGHT");
+    c->moves[0][1] = 0;
+    cd_statuses(c, "n1");
+    cd_run(c, 50 * SL_MS);
+    sl_assert_str(cd_phase(c, "n2"), "safe");
+    cd_free(c);
+}
+
 static void without_a_destination_it_says_so(void **state)
 {
     (void)state;
@@ -680,6 +695,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_nodes_own_word_is_needed),
         cmocka_unit_test(a_foreign_target_is_proved_by_the_reference_rule_and_marked_so),
         cmocka_unit_test(a_feed_of_a_foreign_maintainer_is_counted_as_the_reference_does),
+        cmocka_unit_test(what_is_observed_is_looked_at_within_a_moment),
         cmocka_unit_test(without_a_destination_it_says_so),
         cmocka_unit_test(a_feed_whose_maintainer_is_still_starting_blocks),
         cmocka_unit_test(a_target_that_is_silent_for_too_long_proves_nothing),

@@ -115,6 +115,22 @@ static void a_write_that_arrives_after_the_next_decision_does_not_undo_it(void *
     cd_free(c);
 }
 
+/* A refused one after 200 ms, one in doubt as soon as it was read back. */
+static void a_write_that_failed_is_repeated_soon(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < FAULTS_COUNT; i++) {
+        struct cd *c = cd_setup(3, 1);
+        cd_fault(c, faults[i]);
+        (void)cd_drain_node(c, "n2");
+        cd_run(c, 100 * SL_MS);
+        sl_assert_str(cd_phase(c, "n2"), faults[i] == CD_FAULT_LOST_ANSWER ? "safe" : "-");
+        cd_run(c, 200 * SL_MS);
+        assert_true(cd_intent_count(c) == 1);
+        cd_free(c);
+    }
+}
+
 /* ---- somebody else's word ---- */
 
 static void put_raw(struct cd *c, const char *id, struct sl_bytes value)
@@ -422,6 +438,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_drain_ends_whatever_happens_to_several_writes_in_a_row),
         cmocka_unit_test(an_undrain_ends_whatever_happens_to_a_write),
         cmocka_unit_test(a_write_that_arrives_after_the_next_decision_does_not_undo_it),
+        cmocka_unit_test(a_write_that_failed_is_repeated_soon),
         cmocka_unit_test(the_word_of_another_coordinator_is_taken_over),
         cmocka_unit_test(an_open_intent_that_was_deleted_by_hand_comes_back),
         cmocka_unit_test(a_value_that_cannot_be_read_is_left_alone_and_read_again),

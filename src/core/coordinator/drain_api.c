@@ -204,7 +204,6 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
     s->intent.cancel_at_deadline = r->cancel_at_deadline;
     api_copy(s->intent.reason, sizeof s->intent.reason, r->reason);
     api_copy(s->intent.actor, sizeof s->intent.actor, r->actor);
-    sl__drain_check_now(d, now);
     return s;
 }
 
