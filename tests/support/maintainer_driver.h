@@ -10,7 +10,7 @@
  * One real maintainer among fake dispatch managers that do what they are told, at once and without loss, unless a test
  * makes them silent or answers for them. Node 0 is the maintainer's own. Time stands still unless a test runs it.
  */
-enum { DRIVER_NODES_MAX = 6, DRIVER_DISPATCHERS_MAX = 64, DRIVER_TABLES_MAX = 64, DRIVER_QUEUE_MAX = 512 };
+enum { DRIVER_NODES_MAX = 6, DRIVER_DISPATCHERS_MAX = 128, DRIVER_TABLES_MAX = 128, DRIVER_QUEUE_MAX = 512 };
 enum { DRIVER_JOURNAL_MAX = 4 };
 
 #define DRIVER_EPOCH UINT64_C(7)

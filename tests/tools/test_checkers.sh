@@ -149,6 +149,19 @@ finds check_docs 'doc.md:1: link to missing.md: no such file'
 plant doc.md '[a](#nothing)'
 finds check_docs 'doc.md:1: link to #nothing: no such heading'
 
+mkdir -p "$root/tests/unit" "$root/tests/data"
+echo 'cmocka_unit_test(fact)' >"$root/tests/unit/test_a.c"
+: >"$root/tests/data/story.txt"
+plant doc.md "\`test_a.fact\` and \`scenario.story\`"
+clean check_facts
+plant doc.md "\`test_a.fiction\`"
+finds check_facts 'doc.md:1: there is no test test_a.fiction'
+plant doc.md "\`test_b.fact\`"
+finds check_facts 'doc.md:1: there is no test test_b.fact'
+plant doc.md "\`scenario.fable\`"
+finds check_facts 'doc.md:1: there is no scenario fable'
+rm -r "$root/tests"
+
 plant src/base/a.h "$spdx
 #include <stdint.h>
 uint64_t f(void);"
