@@ -775,3 +775,19 @@ void fd_assert_reply(const struct feeds_driver *d, uint64_t ticket, enum sl_code
     assert_non_null(r);
     sl_assert_str(sl_code_name(r->code), sl_code_name(code));
 }
+
+void fd_move(struct feeds_driver *d, uint32_t feed, uint32_t node)
+{
+    char text[8] = { 'n', (char)('0' + node), '\0' };
+    struct sl_feed_id id = fd_feed_id(feed);
+    struct sl_request r = { .verb = SL_REQUEST_FEED_MOVE, .feed = sl_feed_id_name(&id), .node = sl_str_of(text) };
+    fd_request_of(d, &r);
+}
+
+uint64_t fd_start_moving(struct feeds_driver *d)
+{
+    fd_start_running(d, 4, 1, 2);
+    fd_move(d, 1, 3);
+    sl_assert_i64(fd_feed(d, 1)->op.state, SL__OP_MOVE_ORIGIN);
+    return fd_record(d, 1).epoch;
+}

@@ -3,7 +3,7 @@
 #define SL_TESTS_SUPPORT_FEEDS_DRIVER_H
 
 #include "core/common/mem_tags.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 #include "port/store_model.h"
 #include "tests/support/sl_test.h"
 
@@ -161,5 +161,10 @@ const struct fd_sent *fd_last(const struct feeds_driver *d, enum sl_msg_type typ
 /* The answer to the ticket, or null. */
 const struct fd_reply *fd_reply_to(const struct feeds_driver *d, uint64_t ticket);
 void fd_assert_reply(const struct feeds_driver *d, uint64_t ticket, enum sl_code code);
+
+/* An administrator moves the feed's maintainer to a node. */
+void fd_move(struct feeds_driver *d, uint32_t feed, uint32_t node);
+/* f1 runs on n2 with epoch 5 and moves to n3; the epoch is durable, the origin was told. Returns the new epoch. */
+uint64_t fd_start_moving(struct feeds_driver *d);
 
 #endif

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/feeds_driver.h"
 
-/* Add, move and stop, event by event. */
-
-static void move(struct feeds_driver *d, uint32_t feed, uint32_t node)
-{
-    char text[8] = { 'n', (char)('0' + node), '\0' };
-    struct sl_feed_id id = fd_feed_id(feed);
-    struct sl_request r = { .verb = SL_REQUEST_FEED_MOVE, .feed = sl_feed_id_name(&id), .node = sl_str_of(text) };
-    fd_request_of(d, &r);
-}
-
-/* f1 runs on n2 with epoch 5 and moves to n3; the epoch is durable, the origin was told. Returns the new epoch. */
-static uint64_t start_moving(struct feeds_driver *d)
-{
-    fd_start_running(d, 4, 1, 2);
-    move(d, 1, 3);
-    sl_assert_i64(fd_feed(d, 1)->op.state, SL__OP_MOVE_ORIGIN);
-    return fd_record(d, 1).epoch;
-}
+/* Add and move, event by event. */
 
 static void assert_absent(const struct feeds_driver *d, uint32_t feed)
 {
@@ -268,7 +251,7 @@ static void a_second_operator_is_refused(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    start_moving(&d);
+    fd_start_moving(&d);
     struct sl_feed_id id = fd_feed_id(1);
     struct sl_request r = { .verb = SL_REQUEST_FEED_MOVE, .feed = sl_feed_id_name(&id), .node = SL_STR("n4") };
     fd_assert_reply(&d, fd_request_of(&d, &r), SL_BUSY);
@@ -284,7 +267,7 @@ static void counts_name_every_node_an_operator_touches(void **state)
     struct feeds_driver d;
     struct sl_feeds_on_node c;
     const struct sl_drain_target target = { .epoch = 1 };
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     for (uint32_t node = 1; node <= 4; node++) {
         sl_feeds_count(d.feeds, fd_ref(&d, node), &target, &c);
         sl_assert_u64(c.operators, node == 2 || node == 3);
@@ -384,7 +367,7 @@ static void a_move_removes_with_the_old_epoch_and_adds_with_the_new_one(void **s
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     const struct fd_sent *remove = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
     sl_assert_u64(remove->to, fd_ref(&d, 2));
     sl_assert_u64(remove->epoch, 5);
@@ -405,7 +388,7 @@ static void nothing_is_said_to_the_origin_before_the_epoch_is_durable(void **sta
     struct feeds_driver d;
     fd_start_running(&d, 3, 1, 2);
     d.holds_store = true;
-    move(&d, 1, 3);
+    fd_move(&d, 1, 3);
     fd_tick(&d, 10 * SL_S);
     sl_assert_u64(d.sent_count, 0);
     assert_true(fd_store_step(&d));
@@ -417,7 +400,7 @@ static void the_last_word_of_the_origin_is_where_the_new_owner_starts(void **sta
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_working(&d, 2, 1, 5, 150); /* still the owner */
     sl_assert_u64(fd_feed(&d, 1)->checkpoint, 150);
     fd_stopped(&d, 2, 1, 5, 180);
@@ -433,7 +416,7 @@ static void only_the_epoch_of_the_origin_ends_its_part(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_stopped(&d, 2, 1, epoch, 100);
     fd_stopped(&d, 2, 1, 4, 100);
     fd_stopped(&d, 3, 1, 5, 100);
@@ -445,7 +428,7 @@ static void a_destination_lost_before_the_origin_stopped_sends_the_feed_back(voi
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_lost(&d, 3);
     sl_assert_i64(fd_feed(&d, 1)->op.state, SL__OP_MOVE_ORIGIN);
     fd_stopped(&d, 2, 1, 5, 100);
@@ -463,7 +446,7 @@ static void a_destination_lost_before_the_epoch_is_durable_leaves_the_feed_where
     struct feeds_driver d;
     fd_start_running(&d, 3, 1, 2);
     d.holds_store = true;
-    move(&d, 1, 3);
+    fd_move(&d, 1, 3);
     fd_lost(&d, 3);
     fd_assert_replicating(&d, 1, 2);
     fd_store_run(&d);
@@ -478,7 +461,7 @@ static void a_destination_lost_after_add_leaves_the_feed_absent(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    start_moving(&d);
+    fd_start_moving(&d);
     fd_stopped(&d, 2, 1, 5, 100);
     stop_scheduling(&d);
     fd_lost(&d, 3); /* never back to the origin: two owners of one epoch would be possible */
@@ -494,7 +477,7 @@ static void an_origin_that_is_lost_counts_as_stopped(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_lost(&d, 2);
     const struct fd_sent *add = fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST);
     sl_assert_u64(add->to, fd_ref(&d, 3));
@@ -507,7 +490,7 @@ static void with_both_nodes_lost_the_feed_is_absent(void **state)
     (void)state;
     for (int origin_first = 0; origin_first < 2; origin_first++) {
         struct feeds_driver d;
-        start_moving(&d);
+        fd_start_moving(&d);
         fd_lost(&d, origin_first ? 2 : 3);
         stop_scheduling(&d);
         fd_lost(&d, origin_first ? 3 : 2);
@@ -521,7 +504,7 @@ static void a_destination_lost_after_the_move_leaves_the_feed_absent(void **stat
 {
     (void)state;
     struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_stopped(&d, 2, 1, 5, 100);
     fd_working(&d, 3, 1, epoch, 100);
     stop_scheduling(&d);
@@ -536,7 +519,7 @@ static void an_origin_lost_before_the_epoch_is_durable_leaves_the_feed_to_the_sc
     struct feeds_driver d;
     fd_start_running(&d, 3, 1, 2);
     d.holds_store = true;
-    move(&d, 1, 3);
+    fd_move(&d, 1, 3);
     fd_lost(&d, 2);
     d.holds_store = false;
     fd_store_run(&d);
@@ -549,7 +532,7 @@ static void a_move_whose_destination_began_to_drain_goes_elsewhere(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    start_moving(&d);
+    fd_start_moving(&d);
     fd_draining(&d, 3, true);
     fd_draining(&d, 2, true);
     fd_stopped(&d, 2, 1, 5, 100);
@@ -582,198 +565,6 @@ static void a_hanging_origin_is_named_and_its_slot_returned(void **state)
     sl_assert_u64(d.feeds->slots[SL__SLOT_DRAIN], 0);
     sl_assert_i64(fd_feed(&d, 1)->op.state, SL__OP_MOVE_ORIGIN); /* there is no way around it */
     assert_true(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, fd_ref(&d, 2), 1) > 100);
-    fd_stop(&d);
-}
-
-/* ---- STOP ---- */
-
-static void a_stop_names_the_epoch_of_what_runs_and_not_the_durable_one(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    start_moving(&d); /* the durable epoch is newer than the origin's */
-    fd_forget(&d);
-    fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->to, fd_ref(&d, 2));
-    sl_assert_u64(stop->epoch, 5);
-    assert_true(stop->cascade);
-    fd_stopped(&d, 2, 1, fd_record(&d, 1).epoch, 100);
-    sl_assert_u64(d.feeds->ops.count, 1);
-    fd_stopped(&d, 2, 1, 5, 100);
-    sl_assert_u64(d.feeds->ops.count, 0);
-    fd_assert_place(&d, 1, SL__PLACE_STOPPED);
-    fd_stop(&d);
-}
-
-static void a_stop_after_the_origin_has_stopped_goes_to_the_destination(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    uint64_t epoch = start_moving(&d);
-    fd_stopped(&d, 2, 1, 5, 100);
-    fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->to, fd_ref(&d, 3));
-    sl_assert_u64(stop->epoch, epoch);
-    fd_stop(&d);
-}
-
-static void stopping_twice_then_removing_is_one_operator(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 2, 1, 2);
-    uint64_t first = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    uint64_t second = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    sl_assert_u64(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, 0, 0), 1);
-    uint64_t third = fd_request(&d, SL_REQUEST_FEED_REMOVE, 1);
-    uint64_t fourth = fd_request(&d, SL_REQUEST_FEED_REMOVE, 1);
-    sl_assert_u64(d.feeds->ops.count, 1);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->to, fd_ref(&d, 2));
-    sl_assert_u64(stop->epoch, 5);
-    assert_true(stop->removed);
-    sl_assert_u64(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, 0, 0), 2);
-    fd_stopped(&d, 2, 1, 5, 100);
-    assert_null(fd_feed(&d, 1));
-    assert_false(fd_is_stored(&d, 1));
-    fd_assert_reply(&d, first, SL_NOT_FOUND);
-    fd_assert_reply(&d, second, SL_NOT_FOUND);
-    fd_assert_reply(&d, third, SL_OK);
-    fd_assert_reply(&d, fourth, SL_OK);
-    fd_stop(&d);
-}
-
-static void a_repeated_warning_does_not_aim_a_running_stop_elsewhere(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 3, 1, 2);
-    fd_error(&d, 2, 1, 5, 100, "CDC:ErrX");
-    fd_error(&d, 2, 1, 5, 100, "CDC:ErrX");
-    fd_error(&d, 2, 1, 5, 100, "CDC:ErrY");
-    fd_run(&d, 5 * SL_S);
-    for (uint32_t i = 0; i < d.sent_count; i++) {
-        if (d.sent[i].type != SL_MSG_REMOVE_MAINTAINER_REQUEST)
-            continue;
-        sl_assert_u64(d.sent[i].to, fd_ref(&d, 2));
-        sl_assert_u64(d.sent[i].epoch, 5);
-    }
-    sl_assert_u64(d.feeds->ops.count, 1);
-    fd_stop(&d);
-}
-
-static void a_stop_of_a_lost_node_goes_on_with_a_remover_of_a_newer_epoch(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 3, 1, 2);
-    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    d.holds_store = true;
-    fd_forget(&d);
-    fd_lost(&d, 2);
-    fd_tick(&d, 5 * SL_S);
-    sl_assert_u64(d.sent_count, 0);
-    d.holds_store = false;
-    fd_store_run(&d);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->to, fd_ref(&d, 1));
-    sl_assert_u64(stop->epoch, fd_record(&d, 1).epoch);
-    assert_true(stop->epoch > 5 && stop->cascade);
-    assert_null(fd_reply_to(&d, ticket));
-    fd_stopped(&d, 1, 1, stop->epoch, 0);
-    fd_assert_reply(&d, ticket, SL_OK);
-    fd_stop(&d);
-}
-
-static void a_remover_is_not_made_on_a_draining_node_if_there_is_another(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 3, 1, 2);
-    fd_draining(&d, 1, true);
-    fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    fd_lost(&d, 2);
-    sl_assert_u64(fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST)->to, fd_ref(&d, 3));
-    fd_stop(&d);
-}
-
-static void a_stale_maintainer_is_gone_with_its_node(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_open(&d, 3, NULL);
-    fd_put(&d, 1, "normal", 2, 100, SL_PROGRESS_NONE);
-    fd_report(&d, 2, 1, 1, 100);
-    fd_report(&d, 3, 1, 2, 100);
-    fd_load(&d);
-    fd_settle(&d);
-    fd_lost(&d, 2);
-    fd_assert_replicating(&d, 1, 3);
-    sl_assert_u64(d.feeds->ops.count, 0);
-    sl_assert_u64(fd_record(&d, 1).epoch, 2);
-    fd_stop(&d);
-}
-
-static void removing_during_an_add_replaces_it(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_open(&d, 2, NULL);
-    fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
-    fd_load(&d);
-    fd_settle(&d);
-    uint64_t epoch = fd_record(&d, 1).epoch;
-    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_REMOVE, 1);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->to, fd_ref(&d, 1));
-    sl_assert_u64(stop->epoch, epoch);
-    assert_true(stop->cascade && stop->removed);
-    sl_assert_u64(d.feeds->slots[SL__SLOT_BASIC], 0);
-    fd_stopped(&d, 1, 1, epoch, 0);
-    assert_null(fd_feed(&d, 1));
-    assert_false(fd_is_stored(&d, 1));
-    fd_assert_reply(&d, ticket, SL_OK);
-    sl_assert_u64(d.feeds->ready.count + d.feeds->ops.count, 0);
-    fd_stop(&d);
-}
-
-static void while_an_epoch_is_stored_statuses_and_stops_are_taken(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 3, 1, 2);
-    d.holds_store = true;
-    move(&d, 1, 3);
-    fd_working(&d, 2, 1, 5, 170);
-    sl_assert_u64(fd_feed(&d, 1)->checkpoint, 170);
-    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
-    d.holds_store = false;
-    fd_store_run(&d);
-    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
-    sl_assert_u64(stop->epoch, 5);
-    assert_true(stop->cascade);
-    fd_stopped(&d, 2, 1, 5, 180);
-    fd_assert_reply(&d, ticket, SL_OK);
-    sl_assert_u64(fd_sent_count(&d, SL_MSG_ADD_MAINTAINER_REQUEST, 0, 0), 0);
-    fd_run(&d, SL_S);
-    sl_assert_u64(fd_status_value(&d, 1).checkpoint, 180);
-    fd_stop(&d);
-}
-
-static void a_maintainer_that_falls_silent_is_started_anew(void **state)
-{
-    (void)state;
-    struct feeds_driver d;
-    fd_start_running(&d, 2, 1, 2);
-    fd_run(&d, 59 * SL_S);
-    sl_assert_u64(d.sent_count, 0);
-    fd_run(&d, 2 * SL_S);
-    sl_assert_u64(fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST)->epoch, 5);
-    fd_answer(&d);
-    fd_assert_replicating(&d, 1, 2);
-    assert_true(fd_feed(&d, 1)->epoch > 5);
     fd_stop(&d);
 }
 
@@ -812,16 +603,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_move_whose_destination_began_to_drain_goes_elsewhere),
         cmocka_unit_test(an_origin_that_closed_by_itself_leaves_the_feed_to_the_scheduler),
         cmocka_unit_test(a_hanging_origin_is_named_and_its_slot_returned),
-        cmocka_unit_test(a_stop_names_the_epoch_of_what_runs_and_not_the_durable_one),
-        cmocka_unit_test(a_stop_after_the_origin_has_stopped_goes_to_the_destination),
-        cmocka_unit_test(stopping_twice_then_removing_is_one_operator),
-        cmocka_unit_test(a_repeated_warning_does_not_aim_a_running_stop_elsewhere),
-        cmocka_unit_test(a_stop_of_a_lost_node_goes_on_with_a_remover_of_a_newer_epoch),
-        cmocka_unit_test(a_remover_is_not_made_on_a_draining_node_if_there_is_another),
-        cmocka_unit_test(a_stale_maintainer_is_gone_with_its_node),
-        cmocka_unit_test(removing_during_an_add_replaces_it),
-        cmocka_unit_test(while_an_epoch_is_stored_statuses_and_stops_are_taken),
-        cmocka_unit_test(a_maintainer_that_falls_silent_is_started_anew),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

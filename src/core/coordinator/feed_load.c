@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 /* What ends the waiting of an operator, and what becomes of its feed (drawing in feed_operators.h). */
 #define OP_REFUSALS_MAX 3u /* in a row, then it is an error of the feed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 #include <string.h>
 
@@ -323,10 +323,11 @@ void sl_feeds_on_status(struct sl_feeds *f, sl_ns now, sl_node_ref from, const P
     if (!admitted || !sl_feed_id_set(&id, status->changefeed))
         return;
     struct sl__feed *feed = sl__feed_find(f, &id);
-    if (feed && !feed->unreadable) {
+    bool known = feed && !feed->creating;
+    if (known && !feed->unreadable) {
         status_of_feed(f, feed, from, status, out);
         sl__feed_react(f, feed, out);
-    } else if (!feed && status->state == PB__COMPONENT_STATE__WORKING && !sl__status_is_remover(status)) {
+    } else if (!known && status->state == PB__COMPONENT_STATE__WORKING && !sl__status_is_remover(status)) {
         sl__settle_remove_unknown(f, from, &id, status->maintainer_epoch, out);
     }
     sl__feeds_end(f, out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/coordinator/feed_table.h"
 #include "base/check.h"
 #include "base/hash.h"
-#include "core/coordinator/feeds_internal.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 /* Feeds as operators see them: what is wanted of them, and where they are. */
 

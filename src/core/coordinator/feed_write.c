@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 /* What differs between a feed as it should be and as the store has it, as one transaction. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 #define FEEDS_SCRATCH_KEPT_BYTES (256u << 10) /* beside two info values: keys and statuses of a transaction */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
-#include "core/coordinator/feeds_internal.h"
+#include "core/coordinator/feed_table.h"
 
 /* F1, and that the lists say the same. */
 static void check_place(const struct sl_feeds *f, const struct sl__feed *feed)

@@ -34,12 +34,12 @@
  *
  * The wire knows three more states (Preparing, MergeReady, WaitingMerge), which only merges and standbys have.
  */
-#define SL_DISPATCHER_STATES(X)                                                 \
-    /* name, state on the wire, text, legal next states */                      \
+#define SL_DISPATCHER_STATES(X)                                                              \
+    /* name, state on the wire, text, legal next states */                                   \
     X(OPENING, INITIALIZING, "opening", GO(WORKING) | GO(CLOSING) | GO(CLOSED) | GO(FAILED)) \
     X(WORKING, WORKING, "working", GO(CLOSING) | GO(CLOSED) | GO(FAILED))                    \
-    X(CLOSING, WORKING, "closing", GO(CLOSED))                                  \
-    X(FAILED, STOPPED, "failed", GO(CLOSED))                                    \
+    X(CLOSING, WORKING, "closing", GO(CLOSED))                                               \
+    X(FAILED, STOPPED, "failed", GO(CLOSED))                                                 \
     X(CLOSED, STOPPED, "closed", 0u)
 
 enum sl_dispatcher_state {

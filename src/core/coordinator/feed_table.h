@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SL_CORE_COORDINATOR_FEEDS_INTERNAL_H
-#define SL_CORE_COORDINATOR_FEEDS_INTERNAL_H
+#ifndef SL_CORE_COORDINATOR_FEED_TABLE_H
+#define SL_CORE_COORDINATOR_FEED_TABLE_H
 
 #include "base/arena.h"
 #include "base/heap.h"
