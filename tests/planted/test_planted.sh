@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# sl:builds
 # The first two planted bugs, and a few of the others: other ones each day of the year. test_planted_all.sh has them all.
 set -eu
 
