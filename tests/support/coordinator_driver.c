@@ -300,6 +300,7 @@ static void cd_perform_op(struct cd *c)
     struct sl_store_result r = { .id = op.op.id, .verb = op.op.verb };
     if (fault == CD_FAULT_NONE || fault == CD_FAULT_LOST_ANSWER)
         sl_store_model_perform(c->store, c->now, &op.op, &r);
+    c->store_ops++;
     c->intent_writes += r.outcome == SL_STORE_OK && r.succeeded && cd_is_intent_write(&op.op);
     c->holds_store |= c->hold_at_write > 0 && c->intent_writes == c->hold_at_write;
     if (fault == CD_FAULT_REFUSED)

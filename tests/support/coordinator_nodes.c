@@ -182,6 +182,7 @@ static void cd_word_progress(struct cd *c, const struct cd_node *n, uint32_t fee
     p->target_epoch = target->epoch;
     p->target_dispatcher_count = c->dispatchers[feed][node];
     p->target_inflight_drain_move_count = c->moves[feed][node];
+    p->stuck = c->stuck[feed][node];
     p->bootstrapped = !n->is_unbootstrapped;
 }
 

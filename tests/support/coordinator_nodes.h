@@ -98,6 +98,7 @@ struct cd {
     uint32_t feed_count;
     uint32_t dispatchers[CD_FEEDS_MAX][CD_NODES_MAX]; /* which run where */
     uint32_t moves[CD_FEEDS_MAX][CD_NODES_MAX];       /* away from a node, as maintainers report them */
+    uint32_t stuck[CD_FEEDS_MAX][CD_NODES_MAX];       /* of them */
     bool evacuates;                                   /* maintainers with a target move a dispatcher away per second */
     struct sl_prng *places;            /* not null: they also put dispatchers anywhere but on their targets */
     bool is_silent_feed[CD_FEEDS_MAX]; /* its maintainer reports no drain progress */
@@ -112,6 +113,7 @@ struct cd {
     sl_ns late_since[CD_FAULTS_MAX];
     uint32_t late_count;
     uint32_t intent_writes;                  /* that were performed */
+    uint32_t store_ops;                      /* of any kind that were performed */
     uint32_t hold_at_write;                  /* not 0: the store holds after that many of them */
     struct cd_message waiting[CD_QUEUE_MAX]; /* outputs that wait for an operation; from = node, see waits_for */
     sl_op_id waits_for[CD_QUEUE_MAX];

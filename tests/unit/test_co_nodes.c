@@ -100,6 +100,57 @@ static void a_refusal_to_stop_tells_what_is_hosted(void **state)
     world_deinit(&w);
 }
 
+static void more_targets_than_there_can_be_are_cut(void **state)
+{
+    (void)state;
+    enum { COUNT = SL_TARGETS_MAX + 4 };
+    struct world w;
+    world_init(&w);
+    char ids[COUNT][8];
+    Pb__DrainTarget items[COUNT], *list[COUNT];
+    Pb__NodeHeartbeat hb = PB__NODE_HEARTBEAT__INIT;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "t%u", (unsigned)i);
+        pb__drain_target__init(&items[i]);
+        items[i].node_id = ids[i];
+        items[i].epoch = i + 1;
+        list[i] = &items[i];
+    }
+    hb.node_epoch = 42;
+    hb.drain_target_epoch = COUNT;
+    hb.targets = list;
+    hb.n_targets = COUNT;
+    assert_true(sl_nodes_on_heartbeat(w.nodes, 1, w.n2, &hb));
+    sl_assert_u64(sl_nodes_at(w.nodes, w.n2)->acked_count, SL_TARGETS_MAX);
+    world_deinit(&w);
+}
+
+static void an_older_set_of_the_same_process_is_not_believed(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_ALIVE, "n3", 9));
+    assert_true(heartbeat(&w, 2, 42, SL_LIVENESS_ALIVE, "n1", 8));
+    sl_assert_u64(sl_nodes_at(w.nodes, w.n2)->acked_epoch_max, 9);
+    sl_assert_str(sl_nodes_at(w.nodes, w.n2)->acked[0].node.text, "n3");
+    world_deinit(&w);
+}
+
+static void a_stale_bootstrap_answer_is_dropped(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_ALIVE, "", 0));
+    Pb__CoordinatorBootstrapResponse r = PB__COORDINATOR_BOOTSTRAP_RESPONSE__INIT;
+    r.protocol_version = 1;
+    r.node_epoch = 41;
+    assert_false(sl_nodes_on_bootstrap(w.nodes, 2, w.n2, &r));
+    assert_false(sl_nodes_at(w.nodes, w.n2)->bootstrapped);
+    world_deinit(&w);
+}
+
 static void a_newer_process_wipes_acknowledgement_and_capability(void **state)
 {
     (void)state;
@@ -212,6 +263,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_older_process_is_not_heard),
         cmocka_unit_test(a_lower_liveness_is_dropped_and_does_not_count_as_life),
         cmocka_unit_test(a_refusal_to_stop_tells_what_is_hosted),
+        cmocka_unit_test(more_targets_than_there_can_be_are_cut),
+        cmocka_unit_test(an_older_set_of_the_same_process_is_not_believed),
+        cmocka_unit_test(a_stale_bootstrap_answer_is_dropped),
         cmocka_unit_test(a_newer_process_wipes_acknowledgement_and_capability),
         cmocka_unit_test(a_foreign_bootstrap_answer_survives_the_first_heartbeat),
         cmocka_unit_test(a_clear_is_acknowledged_by_an_empty_target_of_that_epoch_or_later),

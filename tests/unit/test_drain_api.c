@@ -673,13 +673,63 @@ static void a_view_says_what_is_left(void **state)
     sl_assert_u64(r->drain.dispatchers, 4);
     sl_assert_u64(r->drain.feeds_unsettled, 1);
     sl_assert_u64(r->drain.peers_unacked, 0);
+    sl_assert_u64(r->drain.operators + r->drain.stuck, 0);
     assert_false(r->drain.safe_to_stop);
+    c->moves[0][1] = 2;
+    c->stuck[0][1] = 1;
+    cd_run(c, 2 * SL_S);
+    r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    sl_assert_u64(r->drain.moves, 2);
+    sl_assert_u64(r->drain.stuck, 1);
     c->dispatchers[0][1] = 1;
     cd_run(c, 2 * SL_S);
     r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
     sl_assert_u64(r->drain.dispatchers_at_start, 4);
     sl_assert_u64(r->drain.moves_done, 3);
     sl_assert_u64(cd_request(c, SL_REQUEST_DRAIN_LIST, "")->drain_count, 1);
+    cd_free(c);
+}
+
+static void a_view_names_maintainers_that_are_being_moved(void **state)
+{
+    (void)state;
+    struct cd *c = cd_new(2, 1);
+    cd_host(c, 0, "n2");
+    cd_start(c);
+    cd_node(c, "n2")->is_mute = true; /* it stops its maintainer, and nobody hears that */
+    (void)cd_drain(c, "n2");
+    cd_run(c, 3 * SL_S);
+    const struct cd_reply *r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    sl_assert_u64(r->drain.maintainers, 1);
+    sl_assert_u64(r->drain.operators, 1);
+    cd_free(c);
+}
+
+static void a_view_of_a_safe_or_ended_drain_has_no_blocker(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 1);
+    c->moves[0][1] = 1;
+    c->stuck[0][1] = 1;
+    (void)cd_drain(c, "n2");
+    cd_run(c, 6 * SL_S);
+    sl_assert_str(cd_blocker(c, "n2"), "MOVE_STUCK");
+    c->moves[0][1] = c->stuck[0][1] = 0;
+    cd_run(c, 12 * SL_S);
+    const struct cd_reply *r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    assert_true(r->drain.safe_to_stop);
+    sl_assert_str(sl_blocker_name(r->drain.blocker), "NONE");
+    cd_node(c, "n3")->is_mute = true;
+    cd_leave(c, "n2");
+    cd_run(c, SL_S);
+    r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    assert_true(r->drain.safe_to_stop);
+    sl_assert_str(sl_blocker_name(r->drain.blocker), "PEER_NOT_ACKED");
+    cd_node(c, "n3")->is_mute = false;
+    cd_run(c, 6 * SL_S);
+    r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    sl_assert_str(sl_drain_phase_name(r->drain.intent.phase), "done");
+    sl_assert_str(sl_blocker_name(r->drain.blocker), "NONE");
     cd_free(c);
 }
 
@@ -775,6 +825,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nodes_and_drains_are_found_by_a_unique_prefix),
         cmocka_unit_test(a_dry_run_shows_the_plan_and_opens_nothing),
         cmocka_unit_test(a_view_says_what_is_left),
+        cmocka_unit_test(a_view_names_maintainers_that_are_being_moved),
+        cmocka_unit_test(a_view_of_a_safe_or_ended_drain_has_no_blocker),
         cmocka_unit_test(requests_to_a_coordinator_that_starts_are_not_ready),
         cmocka_unit_test(a_coordinator_that_stops_answers_who_waits),
         cmocka_unit_test(too_many_that_wait_for_the_store_are_told_to_ask_again),

@@ -41,6 +41,16 @@ static void remaining_is_never_zero_before_it_is_safe(void **state)
     sl_assert_u64(sl_drain_remaining(&f, false), 7);
     f.self.dispatchers = 11;
     sl_assert_u64(sl_drain_remaining(&f, false), 11);
+    f.feeds.unsettled = 12;
+    sl_assert_u64(sl_drain_remaining(&f, false), 12);
+    f.feeds.moves = 13;
+    sl_assert_u64(sl_drain_remaining(&f, false), 13);
+    f.feeds.operators = 14;
+    sl_assert_u64(sl_drain_remaining(&f, false), 14);
+    f.self.maintainers = 15;
+    sl_assert_u64(sl_drain_remaining(&f, false), 15);
+    f.self.valid = false;
+    sl_assert_u64(sl_drain_remaining(&f, false), 14);
 }
 
 static void each_missing_fact_blocks_and_is_named(void **state)

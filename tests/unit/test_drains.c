@@ -116,6 +116,21 @@ static void a_write_that_arrives_after_the_next_decision_does_not_undo_it(void *
 }
 
 /* A refused one after 200 ms, one in doubt as soon as it was read back. */
+static void a_drain_without_faults_costs_one_write_per_phase_and_no_read(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 0);
+    uint32_t before = c->store_ops;
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, 60 * SL_S);
+    sl_assert_u64(cd_drain_node(c, "n2"), 0);
+    sl_assert_u64(c->store_ops - before, 4); /* pending, evacuating, stopping, safe */
+    cd_leave(c, "n2");
+    cd_run(c, 60 * SL_S);
+    sl_assert_u64(c->store_ops - before, 6); /* clearing, done */
+    cd_free(c);
+}
+
 static void a_write_that_failed_is_repeated_soon(void **state)
 {
     (void)state;
@@ -438,6 +453,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_drain_ends_whatever_happens_to_several_writes_in_a_row),
         cmocka_unit_test(an_undrain_ends_whatever_happens_to_a_write),
         cmocka_unit_test(a_write_that_arrives_after_the_next_decision_does_not_undo_it),
+        cmocka_unit_test(a_drain_without_faults_costs_one_write_per_phase_and_no_read),
         cmocka_unit_test(a_write_that_failed_is_repeated_soon),
         cmocka_unit_test(the_word_of_another_coordinator_is_taken_over),
         cmocka_unit_test(an_open_intent_that_was_deleted_by_hand_comes_back),

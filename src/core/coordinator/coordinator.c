@@ -382,8 +382,6 @@ void sl_coordinator_on_members(struct sl_coordinator *c, sl_ns now, const struct
         coordinator_on_added(c, change->added[i]);
     coordinator_ask_due(c, out);
     coordinator_settle(c, out);
-    if (c->state == COORDINATOR_RUNNING)
-        sl_feeds_nodes_changed(c->feeds, now, out);
 }
 
 /* ---- store, time ---- */
