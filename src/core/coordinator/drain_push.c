@@ -70,18 +70,6 @@ static struct sl_target_set push_set(const struct sl_drains *d)
     return set;
 }
 
-void sl__drain_targets_changed(struct sl_drains *d)
-{
-    struct sl_target_set set = push_set(d);
-    for (uint32_t i = 0; i < set.count; i++) {
-        if (set.targets[i].epoch > d->epoch_pushed_max)
-            d->epoch_pushed_max = set.targets[i].epoch;
-    }
-    sl_feeds_set_targets(d->opts.feeds, set.targets, set.count);
-    d->round++;
-    sl__drain_hold_back_all(d);
-}
-
 static const struct sl_observed *push_observed(const struct sl_drains *d, sl_node_ref ref)
 {
     return sl_nodes_at(d->opts.nodes, ref);
@@ -109,13 +97,22 @@ static bool push_knows_sets(const struct sl_drains *d, sl_node_ref ref)
     return (push_observed(d, ref)->capabilities & SL_CAP_TARGET_SET) != 0;
 }
 
-/* What this node should hold: the set, or the oldest target of it. */
-static struct sl_target_set push_wanted(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *set)
+struct push_plan { /* made once per look at all nodes */
+    struct sl_target_set set, oldest;
+};
+
+static struct push_plan push_plan(const struct sl_drains *d)
 {
-    if (push_knows_sets(d, ref))
-        return *set;
-    struct sl_drain_target oldest = sl_target_set_oldest(set);
-    return sl_target_set_of(&oldest);
+    struct push_plan plan = { .set = push_set(d) };
+    struct sl_drain_target oldest = sl_target_set_oldest(&plan.set);
+    plan.oldest = sl_target_set_of(&oldest);
+    return plan;
+}
+
+/* What this node should hold: the set, or the oldest target of it. */
+static const struct sl_target_set *push_wanted(const struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
+{
+    return push_knows_sets(d, ref) ? &plan->set : &plan->oldest;
 }
 
 /* ---- who is in step ---- */
@@ -150,21 +147,42 @@ static bool push_is_synced(const struct sl_drains *d, sl_node_ref ref, const str
     return true;
 }
 
-static bool push_is_held_back(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *set)
+static bool push_is_held_back(const struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
 {
     if (!d->is_settled || !push_observed(d, ref)->bootstrapped)
         return false;
     if (sl__drain_is_legacy(d, ref))
-        return set->count > 0;
-    struct sl_target_set wanted = push_wanted(d, ref, set);
+        return plan->set.count > 0;
+    const struct sl_target_set *wanted = push_wanted(d, ref, plan);
     /* The oldest alone is not all that a destination has to know. */
-    return wanted.count != set->count || !push_is_synced(d, ref, &wanted);
+    return wanted->count != plan->set.count || !push_is_synced(d, ref, wanted);
 }
 
-void sl__drain_hold_back(struct sl_drains *d, sl_node_ref ref)
+static uint64_t push_epoch_of(const struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
 {
-    const struct sl_target_set set = push_set(d);
-    sl_nodes_hold_back(d->opts.nodes, ref, push_is_held_back(d, ref, &set));
+    return push_knows_sets(d, ref) ? plan->set.version : sl_target_set_oldest(&plan->oldest).epoch;
+}
+
+/* When to send the node what it should hold; SL_NEVER if it does. */
+static sl_ns push_due(const struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
+{
+    const struct drain_peer *peer = &d->peers[ref];
+    if (!push_is_possible(d, ref) || push_is_synced(d, ref, push_wanted(d, ref, plan)))
+        return SL_NEVER;
+    bool is_new = peer->pushed_round != d->round || peer->pushed_version < push_epoch_of(d, ref, plan);
+    return is_new ? peer->pushed_at : sl_ns_after(peer->pushed_at, d->opts.target_resend_ns);
+}
+
+static void push_judge(struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
+{
+    sl_nodes_hold_back(d->opts.nodes, ref, push_is_held_back(d, ref, plan));
+    d->push_at = sl_ns_min(d->push_at, push_due(d, ref, plan));
+}
+
+void sl__drain_judge_peer(struct sl_drains *d, sl_node_ref ref)
+{
+    const struct push_plan plan = push_plan(d);
+    push_judge(d, ref, &plan);
 }
 
 static sl_node_ref push_next(const struct sl_drains *d, sl_node_ref ref)
@@ -172,11 +190,23 @@ static sl_node_ref push_next(const struct sl_drains *d, sl_node_ref ref)
     return sl_members_next(d->opts.members, ref);
 }
 
-void sl__drain_hold_back_all(struct sl_drains *d)
+static void push_judge_all(struct sl_drains *d)
 {
-    const struct sl_target_set set = push_set(d);
+    const struct push_plan plan = push_plan(d);
     for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref))
-        sl_nodes_hold_back(d->opts.nodes, ref, push_is_held_back(d, ref, &set));
+        push_judge(d, ref, &plan);
+}
+
+void sl__drain_targets_changed(struct sl_drains *d)
+{
+    struct sl_target_set set = push_set(d);
+    for (uint32_t i = 0; i < set.count; i++) {
+        if (set.targets[i].epoch > d->epoch_pushed_max)
+            d->epoch_pushed_max = set.targets[i].epoch;
+    }
+    sl_feeds_set_targets(d->opts.feeds, set.targets, set.count);
+    d->round++;
+    push_judge_all(d);
 }
 
 sl_node_ref sl__drain_first_uncleared(const struct sl_drains *d, const struct drain_session *s)
@@ -195,22 +225,20 @@ sl_node_ref sl__drain_first_uncleared(const struct sl_drains *d, const struct dr
 
 bool sl__drain_is_told(const struct sl_drains *d, const struct drain_session *s, sl_node_ref ref)
 {
-    const struct sl_target_set set = push_set(d);
-    struct sl_target_set wanted = push_wanted(d, ref, &set);
-    return sl_target_set_find(&wanted, &s->durable.target) != NULL;
+    const struct push_plan plan = push_plan(d);
+    return sl_target_set_find(push_wanted(d, ref, &plan), &s->durable.target) != NULL;
 }
 
 bool sl__drain_is_refused(const struct sl_drains *d, const struct drain_session *s)
 {
-    const struct sl_target_set set = push_set(d);
+    const struct push_plan plan = push_plan(d);
     struct sl_drain_target target = push_target_of(s);
     if (!sl__drain_is_pushed(s))
         return false;
     for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
         if (!push_is_possible(d, ref) || sl_nodes_has_acked(d->opts.nodes, ref, &target))
             continue;
-        struct sl_target_set wanted = push_wanted(d, ref, &set);
-        bool is_wanted = sl_target_set_find(&wanted, &target.node) != NULL;
+        bool is_wanted = sl_target_set_find(push_wanted(d, ref, &plan), &target.node) != NULL;
         if (is_wanted && push_observed(d, ref)->acked_epoch_max >= target.epoch)
             return true;
     }
@@ -229,25 +257,21 @@ static uint64_t push_lag_budget(const struct sl_drains *d, const struct sl_drain
     return 0;
 }
 
-static uint64_t push_epoch_of(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
-{
-    return push_knows_sets(d, ref) ? wanted->version : sl_target_set_oldest(wanted).epoch;
-}
-
-static void push_to(struct sl_drains *d, sl_ns now, sl_node_ref ref, const struct sl_target_set *wanted,
+static void push_to(struct sl_drains *d, sl_ns now, sl_node_ref ref, const struct push_plan *plan,
                     struct sl_outbox *out)
 {
     Pb__SetDispatcherDrainTargetRequest m = PB__SET_DISPATCHER_DRAIN_TARGET_REQUEST__INIT;
     Pb__DrainTarget items[SL_TARGETS_MAX], *refs[SL_TARGETS_MAX];
-    struct sl_drain_target oldest = sl_target_set_oldest(wanted);
+    const struct sl_target_set *set = &plan->set;
+    struct sl_drain_target oldest = sl_target_set_oldest(set);
     m.target_node_id = oldest.node.text;
-    m.target_epoch = push_epoch_of(d, ref, wanted);
+    m.target_epoch = push_epoch_of(d, ref, plan);
     m.has_target_set = push_knows_sets(d, ref);
-    for (uint32_t i = 0; i < wanted->count && m.has_target_set; i++) {
+    for (uint32_t i = 0; i < set->count && m.has_target_set; i++) {
         pb__drain_target__init(&items[i]);
-        items[i].node_id = (char *)wanted->targets[i].node.text;
-        items[i].epoch = wanted->targets[i].epoch;
-        items[i].lag_budget_ms = push_lag_budget(d, &wanted->targets[i]);
+        items[i].node_id = (char *)set->targets[i].node.text;
+        items[i].epoch = set->targets[i].epoch;
+        items[i].lag_budget_ms = push_lag_budget(d, &set->targets[i]);
         refs[m.n_targets++] = &items[i];
     }
     m.targets = refs;
@@ -260,33 +284,17 @@ static void push_to(struct sl_drains *d, sl_ns now, sl_node_ref ref, const struc
     peer->pushed_version = m.target_epoch;
 }
 
-static sl_ns push_due(const struct sl_drains *d, sl_node_ref ref, const struct sl_target_set *wanted)
-{
-    const struct drain_peer *peer = &d->peers[ref];
-    bool is_new = peer->pushed_round != d->round || peer->pushed_version < push_epoch_of(d, ref, wanted);
-    return is_new ? peer->pushed_at : sl_ns_after(peer->pushed_at, d->opts.target_resend_ns);
-}
-
 void sl__drain_push(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
 {
-    const struct sl_target_set set = push_set(d);
+    if (now < d->push_at)
+        return;
+    const struct push_plan plan = push_plan(d);
+    d->push_at = SL_NEVER;
     for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
-        struct sl_target_set wanted = push_wanted(d, ref, &set);
-        if (push_is_possible(d, ref) && !push_is_synced(d, ref, &wanted) && now >= push_due(d, ref, &wanted))
-            push_to(d, now, ref, &wanted, out);
+        if (now >= push_due(d, ref, &plan))
+            push_to(d, now, ref, &plan, out);
+        d->push_at = sl_ns_min(d->push_at, push_due(d, ref, &plan));
     }
-}
-
-sl_ns sl__drain_push_deadline(const struct sl_drains *d)
-{
-    const struct sl_target_set set = push_set(d);
-    sl_ns at = SL_NEVER;
-    for (sl_node_ref ref = push_next(d, SL_NODE_NONE); ref != SL_NODE_NONE; ref = push_next(d, ref)) {
-        struct sl_target_set wanted = push_wanted(d, ref, &set);
-        if (push_is_possible(d, ref) && !push_is_synced(d, ref, &wanted))
-            at = sl_ns_min(at, push_due(d, ref, &wanted));
-    }
-    return at;
 }
 
 /* ---- whether to begin ---- */

@@ -20,7 +20,7 @@ static enum sl_code drains_init(struct sl_drains *d, const struct sl_drains_opts
     sl_text_str(&cluster, opts->cluster);
     sl_arena_init(&d->scratch, opts->mem, SL_TAG_COORDINATOR, DRAIN_SCRATCH_BYTES);
     sl_prng_init(&d->prng, opts->seed);
-    d->check_at = SL_NEVER;
+    d->check_at = d->push_at = SL_NEVER;
     d->load_at = now;
     d->checked_at = now - DRAIN_CHECK_NS;
     if (cluster.cut)
@@ -139,7 +139,7 @@ void sl_drains_on_node_added(struct sl_drains *d, sl_ns now, sl_node_ref node)
 
 void sl_drains_on_node_seen(struct sl_drains *d, sl_ns now, sl_node_ref node)
 {
-    sl__drain_hold_back(d, node);
+    sl__drain_judge_peer(d, node);
     sl__drain_check_soon(d, now);
 }
 
@@ -256,7 +256,7 @@ sl_ns sl_drains_deadline(const struct sl_drains *d)
 {
     if (!d->is_settled)
         return d->is_loaded || d->load != 0 ? SL_NEVER : d->load_at;
-    return sl_ns_min(d->check_at, sl_ns_min(sl__drain_store_deadline(d), sl__drain_push_deadline(d)));
+    return sl_ns_min(d->check_at, sl_ns_min(sl__drain_store_deadline(d), d->push_at));
 }
 
 bool sl_drains_wants_resign(const struct sl_drains *d)

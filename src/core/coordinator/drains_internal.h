@@ -89,6 +89,7 @@ struct sl_drains {
     sl_op_id load;
     bool is_loaded, is_settled;
     sl_ns load_at, check_at, checked_at;
+    sl_ns push_at; /* no node is to be sent targets before */
 };
 
 /* ---- drains.c ---- */
@@ -123,10 +124,8 @@ bool sl__drain_issue_epoch(struct sl_drains *d, sl_ns now, struct drain_session 
 bool sl__drain_is_pushed(const struct drain_session *s); /* its target belongs to the set that every node must hold */
 void sl__drain_targets_changed(struct sl_drains *d);
 void sl__drain_push(struct sl_drains *d, sl_ns now, struct sl_outbox *out);
-sl_ns sl__drain_push_deadline(const struct sl_drains *d);
-/* N5: whether the node is in step with the targets; all of them, or one. */
-void sl__drain_hold_back(struct sl_drains *d, sl_node_ref ref);
-void sl__drain_hold_back_all(struct sl_drains *d);
+/* Something was observed of the node: whether it is in step with the targets (N5), and when to send them again. */
+void sl__drain_judge_peer(struct sl_drains *d, sl_node_ref ref);
 /* A peer that understands targets, or may: one that has not said a word of itself hosts nothing. */
 bool sl__drain_is_peer(const struct sl_drains *d, sl_node_ref ref);
 bool sl__drain_is_legacy(const struct sl_drains *d, sl_node_ref ref);
