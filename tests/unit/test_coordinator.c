@@ -26,6 +26,30 @@ static void nodes_are_listed_with_what_is_known_of_them(void **state)
     cd_free(c);
 }
 
+static bool is_unknown(struct cd *c, const char *node)
+{
+    const struct cd_reply *r = cd_request(c, SL_REQUEST_NODE_LIST, "");
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        if (strcmp(r->nodes[i].capture.id.text, node) == 0)
+            return r->nodes[i].unknown;
+    }
+    fail_msg("%s is not in the list", node);
+    return false;
+}
+
+static void the_silence_of_a_node_is_counted_from_its_joining(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(2, 0);
+    cd_node(c, "n3")->is_mute = true;
+    cd_join(c, "n3", 7000);
+    cd_run(c, 29 * SL_S);
+    assert_false(is_unknown(c, "n3"));
+    cd_run(c, 2 * SL_S);
+    assert_true(is_unknown(c, "n3"));
+    cd_free(c);
+}
+
 static void a_coordinator_that_starts_lists_nodes_and_refuses_feeds(void **state)
 {
     (void)state;
@@ -237,6 +261,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_are_listed_with_what_is_known_of_them),
+        cmocka_unit_test(the_silence_of_a_node_is_counted_from_its_joining),
         cmocka_unit_test(a_coordinator_that_starts_lists_nodes_and_refuses_feeds),
         cmocka_unit_test(it_is_the_node_that_resigns),
         cmocka_unit_test(what_a_node_was_worth_is_judged_before_it_is_forgotten),

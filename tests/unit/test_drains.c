@@ -355,6 +355,26 @@ static void history_is_limited_also_when_drains_end_well(void **state)
     cd_free(c);
 }
 
+/* The very first write of the drain arrives after its key was deleted: nothing forbids it to create the key again. */
+static void a_late_creation_does_not_bring_a_deleted_intent_back(void **state)
+{
+    (void)state;
+    struct cd *c = cd_new(3, 1);
+    c->opts.history_count_max = 0;
+    cd_start(c);
+    c->dispatchers[0][1] = 1;
+    cd_fault(c, CD_FAULT_LATE);
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, 2 * SL_S);
+    (void)cd_undrain(c, "n2");
+    cd_run(c, 8 * SL_S);
+    sl_assert_str(cd_phase(c, "n2"), "cancelled");
+    cd_late(c);
+    cd_run(c, 80 * SL_S);
+    sl_assert_u64(cd_intent_count(c), 0);
+    cd_free(c);
+}
+
 static void who_asks_while_a_drain_is_being_forgotten_is_answered(void **state)
 {
     (void)state;
@@ -462,6 +482,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(open_drains_are_loaded_however_long_the_history_is),
         cmocka_unit_test(history_is_limited_and_the_oldest_go_first),
         cmocka_unit_test(history_is_limited_also_when_drains_end_well),
+        cmocka_unit_test(a_late_creation_does_not_bring_a_deleted_intent_back),
         cmocka_unit_test(who_asks_while_a_drain_is_being_forgotten_is_answered),
         cmocka_unit_test(a_load_that_fails_is_tried_again),
         cmocka_unit_test(every_allocation_may_fail),

@@ -196,7 +196,6 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
     sl_text_init(&id, s->intent.id, sizeof s->intent.id);
     sl_text_hex64(&id, sl_prng_u64(&d->prng));
     s->intent.target = *sl_members_id(d->opts.members, node);
-    s->intent.target_node_epoch = sl_nodes_at(d->opts.nodes, node)->node_epoch;
     s->intent.created_wall_ms = wall_ms;
     s->intent.deadline_wall_ms = r->deadline_ms > 0 ? wall_ms + r->deadline_ms : 0;
     s->intent.lag_budget_ms = r->lag_budget_ms;

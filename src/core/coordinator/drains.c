@@ -161,8 +161,6 @@ void sl__drain_take_over(struct sl_drains *d, sl_ns now, struct drain_session *s
     s->must_raise = s->intent.phase == SL_DRAIN_EVACUATING || s->intent.phase == SL_DRAIN_STOPPING;
     if (s->node == SL_NODE_NONE && s->intent.phase <= SL_DRAIN_SAFE)
         sl__drain_lose_target(d, now, s, out);
-    else if (s->intent.phase <= SL_DRAIN_SAFE)
-        sl_feeds_set_draining(d->opts.feeds, now, s->node, true, out);
 }
 
 void sl_drains_announce(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
