@@ -389,6 +389,30 @@ static void a_safe_node_stays_safe_while_its_epoch_is_raised_for_a_late_peer(voi
     cd_free(c);
 }
 
+static void a_peer_at_the_last_epoch_there_is_is_named_as_the_obstacle(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 1);
+    c->dispatchers[0][1] = 1;
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, SL_S);
+    uint64_t epoch = cd_epoch(c, "n2");
+    cd_join(c, "n4", 7000);
+    say_target(c, "n4", "n1", UINT64_MAX);
+    cd_run(c, 12 * SL_S);
+    sl_assert_u64(cd_epoch(c, "n2"), epoch);
+    sl_assert_str(cd_blocker(c, "n2"), "PEER_NOT_ACKED");
+    sl_assert_str(cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2")->drain.blocker_detail,
+                  "a node reports the last drain epoch there is: restart it");
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(c->nodes[i].set.version <= epoch);
+    cd_leave(c, "n4");
+    c->dispatchers[0][1] = 0;
+    cd_run(c, 12 * SL_S);
+    sl_assert_u64(cd_drain_node(c, "n2"), 0);
+    cd_free(c);
+}
+
 static void a_peer_that_never_accepts_causes_one_higher_epoch_per_second(void **state)
 {
     (void)state;
@@ -548,6 +572,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_drain_whose_epoch_a_late_peer_has_passed_gets_a_higher_one),
         cmocka_unit_test(a_foreign_late_peer_that_has_passed_the_epoch_gets_a_higher_one_too),
         cmocka_unit_test(a_safe_node_stays_safe_while_its_epoch_is_raised_for_a_late_peer),
+        cmocka_unit_test(a_peer_at_the_last_epoch_there_is_is_named_as_the_obstacle),
         cmocka_unit_test(a_peer_that_never_accepts_causes_one_higher_epoch_per_second),
         cmocka_unit_test(epochs_are_issued_one_at_a_time_so_that_none_is_refused),
         cmocka_unit_test(one_target_is_cleared_while_the_others_stay),

@@ -98,6 +98,8 @@ static void phase_ask_to_leave(struct sl_drains *d, sl_ns now, struct drain_sess
         phase_ask(d, now, s, SL_LIVENESS_STOPPING, false, &s->stopping_sent_at, out);
 }
 
+static const char phase_exhausted[] = "a node reports the last drain epoch there is: restart it";
+
 /* ---- PENDING ---- */
 
 static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
@@ -116,14 +118,13 @@ static void drain_advance_pending(struct sl_drains *d, sl_ns now, struct drain_s
         s->intent.target_node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
         sl__drain_set_phase(s, SL_DRAIN_EVACUATING);
     } else if (is_exhausted)
-        sl__drain_blocked(s, SL_BLOCKED_PEER_NOT_ACKED, "a node reports the last drain epoch there is: restart it",
-                          out);
+        sl__drain_blocked(s, SL_BLOCKED_PEER_NOT_ACKED, phase_exhausted, out);
 }
 
 /* ---- EVACUATING to SAFE ---- */
 
-/* N1: true while the session must not count on its present epoch. */
-static bool phase_raises_epoch(struct sl_drains *d, sl_ns now, struct drain_session *s)
+/* N1: an epoch that a predecessor issued, or that a peer cannot accept any more. True: there is no higher one. */
+static bool phase_raise_epoch(struct sl_drains *d, sl_ns now, struct drain_session *s)
 {
     bool may_raise_again = s->raised_at == 0 || now - s->raised_at >= DRAIN_RAISE_NS;
     if (!s->must_raise && may_raise_again && sl__drain_is_refused(d, s)) {
@@ -131,7 +132,9 @@ static bool phase_raises_epoch(struct sl_drains *d, sl_ns now, struct drain_sess
         s->raised_at = now;
     }
     bool is_exhausted = false;
-    return s->must_raise && sl__drain_is_in_step(s) && sl__drain_issue_epoch(d, now, s, &is_exhausted);
+    if (s->must_raise && sl__drain_is_in_step(s))
+        (void)sl__drain_issue_epoch(d, now, s, &is_exhausted);
+    return is_exhausted;
 }
 
 /* False: what follows is about another process than the one that is there. */
@@ -159,8 +162,7 @@ static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_sess
 {
     struct sl_proof_facts f;
     enum sl_drain_phase phase = sl__drain_phase(s);
-    if (phase_is_same_life(d, now, s, out))
-        phase_raises_epoch(d, now, s);
+    bool is_exhausted = phase_is_same_life(d, now, s, out) && phase_raise_epoch(d, now, s);
     if (s->node == SL_NODE_NONE)
         return;
     sl__drain_facts(d, now, s, &f);
@@ -176,7 +178,10 @@ static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_sess
         s->intent.proof_reference = !f.target_is_sluice;
         sl__drain_set_phase(s, SL_DRAIN_SAFE);
     }
-    sl__drain_explain(d, now, s, &f, stop != SL_BLOCKED_NONE ? stop : safe, out);
+    if (is_exhausted)
+        sl__drain_blocked(s, SL_BLOCKED_PEER_NOT_ACKED, phase_exhausted, out);
+    else
+        sl__drain_explain(d, now, s, &f, stop != SL_BLOCKED_NONE ? stop : safe, out);
 }
 
 /* ---- CLEARING ---- */

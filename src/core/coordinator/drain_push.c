@@ -63,10 +63,6 @@ static struct sl_target_set push_set(const struct sl_drains *d)
         if (sl__drain_is_pushed(&d->sessions[i]))
             set.targets[set.count++] = push_target_of(&d->sessions[i]);
     }
-    /* A version that we never pushed clears what a predecessor left behind. */
-    uint64_t seen = sl_nodes_epoch_seen_max(d->opts.nodes);
-    if (seen > set.version)
-        set.version = seen;
     return set;
 }
 
@@ -158,9 +154,14 @@ static bool push_is_held_back(const struct sl_drains *d, sl_node_ref ref, const 
     return wanted->count != plan->set.count || !push_is_synced(d, ref, wanted);
 }
 
+/* What a predecessor left behind is cleared with the version that this node has seen, and with no higher one: an absurd
+ * number shall not spread. */
 static uint64_t push_epoch_of(const struct sl_drains *d, sl_node_ref ref, const struct push_plan *plan)
 {
-    return push_knows_sets(d, ref) ? plan->set.version : sl_target_set_oldest(&plan->oldest).epoch;
+    if (!push_knows_sets(d, ref) && plan->oldest.count > 0)
+        return plan->oldest.version;
+    uint64_t seen = push_observed(d, ref)->acked_epoch_max;
+    return seen > plan->set.version ? seen : plan->set.version;
 }
 
 /* When to send the node what it should hold; SL_NEVER if it does. */

@@ -7,7 +7,6 @@ struct sl_nodes {
     struct sl_mem *mem;
     const struct sl_members *members;
     sl_ns unknown_ns;
-    uint64_t epoch_seen_max;
     uint32_t at_count;       /* indexed by ref */
     struct sl_observed at[]; /* 0 is not used */
 };
@@ -90,7 +89,7 @@ static void nodes_add_acked(struct sl_observed *o, const char *node_id, uint64_t
 }
 
 /* A Sluice node lists its whole set; of a foreign one the single target is the set. */
-static void nodes_take_targets(struct sl_nodes *n, struct sl_observed *o, const char *single, uint64_t epoch,
+static void nodes_take_targets(struct sl_observed *o, const char *single, uint64_t epoch,
                                Pb__DrainTarget *const *targets, size_t count)
 {
     /* What one process holds only goes up (docs/invariants.md I4): this is an old word of it. */
@@ -102,8 +101,6 @@ static void nodes_take_targets(struct sl_nodes *n, struct sl_observed *o, const 
     if (count == 0)
         nodes_add_acked(o, single, epoch);
     o->acked_epoch_max = epoch;
-    if (epoch > n->epoch_seen_max)
-        n->epoch_seen_max = epoch;
 }
 
 bool sl_nodes_on_heartbeat(struct sl_nodes *n, sl_ns now, sl_node_ref from, const Pb__NodeHeartbeat *hb)
@@ -113,7 +110,7 @@ bool sl_nodes_on_heartbeat(struct sl_nodes *n, sl_ns now, sl_node_ref from, cons
         return false;
     o->capabilities = hb->capabilities;
     nodes_take_self(o, hb->self);
-    nodes_take_targets(n, o, hb->drain_target_node_id, hb->drain_target_epoch, hb->targets, hb->n_targets);
+    nodes_take_targets(o, hb->drain_target_node_id, hb->drain_target_epoch, hb->targets, hb->n_targets);
     return true;
 }
 
@@ -143,7 +140,7 @@ bool sl_nodes_on_bootstrap(struct sl_nodes *n, sl_ns now, sl_node_ref from, cons
     o->protocol_version = r->protocol_version;
     o->capabilities = r->capabilities;
     nodes_take_self(o, r->self);
-    nodes_take_targets(n, o, r->drain_target_node_id, r->drain_target_epoch, r->targets, r->n_targets);
+    nodes_take_targets(o, r->drain_target_node_id, r->drain_target_epoch, r->targets, r->n_targets);
     return true;
 }
 
@@ -186,5 +183,8 @@ bool sl_nodes_has_cleared(const struct sl_nodes *n, sl_node_ref ref, const struc
 
 uint64_t sl_nodes_epoch_seen_max(const struct sl_nodes *n)
 {
-    return n->epoch_seen_max;
+    uint64_t seen_max = 0;
+    for (uint32_t ref = 1; ref < n->at_count; ref++)
+        seen_max = n->at[ref].acked_epoch_max > seen_max ? n->at[ref].acked_epoch_max : seen_max;
+    return seen_max;
 }

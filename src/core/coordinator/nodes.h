@@ -60,6 +60,7 @@ bool sl_nodes_is_unknown(const struct sl_nodes *n, sl_ns now, sl_node_ref ref);
  * this one for the node). */
 bool sl_nodes_has_acked(const struct sl_nodes *n, sl_node_ref ref, const struct sl_drain_target *target);
 bool sl_nodes_has_cleared(const struct sl_nodes *n, sl_node_ref ref, const struct sl_drain_target *target);
-uint64_t sl_nodes_epoch_seen_max(const struct sl_nodes *n); /* highest drain epoch seen anywhere */
+/* The highest drain epoch that a process which is here has seen, by its own word. */
+uint64_t sl_nodes_epoch_seen_max(const struct sl_nodes *n);
 
 #endif
