@@ -14,6 +14,15 @@
  */
 enum { NODES = 3, MESSAGES_MAX = 4096, REPLIES_MAX = 64, OUT_COUNT = 4096, OUT_BYTES = 4 << 20 };
 
+struct answer { /* what is kept of a reply */
+    uint64_t ticket;
+    enum sl_code code;
+    uint32_t remaining, node_count;
+    char detail[200];
+    struct sl_drain_view drain;       /* the first */
+    struct sl_node_view nodes[NODES]; /* as many as fit */
+};
+
 struct message {
     uint32_t to;
     uint8_t *bytes;
@@ -36,7 +45,7 @@ struct whole {
     sl_ns now;
     struct message messages[MESSAGES_MAX];
     uint32_t message_count;
-    struct sl_reply replies[REPLIES_MAX];
+    struct answer replies[REPLIES_MAX];
     uint32_t reply_count;
     uint64_t ticket;
 };
@@ -85,6 +94,18 @@ static void post(struct host *h, const struct sl_out_send *send)
     (void)sl_envelope_encode(&e, m->bytes);
 }
 
+static void keep(struct whole *w, const struct sl_reply *r)
+{
+    struct answer *a = &w->replies[w->reply_count++ % REPLIES_MAX];
+    *a =
+        (struct answer){ .ticket = r->ticket, .code = r->code, .remaining = r->remaining, .node_count = r->node_count };
+    memcpy(a->detail, r->detail, sizeof a->detail);
+    if (r->drain_count > 0)
+        a->drain = r->drains[0];
+    for (uint32_t i = 0; i < r->node_count && i < NODES; i++)
+        a->nodes[i] = r->nodes[i];
+}
+
 static void perform(struct host *h)
 {
     struct whole *w = h->w;
@@ -98,7 +119,7 @@ static void perform(struct host *h)
         else if (o->kind == SL_OUT_EVENT)
             h->events[o->u.event.id]++;
         else if (o->kind == SL_OUT_REPLY)
-            w->replies[w->reply_count++ % REPLIES_MAX] = o->u.reply;
+            keep(w, &o->u.reply);
     }
 }
 
@@ -221,7 +242,7 @@ static void request(struct whole *w, uint32_t host, enum sl_request_verb verb, c
     step(&w->hosts[host], &in);
 }
 
-static const struct sl_reply *ask(struct whole *w, uint32_t host, enum sl_request_verb verb, const char *node)
+static const struct answer *ask(struct whole *w, uint32_t host, enum sl_request_verb verb, const char *node)
 {
     request(w, host, verb, node);
     run(w, 20 * SL_MS);
@@ -248,7 +269,14 @@ static void one_node_is_elected_and_its_coordinator_runs(void **state)
     uint32_t owner = owner_of(w);
     assert_true(owner < NODES);
     assert_true(sl_coordinator_is_running(sl_node_coordinator(w->hosts[owner].node)));
-    sl_assert_u64(ask(w, owner, SL_REQUEST_NODE_LIST, "")->node_count, 3);
+    const struct answer *list = ask(w, owner, SL_REQUEST_NODE_LIST, "");
+    sl_assert_u64(list->node_count, 3);
+    for (uint32_t i = 0; i < NODES; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "node%c", list->nodes[i].capture.id.text[3]);
+        sl_assert_str(list->nodes[i].capture.name, name);
+        assert_true(list->nodes[i].capture.is_sluice && list->nodes[i].observed && !list->nodes[i].unknown);
+    }
     teardown(w);
 }
 
@@ -258,7 +286,7 @@ static void who_is_not_the_owner_names_the_owner(void **state)
     struct whole *w = setup(3);
     run(w, 5 * SL_S);
     uint32_t owner = owner_of(w), other = (owner + 1) % NODES;
-    const struct sl_reply *r = ask(w, other, SL_REQUEST_NODE_LIST, "");
+    const struct answer *r = ask(w, other, SL_REQUEST_NODE_LIST, "");
     sl_assert_str(sl_code_name(r->code), "NOT_OWNER");
     sl_assert_str(r->detail, w->hosts[owner].id);
     sl_assert_str(sl_code_name(ask(w, other, SL_REQUEST_DRAIN_NODE, "id-1")->code), "NOT_OWNER");
@@ -269,7 +297,7 @@ static void while_there_is_no_owner_a_drain_is_1_and_never_an_error(void **state
 {
     (void)state;
     struct whole *w = setup(1);
-    const struct sl_reply *r = ask(w, 0, SL_REQUEST_DRAIN_NODE, "id-1");
+    const struct answer *r = ask(w, 0, SL_REQUEST_DRAIN_NODE, "id-1");
     sl_assert_str(sl_code_name(r->code), "OK");
     sl_assert_u64(r->remaining, 1);
     teardown(w);
@@ -286,8 +314,9 @@ static void a_node_is_found_by_its_name(void **state)
     sl_assert_str(sl_code_name(ask(w, owner, SL_REQUEST_DRAIN, name)->code), "OK");
     sl_assert_str(sl_code_name(ask(w, owner, SL_REQUEST_DRAIN, "node9")->code), "NOT_FOUND");
     run(w, 3 * SL_S);
-    const struct sl_reply *r = ask(w, owner, SL_REQUEST_DRAIN_SHOW, name);
-    sl_assert_str(r->drains[0].intent.target.text, w->hosts[other].id);
+    const struct answer *r = ask(w, owner, SL_REQUEST_DRAIN_SHOW, name);
+    sl_assert_str(r->drain.intent.target.text, w->hosts[other].id);
+    sl_assert_str(r->drain.target_name, name);
     teardown(w);
 }
 
