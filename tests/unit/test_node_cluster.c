@@ -418,6 +418,34 @@ static void a_node_without_its_store_fences_itself_and_loses_the_seat(void **sta
     teardown(w);
 }
 
+static void an_undrained_node_is_alive_in_a_new_epoch_and_can_be_drained_again(void **state)
+{
+    (void)state;
+    struct whole *w = setup(3);
+    run(w, 5 * SL_S);
+    uint32_t owner = owner_of(w), target = (owner + 1) % NODES, silent = (owner + 2) % NODES;
+    struct sl_manager *manager = sl_node_manager(w->hosts[target].node);
+    uint64_t node_epoch = sl_manager_node_epoch(manager);
+    stop(&w->hosts[silent]); /* a peer that cannot acknowledge holds the drain up */
+    (void)ask(w, owner, SL_REQUEST_DRAIN, w->hosts[target].id);
+    run(w, SL_S);
+    sl_assert_i64(liveness_of(w, target), SL_LIVENESS_DRAINING);
+    sl_assert_u64(sl_manager_targets(manager)->count, 1);
+    sl_assert_str(sl_code_name(ask(w, owner, SL_REQUEST_UNDRAIN, w->hosts[target].id)->code), "OK");
+    run(w, SL_S);
+    sl_assert_i64(liveness_of(w, target), SL_LIVENESS_ALIVE);
+    sl_assert_u64(sl_manager_node_epoch(manager), node_epoch + 1);
+    sl_assert_u64(sl_manager_targets(manager)->count, 0);
+    run(w, 30 * SL_S); /* the silent one is gone */
+    const struct answer *r = ask(w, owner, SL_REQUEST_DRAIN_SHOW, w->hosts[target].id);
+    sl_assert_str(sl_drain_phase_name(r->drain.intent.phase), "cancelled");
+    (void)ask(w, owner, SL_REQUEST_DRAIN_NODE, w->hosts[target].id);
+    run(w, 10 * SL_S);
+    sl_assert_u64(ask(w, owner, SL_REQUEST_DRAIN_NODE, w->hosts[target].id)->remaining, 0);
+    sl_assert_i64(liveness_of(w, target), SL_LIVENESS_STOPPING);
+    teardown(w);
+}
+
 static void a_drain_outlives_the_node_that_led_it(void **state)
 {
     (void)state;
@@ -448,6 +476,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_owner_that_resigns_answers_who_waits_and_another_takes_over),
         cmocka_unit_test(what_is_meant_for_a_coordinator_is_no_news_to_a_node_that_is_none),
         cmocka_unit_test(a_node_without_its_store_fences_itself_and_loses_the_seat),
+        cmocka_unit_test(an_undrained_node_is_alive_in_a_new_epoch_and_can_be_drained_again),
         cmocka_unit_test(a_drain_outlives_the_node_that_led_it),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
