@@ -484,6 +484,15 @@ void fd_seen(struct feeds_driver *d, uint32_t number)
     driver_heartbeat(d, number, o.liveness, o.acked, o.acked_count);
 }
 
+void fd_seen_all(struct feeds_driver *d)
+{
+    for (uint32_t number = 1; number <= FD_NODES_MAX; number++) {
+        if (d->alive[number])
+            fd_seen(d, number);
+    }
+    driver_nodes_changed(d);
+}
+
 void fd_liveness(struct feeds_driver *d, uint32_t number, enum sl_liveness liveness)
 {
     const struct sl_observed o = *sl_nodes_at(d->nodes, fd_ref(d, number));

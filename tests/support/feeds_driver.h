@@ -122,6 +122,7 @@ void fd_store_run(struct feeds_driver *d);
 /* ---- inputs ---- */
 sl_node_ref fd_ref(const struct feeds_driver *d, uint32_t number);
 void fd_seen(struct feeds_driver *d, uint32_t number); /* a heartbeat of the node, as it is now */
+void fd_seen_all(struct feeds_driver *d);              /* and the table is told */
 void fd_liveness(struct feeds_driver *d, uint32_t number, enum sl_liveness liveness);
 void fd_bootstrapped(struct feeds_driver *d, uint32_t number);
 void fd_join(struct feeds_driver *d, uint32_t number); /* and it has answered */

@@ -59,7 +59,7 @@ static void a_created_feed_is_durable_and_runs_as_a_new_one(void **state)
     (void)state;
     struct feeds_driver d;
     fd_start(&d, 2);
-    uint64_t ticket = create(&d, "f1", fd_info(1, "failed", 99, 0), 0);
+    uint64_t ticket = create(&d, "f1", fd_info(1, "failed", UINT64_MAX, 0), 0);
     fd_assert_reply(&d, ticket, SL_OK);
     sl_assert_u64(fd_status_value(&d, 1).checkpoint, 100);
     sl_assert_i64(fd_record(&d, 1).state, SL_FEED_NORMAL); /* whatever the record said */
@@ -282,6 +282,18 @@ static void a_remove_deletes_both_keys_after_the_stop(void **state)
     fd_assert_reply(&d, ticket, SL_OK);
     assert_false(fd_is_stored(&d, 1));
     fd_assert_reply(&d, fd_request(&d, SL_REQUEST_FEED_CREATE, 1), SL_OK); /* the name is free again */
+    fd_stop(&d);
+}
+
+static void a_feed_that_is_being_removed_is_not_resumed(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    start_stopped(&d, "stopped");
+    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_REMOVE, 1);
+    fd_assert_reply(&d, resume(&d, 1, 0), SL_REFUSED);
+    fd_answer(&d);
+    fd_assert_reply(&d, ticket, SL_OK);
     fd_stop(&d);
 }
 
@@ -546,6 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(pausing_what_is_paused_is_answered_at_once),
         cmocka_unit_test(a_feed_that_is_nowhere_is_closed_by_a_remover),
         cmocka_unit_test(a_remove_deletes_both_keys_after_the_stop),
+        cmocka_unit_test(a_feed_that_is_being_removed_is_not_resumed),
         cmocka_unit_test(a_lost_answer_of_a_deletion_is_read_back),
         cmocka_unit_test(a_resume_raises_the_epoch_and_starts_where_the_feed_stopped),
         cmocka_unit_test(a_resume_may_overwrite_the_checkpoint_even_backwards),

@@ -532,12 +532,13 @@ static void a_move_whose_destination_began_to_drain_goes_elsewhere(void **state)
 {
     (void)state;
     struct feeds_driver d;
-    fd_start_moving(&d);
+    uint64_t epoch = fd_start_moving(&d);
     fd_draining(&d, 3, true);
     fd_draining(&d, 2, true);
     fd_stopped(&d, 2, 1, 5, 100);
-    sl_node_ref to = fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST)->to;
-    assert_true(to == fd_ref(&d, 1) || to == fd_ref(&d, 4));
+    const struct fd_sent *add = fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST);
+    assert_true(add->to == fd_ref(&d, 1) || add->to == fd_ref(&d, 4));
+    sl_assert_u64(add->epoch, epoch); /* at once: no second write */
     fd_stop(&d);
 }
 
@@ -565,6 +566,25 @@ static void a_hanging_origin_is_named_and_its_slot_returned(void **state)
     sl_assert_u64(d.feeds->slots[SL__SLOT_DRAIN], 0);
     sl_assert_i64(fd_feed(&d, 1)->op.state, SL__OP_MOVE_ORIGIN); /* there is no way around it */
     assert_true(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, fd_ref(&d, 2), 1) > 100);
+    fd_stop(&d);
+}
+
+static void a_node_to_be_avoided_is_forgotten_with_its_ref(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_open(&d, 2, NULL);
+    fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
+    fd_draining(&d, 1, true);
+    fd_load(&d);
+    fd_settle(&d);
+    uint64_t epoch = fd_feed(&d, 1)->epoch;
+    fd_refused(&d, 2, 1, epoch);
+    fd_draining(&d, 2, true);
+    fd_stopped(&d, 2, 1, epoch, 0);
+    sl_assert_u64(fd_feed(&d, 1)->avoid, fd_ref(&d, 2));
+    fd_lost(&d, 2);
+    sl_assert_u64(fd_feed(&d, 1)->avoid, SL_NODE_NONE);
     fd_stop(&d);
 }
 
@@ -603,6 +623,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_move_whose_destination_began_to_drain_goes_elsewhere),
         cmocka_unit_test(an_origin_that_closed_by_itself_leaves_the_feed_to_the_scheduler),
         cmocka_unit_test(a_hanging_origin_is_named_and_its_slot_returned),
+        cmocka_unit_test(a_node_to_be_avoided_is_forgotten_with_its_ref),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

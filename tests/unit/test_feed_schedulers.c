@@ -378,8 +378,12 @@ static void a_node_that_says_it_drains_blocks_balance_too(void **state)
     fd_liveness(&d, 3, SL_LIVENESS_DRAINING);
     keep_speaking(&d, 60 * SL_S);
     sl_assert_u64(moves(&d), 0);
+    fd_run(&d, 14 * SL_S);
+    fd_seen_all(&d);
     fd_lost(&d, 3);
-    keep_speaking(&d, 45 * SL_S);
+    keep_speaking(&d, 10 * SL_S);
+    sl_assert_u64(moves(&d), 0); /* one interval from when it was seen last */
+    keep_speaking(&d, 35 * SL_S);
     sl_assert_u64(moves(&d), 3);
     fd_stop(&d);
 }

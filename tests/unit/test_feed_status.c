@@ -522,7 +522,12 @@ static void absent_and_starting_feeds_are_unsettled(void **state)
     fd_drained(&d, 2, 1, &p);
     fd_draining(&d, 2, true); /* moving: what the old owner said is void once it stopped */
     sl_assert_u64(count(&d, 9, 7).unsettled, 1);
+    p.target_dispatcher_count = 3;
+    fd_drained(&d, 2, 1, &p);
+    sl_assert_u64(count(&d, 9, 7).dispatchers, 3);
+    p.target_dispatcher_count = 0;
     fd_stopped(&d, 2, 1, 5, 100);
+    sl_assert_u64(count(&d, 9, 7).dispatchers, 0);
     sl_assert_u64(count(&d, 9, 7).unsettled, 1);
     sl_assert_str(count(&d, 9, 7).example, "f1: add_dest");
     uint32_t node = (uint32_t)fd_feed(&d, 1)->node;
@@ -537,8 +542,11 @@ static void feeds_that_nobody_speaks_for_are_settled_by_the_target_alone(void **
 {
     (void)state;
     struct feeds_driver d;
+    char target[] = TARGET;
+    Pb__DrainProgress p = progress_of(target, 7, 3);
     fd_start_running(&d, 2, 4, 2);
     fd_join(&d, 9);
+    fd_drained(&d, 2, 1, &p);
     fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
     fd_error(&d, 2, 2, 5, 100, "CDC:ErrGCTTLExceeded");
     fd_error(&d, 2, 3, 5, 100, "CDC:ErrX");
@@ -546,6 +554,7 @@ static void feeds_that_nobody_speaks_for_are_settled_by_the_target_alone(void **
     fd_answer(&d);
     struct sl_feeds_on_node c = count(&d, 9, 7);
     sl_assert_u64(c.unsettled, 1);
+    sl_assert_u64(c.dispatchers, 0); /* what it said before it closed is void */
     sl_assert_str(c.example, "f4: replicating");
     fd_run(&d, 12 * SL_S); /* f3 comes back */
     sl_assert_u64(count(&d, 9, 7).unsettled, 2);

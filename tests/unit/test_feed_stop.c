@@ -193,6 +193,42 @@ static void a_maintainer_that_falls_silent_is_started_anew(void **state)
     fd_stop(&d);
 }
 
+static void pausing_a_feed_that_is_being_stopped_changes_nothing_about_the_stop(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_start_running(&d, 2, 1, 2);
+    fd_error(&d, 2, 1, 5, 100, "CDC:ErrGCTTLExceeded");
+    sl_assert_u64(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, 0, 0), 1);
+    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
+    sl_assert_u64(fd_sent_count(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST, 0, 0), 1);
+    fd_answer(&d);
+    fd_assert_reply(&d, ticket, SL_OK);
+    fd_stop(&d);
+}
+
+static void a_stale_maintainer_that_is_being_stopped_does_not_shield_the_owner(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_open(&d, 3, NULL);
+    fd_put(&d, 1, "normal", 2, 100, SL_PROGRESS_NONE);
+    fd_report(&d, 2, 1, 1, 100);
+    fd_report(&d, 3, 1, 2, 100);
+    fd_load(&d);
+    fd_settle(&d); /* the one on n2 is told to stop */
+    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
+    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
+    sl_assert_u64(stop->to, fd_ref(&d, 3));
+    sl_assert_u64(stop->epoch, 2);
+    assert_true(stop->cascade);
+    fd_stopped(&d, 2, 1, 1, 100);
+    assert_null(fd_reply_to(&d, ticket));
+    fd_stopped(&d, 3, 1, 2, 100);
+    fd_assert_reply(&d, ticket, SL_OK);
+    fd_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +242,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(removing_during_an_add_replaces_it),
         cmocka_unit_test(while_an_epoch_is_stored_statuses_and_stops_are_taken),
         cmocka_unit_test(a_maintainer_that_falls_silent_is_started_anew),
+        cmocka_unit_test(pausing_a_feed_that_is_being_stopped_changes_nothing_about_the_stop),
+        cmocka_unit_test(a_stale_maintainer_that_is_being_stopped_does_not_shield_the_owner),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -2,6 +2,7 @@
 #include "tests/support/feeds_driver.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What becomes durable, whatever the store and other writers do. */
@@ -172,6 +173,8 @@ static void a_status_that_became_unreadable_is_left_alone_until_it_is_repaired(v
     sl_assert_u64(fd_status_value(&d, 2).checkpoint, 150);
     sl_assert_u64(d.event_count[SL_EV_STORE_VALUE_REFUSED], 1);
     fd_assert_replicating(&d, 1, 2);
+    fd_stopped(&d, 2, 1, 5, 150);
+    sl_assert_u64(d.feeds->slots[SL__SLOT_BASIC], 0); /* it is not placed either */
     fd_put_key(&d, STATUS_F1, "{\"checkpoint-ts\":120}");
     fd_run(&d, 5 * SL_S);
     sl_assert_u64(fd_status_value(&d, 1).checkpoint, 150);
@@ -416,6 +419,86 @@ static void results_of_others_are_not_taken(void **state)
     fd_stop(&d);
 }
 
+static void a_pause_waits_for_the_checkpoint_that_is_being_written(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_start_running(&d, 2, 1, 2);
+    d.holds_store = true;
+    advance(&d, 1, 150);
+    fd_run(&d, SL_S);
+    sl_assert_u64(d.op_count, 1);
+    fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
+    sl_assert_u64(d.op_count, 1);
+    assert_true(fd_store_step(&d));
+    sl_assert_u64(d.op_count, 1);
+    assert_true(fd_store_step(&d));
+    sl_assert_i64(fd_status_value(&d, 1).progress, SL_PROGRESS_STOPPING);
+    fd_stop(&d);
+}
+
+static void a_pause_is_kept_when_another_writer_comes_in_between(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_start_running(&d, 2, 1, 2);
+    fd_put_key(&d, STATUS_F1, "{\"checkpoint-ts\":120,\"progress\":1}");
+    fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
+    sl_assert_i64(fd_record(&d, 1).state, SL_FEED_STOPPED);
+    sl_assert_i64(fd_status_value(&d, 1).progress, SL_PROGRESS_STOPPING);
+    sl_assert_u64(fd_status_value(&d, 1).checkpoint, 120);
+    fd_stop(&d);
+}
+
+static void a_feed_that_was_in_conflict_is_written_alone(void **state)
+{
+    (void)state;
+    const char *const f3 = "/tidb/cdc/c1/default/changefeed/status/f3";
+    struct feeds_driver d;
+    fd_start_running(&d, 2, 5, 2);
+    fd_put_key(&d, f3, "{\"checkpoint-ts\":101,\"progress\":1}");
+    d.holds_store = true;
+    advance(&d, 5, 150);
+    fd_run(&d, SL_S);
+    assert_true(fd_store_step(&d)); /* all five fail */
+    fd_run(&d, SL_S);
+    assert_true(fd_store_step(&d));                               /* and are read again */
+    fd_put_key(&d, f3, "{\"checkpoint-ts\":102,\"progress\":1}"); /* before we write */
+    fd_run(&d, SL_S);
+    sl_assert_u64(d.op_count, 2);
+    fd_store_step(&d);
+    fd_store_step(&d);
+    for (uint32_t feed = 1; feed <= 5; feed++)
+        sl_assert_u64(fd_status_value(&d, feed).checkpoint, feed == 3 ? 102 : 150);
+    fd_stop(&d);
+}
+
+static void an_answer_that_a_read_overtook_does_not_take_back_what_was_read(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    struct sl_store_result late;
+    fd_start_running(&d, 3, 1, 2);
+    d.holds_store = true;
+    advance(&d, 1, 150);
+    fd_run(&d, SL_S);
+    sl_store_model_perform(d.store, d.now, &d.ops[0].op, &late); /* performed; the answer takes its time */
+    fd_put_key(&d, STATUS_F1, "{\"checkpoint-ts\":500,\"progress\":1}");
+    fd_put_key(&d, INFO_F1, fd_info(1, "normal", 5, 0));
+    move_to(&d, 1, "n3"); /* meets the other writer, and reads both */
+    struct fd_op save = d.ops[0];
+    memmove(d.ops, d.ops + 1, --d.op_count * sizeof *d.ops);
+    fd_store_run(&d);
+    sl_assert_u64(fd_feed(&d, 1)->status.checkpoint, 500);
+    sl_revision known = fd_feed(&d, 1)->status_value.revision;
+    assert_true(known > late.revision);
+    assert_true(sl_feeds_on_store(d.feeds, d.now, &late, &d.out));
+    sl_assert_i64(fd_feed(&d, 1)->status_value.revision, known);
+    sl_assert_u64(fd_feed(&d, 1)->status.checkpoint, 500);
+    free(save.memory);
+    fd_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +525,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(writes_in_flight_are_limited),
         cmocka_unit_test(what_finds_no_room_in_an_outbox_goes_out_a_moment_later),
         cmocka_unit_test(results_of_others_are_not_taken),
+        cmocka_unit_test(a_pause_waits_for_the_checkpoint_that_is_being_written),
+        cmocka_unit_test(a_pause_is_kept_when_another_writer_comes_in_between),
+        cmocka_unit_test(a_feed_that_was_in_conflict_is_written_alone),
+        cmocka_unit_test(an_answer_that_a_read_overtook_does_not_take_back_what_was_read),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -478,6 +478,73 @@ static void a_cluster_that_cannot_be_part_of_a_key_is_refused(void **state)
     fd_stop(&d);
 }
 
+static struct driver_remover {
+    struct sl_feed_id id;
+    Pb__ChangefeedID changefeed;
+    Pb__MaintainerStatus status;
+} remover_of(uint64_t epoch)
+{
+    struct driver_remover r = { .id = fd_feed_id(1) };
+    pb__maintainer_status__init(&r.status);
+    r.status.checkpoint_ts = 1;
+    r.status.maintainer_epoch = epoch;
+    return r;
+}
+
+static void a_remover_is_no_owner_even_with_the_durable_epoch(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    struct driver_remover r = remover_of(5);
+    r.changefeed = sl_feed_id_pb(&r.id);
+    r.status.changefeed = &r.changefeed;
+    fd_open(&d, 3, NULL);
+    fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
+    sl_feeds_reported(d.feeds, fd_ref(&d, 2), &r.status);
+    fd_load(&d);
+    fd_settle(&d);
+    fd_assert_place(&d, 1, SL__PLACE_ABSENT);
+    assert_false(fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST)->cascade); /* that could make another one */
+    fd_run(&d, 5 * SL_S);
+    sl_assert_u64(fd_sent_count(&d, SL_MSG_ADD_MAINTAINER_REQUEST, 0, 0), 0);
+    fd_stopped(&d, 2, 1, 5, 1);
+    fd_answer(&d);
+    fd_assert_place(&d, 1, SL__PLACE_REPLICATING);
+    fd_stop(&d);
+}
+
+static void a_remover_of_a_feed_that_is_gone_is_left_to_its_work(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    struct driver_remover r = remover_of(5);
+    r.changefeed = sl_feed_id_pb(&r.id);
+    r.status.changefeed = &r.changefeed;
+    fd_open(&d, 3, NULL);
+    sl_feeds_reported(d.feeds, fd_ref(&d, 2), &r.status);
+    fd_load(&d);
+    fd_settle(&d);
+    fd_status(&d, 2, &r.status);
+    sl_assert_u64(d.sent_count, 0);
+    fd_stop(&d);
+}
+
+static void an_epoch_that_a_maintainer_has_is_passed_even_if_the_clock_is_behind(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_open(&d, 3, NULL);
+    fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE); /* a store of yesterday */
+    fd_report(&d, 2, 1, FD_WALL_NS * 2, 100);
+    fd_report(&d, 3, 1, UINT64_MAX, 100); /* nobody's clock */
+    fd_load(&d);
+    fd_settle(&d);
+    fd_answer(&d);
+    fd_answer(&d);
+    sl_assert_u64(fd_feed(&d, 1)->epoch, FD_WALL_NS * 2 + 1);
+    fd_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +574,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_memory_for_reports_nothing_is_placed_before_maintainers_have_shown),
         cmocka_unit_test(nothing_happens_before_settle),
         cmocka_unit_test(a_cluster_that_cannot_be_part_of_a_key_is_refused),
+        cmocka_unit_test(a_remover_is_no_owner_even_with_the_durable_epoch),
+        cmocka_unit_test(a_remover_of_a_feed_that_is_gone_is_left_to_its_work),
+        cmocka_unit_test(an_epoch_that_a_maintainer_has_is_passed_even_if_the_clock_is_behind),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

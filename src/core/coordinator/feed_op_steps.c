@@ -106,7 +106,7 @@ static void op_on_dest_status(struct sl_feeds *f, struct sl__feed *feed, const P
 {
     struct sl__op *op = &feed->op;
     bool aborts = sl__op_order(op) == SL__ORDER_ABORT;
-    if (stopped && aborts && !sl__status_is_refusal(s)) {
+    if (stopped && aborts) {
         op_on_aborted(f, feed, out);
     } else if (stopped && !aborts) {
         op_on_not_started(f, feed, s, out);

@@ -171,13 +171,13 @@ struct balance_nodes { /* eligible ones */
     uint32_t *loads;
 };
 
-static bool balance_any_draining(const struct sl_feeds *f)
+void sl__balance_look_at_nodes(struct sl_feeds *f)
 {
-    for (sl_node_ref node = SL_NODE_NONE; (node = sl_members_next(f->opts.members, node)) != SL_NODE_NONE;) {
-        if (f->nodes[node].draining || sl_nodes_at(f->opts.nodes, node)->liveness != SL_LIVENESS_ALIVE)
-            return true;
-    }
-    return false;
+    bool any = false;
+    for (sl_node_ref node = SL_NODE_NONE; !any && (node = sl_members_next(f->opts.members, node)) != SL_NODE_NONE;)
+        any = f->nodes[node].draining || sl_nodes_at(f->opts.nodes, node)->liveness != SL_LIVENESS_ALIVE;
+    if (any)
+        f->balance_blocked_until = sl_ns_after(f->now, f->opts.balance_ns);
 }
 
 static bool balance_collect(struct sl_feeds *f, struct balance_nodes *n)
@@ -220,10 +220,7 @@ static void balance_run(struct sl_feeds *f, struct sl_outbox *out)
     if (f->now < f->balance_at)
         return;
     f->balance_at = sl_ns_after(f->now, f->opts.balance_ns);
-    if (balance_any_draining(f)) {
-        f->balance_blocked_until = f->balance_at;
-        return;
-    }
+    sl__balance_look_at_nodes(f);
     bool quiet = f->ops.count == 0 && f->ready.count == 0 && f->now >= f->balance_blocked_until;
     if (!quiet || !balance_collect(f, &n))
         return;

@@ -339,6 +339,8 @@ sl_node_ref sl__feeds_choose(const struct sl_feeds *f, sl_node_ref except, sl_no
 void sl__feed_schedulers_start(struct sl_feeds *f);
 void sl__feeds_schedule(struct sl_feeds *f, struct sl_outbox *out);
 sl_ns sl__feed_schedulers_deadline(const struct sl_feeds *f);
+/* While a node drains, and one interval after, nothing is balanced. */
+void sl__balance_look_at_nodes(struct sl_feeds *f);
 /* Moves until no eligible node is below the average. */
 uint32_t sl__balance_needed(const uint32_t *loads, uint32_t count);
 

@@ -75,8 +75,7 @@ static enum sl_code write_build_info(struct sl_feeds *f, struct sl__feed *feed)
 static enum sl_code write_build_status(struct sl_feeds *f, struct sl__feed *feed)
 {
     struct sl__feed_write *w = &feed->write;
-    sl_ts highest = sl_ts_max(feed->checkpoint, feed->status.checkpoint);
-    w->checkpoint = feed->want.checkpoint != SL_TS_NONE ? feed->want.checkpoint : highest;
+    w->checkpoint = feed->want.checkpoint != SL_TS_NONE ? feed->want.checkpoint : feed->checkpoint;
     const struct sl_feed_status status = { w->checkpoint, feed->want.progress };
     struct sl_bytes text;
     enum sl_code code = sl_feed_status_format(&text, &status, sl__value_bytes(&feed->status_value), &f->scratch);

@@ -222,6 +222,7 @@ void sl_feeds_nodes_changed(struct sl_feeds *f, sl_ns now, struct sl_outbox *out
 {
     sl__feeds_begin(f, now);
     f->schedule_at = now;
+    sl__balance_look_at_nodes(f);
     sl__feeds_end(f, out);
 }
 
