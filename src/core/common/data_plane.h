@@ -47,6 +47,7 @@ struct sl_command {
     sl_dispatcher_token dispatcher;   /* OPEN, CLOSE */
     const struct sl_feed_id *feed_id; /* OPEN_FEED; valid during the call */
     struct sl_secret config;          /* OPEN_FEED: the flattened configuration */
+    struct sl_secret source;          /* OPEN_FEED: URI of the source; empty: the feed has none */
     struct sl_dispatcher_id id;       /* OPEN, CLOSE */
     struct sl_span_key span;          /* OPEN */
     struct sl_placement placement;    /* OPEN */
