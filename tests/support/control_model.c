@@ -301,7 +301,8 @@ static void model_change_tables(struct control_model *m)
         model_settle(m);
         return;
     }
-    enum sl_code code = sl_control_add_table(m->d.control, (struct sl_table){ table, 1 }, 100, 0);
+    enum sl_code code =
+        sl_control_add_table(m->d.control, (struct sl_table){ .table_id = table, .schema_id = 1 }, 100, 0);
     assert_true(code == SL_OK || code == SL_NOMEM);
 }
 

@@ -243,7 +243,10 @@ static void shell_command(struct node_fixture *f, const struct sl_command *c)
 
 static void shell_schema(struct node_fixture *f, const struct sl_out_schema_load *load)
 {
-    static const struct sl_table tables[NF_TABLES] = { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 4, 1 } };
+    static const struct sl_table tables[NF_TABLES] = { { .table_id = 1, .schema_id = 1 },
+                                                       { .table_id = 2, .schema_id = 1 },
+                                                       { .table_id = 3, .schema_id = 1 },
+                                                       { .table_id = 4, .schema_id = 1 } };
     struct sl_in_schema s = { load->feed, load->request, SL_OK, tables, NF_TABLES };
     queue_put(f, (struct nf_pending){ { .kind = SL_IN_SCHEMA, .u.schema = s }, NULL });
 }

@@ -47,7 +47,8 @@ static void a_known_id_or_a_covered_table_is_not_adopted(void **state)
     assert_int_equal(sl_control_adopt(d.control, N1, &report), SL_EXISTS);
     report = report_of(1, 2, 50, 1);
     assert_int_equal(sl_control_adopt(d.control, N1, &report), SL_EXISTS);
-    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 1, 1 }, 10, 0), SL_EXISTS);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ .table_id = 1, .schema_id = 1 }, 10, 0),
+                     SL_EXISTS);
     report = report_of(2, 3, 50, 1);
     assert_int_equal(ctl_remove(&d, N1, report.id, false), SL_OK);
     assert_int_equal(sl_control_adopt(d.control, N1, &report), SL_EXISTS); /* it is on its way out */

@@ -121,7 +121,8 @@ static void orders_of_one_call_are_limited_and_the_rest_follows_at_once(void **s
     struct control_driver d;
     ctl_start(&d, 2, &limits);
     for (int64_t table = 1; table <= 25; table++)
-        assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ table, 1 }, 10, 0), SL_OK);
+        assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ .table_id = table, .schema_id = 1 }, 10, 0),
+                         SL_OK);
     static const uint32_t sent[] = { 10, 20, 25 };
     for (int i = 0; i < 3; i++) {
         sl_assert_i64(sl_control_deadline(d.control), d.now);
@@ -199,7 +200,7 @@ static void a_full_outbox_delays_orders_but_loses_none_and_does_not_spin(void **
     ctl_start(&d, 2, NULL);
     struct sl_outbox full;
     assert_int_equal(sl_outbox_init(&full, &d.order_mem, SL_TAG_OUTBOX, 129, 1u << 16), SL_OK);
-    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 1, 1 }, 10, 0), SL_OK);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ .table_id = 1, .schema_id = 1 }, 10, 0), SL_OK);
     struct sl_dispatcher_id id = ctl_adopt(&d, 2, N1, 10);
     assert_int_equal(sl_control_move_table(d.control, d.now, 2, N2, &full), SL_OK);
     sl_control_on_tick(d.control, d.now, &full);
@@ -239,7 +240,8 @@ static uint32_t story(struct control_driver *d)
 {
     uint32_t added = 0;
     for (int64_t table = 1; table <= 8; table++)
-        added += sl_control_add_table(d->control, (struct sl_table){ table, 1 }, 10, 0) == SL_OK;
+        added +=
+            sl_control_add_table(d->control, (struct sl_table){ .table_id = table, .schema_id = 1 }, 10, 0) == SL_OK;
     ctl_run(d, SL_MS);
     ctl_answer(d);
     ctl_target(d, N1, 1);
@@ -292,7 +294,8 @@ static void a_refused_call_changes_nothing(void **state)
     assert_int_equal(ctl_remove(&d, N1, (struct sl_dispatcher_id){ 9, 1 }, true), SL_NOMEM);
     d.mem.fail_at = 1;
     assert_int_equal(ctl_remove(&d, N1, report.id, false), SL_NOMEM);
-    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 3, 1 }, SL_TS_NONE, 0), SL_BAD_FIELD);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ .table_id = 3, .schema_id = 1 }, SL_TS_NONE, 0),
+                     SL_BAD_FIELD);
     sl_assert_u64(ctl_stats(&d).spans, 1);
     sl_assert_u64(ctl_counts(&d, N1).idle, 1);
     sl_assert_u64(ctl_stats(&d).operators, 0);

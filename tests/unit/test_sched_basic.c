@@ -8,7 +8,8 @@
 static void add_tables(struct control_driver *d, int64_t first, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        assert_int_equal(sl_control_add_table(d->control, (struct sl_table){ first + i, 1 }, 10, 0), SL_OK);
+        assert_int_equal(
+            sl_control_add_table(d->control, (struct sl_table){ .table_id = first + i, .schema_id = 1 }, 10, 0), SL_OK);
     ctl_tick(d, 0);
 }
 
@@ -135,7 +136,7 @@ static void without_memory_it_tries_again_after_a_while(void **state)
     (void)state;
     struct control_driver d;
     ctl_start(&d, 1, NULL);
-    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ 1, 1 }, 10, 0), SL_OK);
+    assert_int_equal(sl_control_add_table(d.control, (struct sl_table){ .table_id = 1, .schema_id = 1 }, 10, 0), SL_OK);
     d.mem.fail_at = 1;
     ctl_tick(&d, 0);
     sl_assert_u64(d.order_count, 0);

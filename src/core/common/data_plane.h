@@ -29,6 +29,8 @@ struct sl_span_key {
     struct sl_bytes start_key, end_key;
 };
 
+#define SL_SOURCE_URI_MAX 4096u /* bytes */
+
 typedef uint64_t sl_feed_token;       /* generation:32 | slot:32 of a dispatch manager; 0 = none */
 typedef uint64_t sl_dispatcher_token; /* generation:32 | slot:32 of a dispatcher; 0 = none */
 
@@ -44,14 +46,15 @@ enum sl_command_verb {
 struct sl_command {
     enum sl_command_verb verb;
     sl_feed_token feed;
-    sl_dispatcher_token dispatcher;   /* OPEN, CLOSE */
-    const struct sl_feed_id *feed_id; /* OPEN_FEED; valid during the call */
-    struct sl_secret config;          /* OPEN_FEED: the flattened configuration */
-    struct sl_secret source;          /* OPEN_FEED: URI of the source; empty: the feed has none */
-    struct sl_dispatcher_id id;       /* OPEN, CLOSE */
-    struct sl_span_key span;          /* OPEN */
-    struct sl_placement placement;    /* OPEN */
-    sl_ts start_ts;                   /* OPEN: the first row wanted is the first one after this */
+    sl_dispatcher_token dispatcher;        /* OPEN, CLOSE */
+    const struct sl_feed_id *feed_id;      /* OPEN_FEED; valid during the call */
+    struct sl_secret config;               /* OPEN_FEED: the flattened configuration */
+    struct sl_secret source;               /* OPEN_FEED: URI of the source; empty: the feed has none */
+    struct sl_dispatcher_id id;            /* OPEN, CLOSE */
+    struct sl_span_key span;               /* OPEN */
+    struct sl_str schema_name, table_name; /* OPEN: at start_ts; empty if not known */
+    struct sl_placement placement;         /* OPEN */
+    sl_ts start_ts;                        /* OPEN: the first row wanted is the first one after this */
     int64_t schema_id;
     bool skip_dml_at_start_ts;
     bool is_table_trigger;   /* the feed's DDL dispatcher; its span is the whole feed's DDL stream */
@@ -78,6 +81,8 @@ struct sl_report {
     bool follows;
     uint32_t readers;
     uint64_t unflushed_rows;
+    sl_ns age_ns; /* FEED_PROGRESS (of all followers), PROGRESS: how long ago the oldest change that was read and
+                                 is not durable was read; 0 if there is none */
     struct sl_str code, text; /* printable, no secrets; valid during the call */
 };
 

@@ -20,11 +20,13 @@ enum sl_in_kind {
     SL_IN_LEASE_LOST,    /* the node's own lease is gone: fence everything, stop */
     SL_IN_STORE,         /* the answer to an SL_OUT_STORE: exactly one for each, but a WATCH also has batches */
     SL_IN_WATCH,         /* a batch of changes of a watch that stands, or its end */
+    SL_IN_LEAVE,         /* a clean stop: gives up leadership, keys and lease; done when sl_node_has_left */
     SL_IN_REQUEST,       /* somebody asks; answered by one SL_OUT_REPLY with its ticket, now or later */
 };
 
 struct sl_table {
     int64_t table_id, schema_id;
+    struct sl_str schema_name, table_name; /* may be empty */
 };
 
 struct sl_in_schema {

@@ -37,6 +37,7 @@ struct sl_out_schema_load {
     struct sl_feed_id feed;
     uint64_t request;
     sl_ts ts;
+    struct sl_secret source; /* URI of the feed's source; empty: it has none */
 };
 
 /*

@@ -27,6 +27,23 @@ enum sl_request_verb {
     SL_REQUEST_FEED_LIST,
     SL_REQUEST_FEED_MOVE, /* the feed's maintainer to a node */
     SL_REQUEST_RESIGN,
+    /*
+     * Of one feed, answered by the node that hosts its maintainer. Elsewhere SL_NOT_OWNER, whose detail is the node to
+     * ask: the coordinator, which knows the maintainer's node (empty while there is none).
+     */
+    SL_REQUEST_TABLE_LIST,       /* ascending by table id, after table_after, at most table_max rows */
+    SL_REQUEST_TABLE_MOVE,       /* table_id to node; answered when the move has begun */
+    SL_REQUEST_DISPATCHER_COUNT, /* all dispatchers of the feed */
+    /*
+     * Places nothing any more and writes every checkpoint down; answered when they are durable. Then every node may be
+     * told to leave. Ends with this leadership, or when cancel is set.
+     */
+    SL_REQUEST_CLUSTER_STOP,
+    /*
+     * Takes a node that is silent, but whose lease lives, out of the cluster: its capture is marked as stopped, which
+     * fences it, and taken away when it must have noticed. Refused for a node that speaks.
+     */
+    SL_REQUEST_NODE_REMOVE,
 };
 
 struct sl_request {
@@ -37,9 +54,14 @@ struct sl_request {
     struct sl_str feed, keyspace;
     struct sl_str reason, actor;
     struct sl_secret config;             /* FEED_CREATE, FEED_UPDATE: the info value (AddMaintainerRequest.config) */
+    struct sl_secret source;             /* FEED_CREATE; FEED_UPDATE unless empty: URI, at most SL_SOURCE_URI_MAX */
     uint64_t deadline_ms, lag_budget_ms; /* DRAIN; relative; 0 = none / default */
     bool dry_run, stop_node, cancel_at_deadline; /* DRAIN */
     sl_ts checkpoint;                            /* FEED_CREATE: start; FEED_RESUME: overwrite, 0 = keep */
+    int64_t table_id;                            /* TABLE_MOVE */
+    int64_t table_after;                         /* TABLE_LIST; INT64_MIN: from the start */
+    uint32_t table_max;                          /* TABLE_LIST; 0 = as many as fit one answer */
+    bool cancel;                                 /* CLUSTER_STOP: place again */
 };
 
 /* Why a drain is not safe yet, oldest cause first; one of them is the line an operator sees. */
@@ -71,6 +93,16 @@ enum sl_blocker {
 const char *sl_blocker_text(enum sl_blocker b);
 const char *sl_blocker_name(enum sl_blocker b);
 
+/* One of the moves that take longest. */
+struct sl_drain_slow {
+    char feed[64]; /* keyspace/name, cut if longer */
+    struct sl_dispatcher_id span;
+    char phase[24];
+    struct sl_node_id waits_for; /* none if not known */
+    uint64_t age_ms;
+};
+#define SL_DRAIN_SLOW_MAX 4
+
 /* One drain, as shown. */
 struct sl_drain_view {
     struct sl_intent intent;
@@ -80,9 +112,13 @@ struct sl_drain_view {
     char blocker_detail[160]; /* "feed orders, span ..., phase remove_origin, 12 s, waits for n5" */
     uint32_t maintainers, operators, dispatchers, moves, feeds_unsettled, peers_unacked, stuck; /* what is left */
     uint32_t dispatchers_at_start, moves_done;
-    sl_ns since;       /* request accepted, on the node's clock; 0 after a take-over */
-    sl_ns progress_at; /* last time a count went down */
-    uint64_t lag_ms_worst;
+    sl_ns since;            /* request accepted, on the node's clock; 0 after a take-over */
+    sl_ns progress_at;      /* last time a count went down */
+    uint64_t lag_ms_worst;  /* of the feeds that move, by their last report */
+    uint64_t lag_budget_ms; /* in force: what was asked for, or the default */
+    uint64_t eta_ms;        /* by the pace so far; 0 = not known */
+    struct sl_drain_slow slow[SL_DRAIN_SLOW_MAX];
+    uint32_t slow_count;
 };
 
 struct sl_plan_move { /* dry run: load per node before and after */
@@ -96,7 +132,10 @@ struct sl_node_view {
     bool is_owner, observed, unknown;
     int liveness;
     uint64_t capabilities;
-    uint32_t maintainers, dispatchers;
+    uint32_t maintainers, dispatchers, readers; /* by its self report; 0 until has_report */
+    uint64_t unflushed_rows;
+    bool has_report, is_draining; /* is_draining: target of a drain */
+    sl_ns silent_ns;              /* since it was last heard from; SL_NEVER: never was */
 };
 
 struct sl_feed_view {
@@ -105,7 +144,18 @@ struct sl_feed_view {
     struct sl_node_id node; /* of the maintainer; none if not placed */
     const char *placement;  /* absent, scheduling, replicating, stopped */
     bool bootstrapped;
-    struct sl_secret info; /* the whole value, for SHOW; masked by whoever prints it */
+    struct sl_secret info;   /* the whole value, for SHOW; masked by whoever prints it */
+    struct sl_secret source; /* for SHOW; masked likewise; empty: the feed has none of ours */
+};
+
+/* One span of a feed: a table, or a key range of one (a table with several spans has several rows). */
+struct sl_table_view {
+    int64_t table_id, schema_id;
+    struct sl_str schema_name, table_name; /* empty if not known */
+    struct sl_dispatcher_id dispatcher;
+    struct sl_node_id node; /* none while it is not placed */
+    const char *state;      /* absent, scheduling, replicating */
+    sl_ts checkpoint;       /* exact unless it replicates: then its node's progress counts, and this is older */
 };
 
 struct sl_reply {
@@ -117,7 +167,10 @@ struct sl_reply {
     const struct sl_plan_move *plan;
     const struct sl_node_view *nodes;
     const struct sl_feed_view *feeds;
-    uint32_t drain_count, plan_count, node_count, feed_count;
+    const struct sl_table_view *tables; /* TABLE_LIST */
+    uint32_t drain_count, plan_count, node_count, feed_count, table_count;
+    uint32_t dispatcher_count; /* DISPATCHER_COUNT */
+    bool has_more;             /* TABLE_LIST: ask again with table_after = the last row's table_id */
 };
 
 #endif

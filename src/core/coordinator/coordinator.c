@@ -498,7 +498,14 @@ void sl_coordinator_on_request(struct sl_coordinator *c, sl_ns now, const struct
     case SL_REQUEST_FEED_SHOW:
     case SL_REQUEST_FEED_LIST:
     case SL_REQUEST_FEED_MOVE:
+    case SL_REQUEST_TABLE_LIST:
+    case SL_REQUEST_TABLE_MOVE:
+    case SL_REQUEST_DISPATCHER_COUNT:
+    case SL_REQUEST_CLUSTER_STOP:
         coordinator_pass_to_feeds(c, r, out);
+        return;
+    case SL_REQUEST_NODE_REMOVE:
+        coordinator_answer(r->ticket, SL_REFUSED, "a node goes when its lease ends", out);
         return;
     case SL_REQUEST_RESIGN:
         coordinator_answer(r->ticket, SL_REFUSED, "the node resigns, not its coordinator", out);

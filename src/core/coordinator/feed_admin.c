@@ -111,6 +111,11 @@ static void admin_check(struct sl_feeds *f, struct sl__open_request *r, const st
     case SL_REQUEST_UNDRAIN:
     case SL_REQUEST_NODE_LIST:
     case SL_REQUEST_RESIGN:
+    case SL_REQUEST_TABLE_LIST:
+    case SL_REQUEST_TABLE_MOVE:
+    case SL_REQUEST_DISPATCHER_COUNT:
+    case SL_REQUEST_CLUSTER_STOP:
+    case SL_REQUEST_NODE_REMOVE:
         return;
     }
     SL_UNREACHABLE();
@@ -330,6 +335,23 @@ static void admin_move(struct sl_feeds *f, struct sl__feed *feed, const struct s
 
 /* ---- the way in ---- */
 
+/* Its maintainer's node knows the answer. */
+static void admin_refer(const struct sl_feeds *f, const struct sl__feed *feed, const struct sl_request *r,
+                        struct sl_outbox *out)
+{
+    struct sl_reply reply = { .ticket = r->ticket, .code = SL_NOT_OWNER };
+    struct sl_text text;
+    sl_text_init(&text, reply.detail, sizeof reply.detail);
+    if (feed->node != SL_NODE_NONE && feed->node != sl_members_self(f->opts.members))
+        sl_text_str(&text, sl_node_id_str(sl_members_id(f->opts.members, feed->node)));
+    sl_out_reply(out, &reply);
+}
+
+static bool admin_is_for_maintainer(enum sl_request_verb verb)
+{
+    return verb == SL_REQUEST_TABLE_LIST || verb == SL_REQUEST_TABLE_MOVE || verb == SL_REQUEST_DISPATCHER_COUNT;
+}
+
 static void admin_change(struct sl_feeds *f, const struct sl_request *r, struct sl_outbox *out)
 {
     struct sl__feed *feed = sl__feed_named(f, r->feed);
@@ -337,6 +359,8 @@ static void admin_change(struct sl_feeds *f, const struct sl_request *r, struct 
         admin_answer(r->ticket, SL_NOT_FOUND, "no such feed", out);
     } else if (r->verb == SL_REQUEST_FEED_SHOW) {
         sl__view_show(f, feed, r->ticket, out);
+    } else if (admin_is_for_maintainer(r->verb)) {
+        admin_refer(f, feed, r, out);
     } else if (feed->unreadable) {
         admin_answer(r->ticket, SL_MALFORMED, "a value of the feed cannot be read: repair or delete its keys", out);
     } else if (feed->creating) {
@@ -365,6 +389,8 @@ void sl_feeds_on_request(struct sl_feeds *f, sl_ns now, const struct sl_request 
         admin_answer(r->ticket, SL_NOT_FOUND, "no such keyspace: there is only \"default\"", out);
     else if (r->verb == SL_REQUEST_FEED_LIST)
         sl__view_list(f, r->ticket, out);
+    else if (r->verb == SL_REQUEST_CLUSTER_STOP)
+        admin_answer(r->ticket, SL_REFUSED, "not in this version", out);
     else if (r->verb != SL_REQUEST_FEED_SHOW && !admin_has_room(f))
         admin_answer(r->ticket, SL_BUSY, "too many requests wait for an end", out);
     else if (r->verb == SL_REQUEST_FEED_CREATE)

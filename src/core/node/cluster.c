@@ -152,6 +152,20 @@ sl_ns sl_cluster_deadline(const struct sl_cluster *c)
     return c->coordinator ? sl_ns_min(at, sl_coordinator_deadline(c->coordinator)) : at;
 }
 
+/* ---- a clean stop ---- */
+
+void sl_cluster_leave(struct sl_cluster *c, sl_ns now, struct sl_outbox *out)
+{
+    sl_membership_leave(c->membership, now, out);
+}
+
+bool sl_cluster_has_left(const struct sl_cluster *c)
+{
+    struct sl_membership_view view;
+    sl_membership_view(c->membership, &view);
+    return view.left || view.fenced;
+}
+
 /* ---- requests ---- */
 
 static void cluster_reply(uint64_t ticket, enum sl_code code, struct sl_str detail, uint32_t remaining,

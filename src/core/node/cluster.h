@@ -45,6 +45,10 @@ void sl_cluster_on_members(struct sl_cluster *c, sl_ns now, const struct sl_memb
 void sl_cluster_on_tick(struct sl_cluster *c, sl_ns now, struct sl_outbox *out);
 sl_ns sl_cluster_deadline(const struct sl_cluster *c);
 
+/* A clean stop: sl_membership_leave. Done, or the lease is over, when the second says so. */
+void sl_cluster_leave(struct sl_cluster *c, sl_ns now, struct sl_outbox *out);
+bool sl_cluster_has_left(const struct sl_cluster *c);
+
 /*
  * After each input: takes note of the node's liveness, and makes coordinator and leadership agree (C1). False: something
  * changed that may allow more; call again.

@@ -379,6 +379,10 @@ static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_o
     case SL_IN_LEASE_LOST:
         node_on_lease_lost(n, out);
         return;
+    case SL_IN_LEAVE:
+        if (n->cluster)
+            sl_cluster_leave(n->cluster, n->now, out);
+        return;
     case SL_IN_REQUEST:
         node_on_request(n, &in->u.request, out);
         return;
@@ -443,6 +447,11 @@ struct sl_manager *sl_node_manager(struct sl_node *n)
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n)
 {
     return n->orchestrator;
+}
+
+bool sl_node_has_left(const struct sl_node *n)
+{
+    return !n->cluster || sl_cluster_has_left(n->cluster);
 }
 
 const struct sl_coordinator *sl_node_coordinator(const struct sl_node *n)

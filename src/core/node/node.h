@@ -55,6 +55,9 @@ uint64_t sl_node_refusal_count(const struct sl_node *n, enum sl_refusal reason);
 const struct sl_members *sl_node_members(const struct sl_node *n);
 struct sl_manager *sl_node_manager(struct sl_node *n);
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n);
+/* After SL_IN_LEAVE: nothing of this node is left in the store, or its lease is over. The process may exit. True at once
+ * without membership. */
+bool sl_node_has_left(const struct sl_node *n);
 const struct sl_coordinator *
 sl_node_coordinator(const struct sl_node *n);                            /* null: not elected, or without membership */
 const struct sl_membership *sl_node_membership(const struct sl_node *n); /* null: without */
