@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_PORT_SINK_H
+#define SL_PORT_SINK_H
+
+#include "core/common/data_plane.h"
+#include "port/rows.h"
+#include "port/trouble.h"
+
+/*
+ * A sink as the engine sees it: one sl_sink per feed and node, one writer (a connection) per worker thread of the feed.
+ * A driver is a static table of functions, chosen by the scheme of the URI. All calls may block and are made in threads
+ * of the engine, never in the loop thread; calls on one writer come from one thread, but for interrupt. Functions are
+ * true on success; otherwise they fill *t.
+ *
+ *                 raise            append (first)           commit
+ *   open_writer --------> IDLE ------------------> FILLING ---------> IDLE       discard: FILLING -> IDLE
+ *
+ * Contract:
+ *   K1  All rows of a table go through one writer at a time, in order. What commit has accepted is durable.
+ *   K2  Fencing (docs/invariants.md I1, I6): a dispatcher first raises the placement of its table at the sink, then the
+ *       ts stored there is read back, then it writes. A smaller placement than the stored one is refused, in raise and
+ *       in commit. A sink that cannot (has_fencing false) accepts all; then only the control plane keeps order.
+ *   K3  Exactly once (is_exact): (placement, ts) of each table is stored in the same transaction as its rows, so raise
+ *       answers exactly what is durable. Otherwise raise answers SL_TS_NONE and rows may come twice after a crash.
+ *   K4  A commit that fails with PASSING may have happened (the connection broke). The engine repeats raise and the same
+ *       rows; an exact sink is asked for the stored ts first, and rows up to it are left out.
+ *   K5  After interrupt no call on the writer changes the sink any more, but for the one in flight, which may or may
+ *       not have.
+ */
+struct sl_sink_open {
+    const struct sl_feed_id *feed;
+    struct sl_secret uri;
+    struct sl_secret config; /* the feed's flattened configuration */
+    uint32_t writer_count;   /* how many writers will be opened */
+};
+
+/* One table (or key range of one) of the feed and who writes it. */
+struct sl_sink_span {
+    struct sl_span_key key;
+    struct sl_placement placement;
+    bool is_table_trigger;
+};
+
+struct sl_sink_claim {
+    struct sl_sink_span span; /* in */
+    sl_ts stored_ts;          /* out: everything up to it is durable in the sink; SL_TS_NONE if it does not know */
+    bool is_refused;          /* out: a larger placement owns the span */
+};
+
+struct sl_sink { /* the first member of a driver's own struct */
+    const struct sl_sink_driver *driver;
+    bool has_fencing, is_exact;
+};
+
+struct sl_writer { /* likewise */
+    const struct sl_sink_driver *driver;
+};
+
+struct sl_sink_driver {
+    const char *schemes; /* separated by spaces */
+    bool (*check)(struct sl_secret uri, struct sl_trouble *t);
+    bool (*open)(struct sl_sink **out, const struct sl_sink_open *o, struct sl_trouble *t);
+    bool (*open_writer)(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t);
+    /* All or none, in one transaction where there are transactions. A refused claim is no failure. */
+    bool (*raise)(struct sl_writer *w, struct sl_sink_claim *claims, uint32_t count, struct sl_trouble *t);
+    /* Takes rows of one table, all of whole transactions, into the open batch. The run is valid until commit or
+     * discard. */
+    bool (*append)(struct sl_writer *w, const struct sl_sink_span *span, const struct sl_row_run *run,
+                   struct sl_trouble *t);
+    /* Makes what was appended durable, with its ts per span (run.through of the last append). STALE: t->table_id was
+     * refused and nothing of the batch was written. */
+    bool (*commit)(struct sl_writer *w, struct sl_trouble *t);
+    void (*discard)(struct sl_writer *w);
+    /* Any thread; may be null if no call ever blocks for long. */
+    void (*interrupt)(struct sl_writer *w);
+    void (*close_writer)(struct sl_writer *w);
+    /* After all writers are closed. is_removed: the feed is gone for good, what the sink keeps for it may go too. */
+    void (*close)(struct sl_sink *s, bool is_removed);
+};
+
+/* The driver of the URI's scheme; null (trouble UNKNOWN_SCHEME, BAD_URI) if there is none. drivers ends in null. */
+const struct sl_sink_driver *sl_sink_find(const struct sl_sink_driver *const *drivers, struct sl_secret uri,
+                                          struct sl_trouble *t);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_PORT_SOURCE_H
+#define SL_PORT_SOURCE_H
+
+#include "base/secret.h"
+#include "port/rows.h"
+#include "port/trouble.h"
+
+/*
+ * A source of changes as the engine sees it. A driver is a static table of functions, chosen by the scheme of the URI.
+ * All calls may block and are made in threads of the engine, never in the loop thread; calls on one reader come from one
+ * thread, but for interrupt. Functions are true on success; otherwise they fill *t.
+ *
+ * Contract:
+ *   S1  ts is a total order of the source's commits, the same on every node and for every reader.
+ *   S2  A reader opened from ts gives every change after ts, once, in order: all of one transaction have one ts.
+ *   S3  through never goes back, and grows without rows where the source can tell that there are none (idle tables).
+ *   S4  Table ids are the source's own, the same on every node and in list.
+ *   S5  A driver that cannot replicate something exactly says so (LASTING) before it loses a row.
+ */
+struct sl_source_table {
+    int64_t table_id, schema_id;
+    struct sl_str schema, table;
+};
+
+struct sl_source_open {
+    struct sl_secret uri;
+    struct sl_secret config; /* the feed's flattened configuration (filters); may be empty */
+    sl_ts from;              /* the first change wanted is the first one after it */
+};
+
+struct sl_reader { /* the first member of a driver's own struct */
+    const struct sl_source_driver *driver;
+};
+
+struct sl_source_driver {
+    const char *schemes; /* separated by spaces: "mysql mariadb" */
+    /* Checks the text of the URI only: unknown parameters, missing parts. */
+    bool (*check)(struct sl_secret uri, struct sl_trouble *t);
+    bool (*open)(struct sl_reader **out, const struct sl_source_open *o, struct sl_trouble *t);
+    /*
+     * Fills and seals an empty batch: as many changes as are there, up to about bytes_max of memory; waits up to
+     * wait_ns for the first one. Without any change through may still have grown. After a trouble the reader can only
+     * be closed.
+     */
+    bool (*read)(struct sl_reader *r, struct sl_batch *into, size_t bytes_max, sl_ns wait_ns, struct sl_trouble *t);
+    /* Any thread: a read that runs, and every later one, ends soon (trouble ENDED, or success). */
+    void (*interrupt)(struct sl_reader *r);
+    void (*close)(struct sl_reader *r);
+    /* Calls each for every table that exists at o->from, in order of table id; false from each ends it. */
+    bool (*list)(const struct sl_source_open *o, bool (*each)(void *ctx, const struct sl_source_table *table),
+                 void *ctx, struct sl_trouble *t);
+    /* The ts of now: everything committed before the call is at or before it. */
+    bool (*head)(sl_ts *out, struct sl_secret uri, struct sl_trouble *t);
+};
+
+/* The driver of the URI's scheme; null (trouble UNKNOWN_SCHEME, BAD_URI) if there is none. drivers ends in null. */
+const struct sl_source_driver *sl_source_find(const struct sl_source_driver *const *drivers, struct sl_secret uri,
+                                              struct sl_trouble *t);
+
+#endif
