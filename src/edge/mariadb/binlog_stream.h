@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_EDGE_MARIADB_BINLOG_STREAM_H
+#define SL_EDGE_MARIADB_BINLOG_STREAM_H
+
+#include "base/units.h"
+#include "edge/mariadb/binlog_inflate.h"
+#include "edge/mariadb/binlog_table.h"
+#include "port/rows.h"
+
+/*
+ * The events of a dump connection, one after the other, become groups (transactions and statements that change the
+ * schema) with a position. Bytes in, items out, no I/O.
+ *
+ *              FORMAT             GTID                      rows, XID / COMMIT
+ *   STARTING ----------> BETWEEN -----------------> INSIDE --------------------> BETWEEN
+ *      ^  ROTATE to another  |  \-- GTID standalone --> STANDALONE -- QUERY ---> BETWEEN
+ *      '---------------------'
+ *   -> FAILED from any of them; stays there: the connection has to be opened anew
+ *
+ * Position of a group: ts = epoch:8 | number of the file:24 | start offset of its GTID event:32. It grows strictly. A
+ * group that crosses 4 GiB still starts below it; a later group in the same file would not, and is refused.
+ *
+ * Invariants:
+ *   B1  items of a group come between its BEGIN and an item with ends_group; groups do not nest.
+ *   B2  ts of BEGIN items grows strictly.
+ *   B3  a table that a ROWS item names is as the last TABLE_MAP of the same statement said; ids of other server runs
+ *       or files are forgotten (the same id may mean another table).
+ *   B4  what cannot be replicated exactly (statement format, XA, incidents, unknown events) ends in FAILED with a
+ *       text that names the position and the setting to change. Nothing is skipped silently.
+ */
+enum sl_binlog_state {
+    SL_BINLOG_STARTING,
+    SL_BINLOG_BETWEEN,
+    SL_BINLOG_INSIDE,
+    SL_BINLOG_STANDALONE,
+    SL_BINLOG_FAILED,
+};
+
+enum sl_binlog_item_kind {
+    SL_BINLOG_NOTHING, /* nothing to tell */
+    SL_BINLOG_BEGIN,
+    SL_BINLOG_ROWS,
+    SL_BINLOG_STATEMENT, /* a schema change: DDL as its writer spelled it */
+    SL_BINLOG_END,       /* of a group without a statement */
+    SL_BINLOG_IDLE,      /* heartbeat: the source has nothing newer than ts */
+    SL_BINLOG_FILE,      /* the log goes on in another file */
+};
+
+struct sl_binlog_rows {
+    enum sl_row_op op;
+    const struct sl_binlog_table *table;
+    struct sl_bytes before_present, after_present; /* bitmaps of columns; INSERT has no before, DELETE no after */
+    uint32_t before_count, after_count;            /* set bits */
+    struct sl_bytes rows;
+};
+
+struct sl_binlog_item {
+    enum sl_binlog_item_kind kind;
+    bool ends_group;
+    sl_ts ts;                   /* of the group; IDLE: everything below it has come */
+    uint32_t time;              /* seconds, as the source says */
+    struct sl_binlog_gtid gtid; /* BEGIN */
+    struct sl_binlog_rows rows;
+    struct sl_binlog_query statement;
+};
+
+struct sl_binlog_stream_opts {
+    uint8_t epoch;
+    bool is_checksum_announced; /* what was negotiated: counts until the first format description */
+    bool verifies_checksums;
+    size_t inflate_bytes_max;
+    uint32_t table_count_max;
+};
+
+struct sl_binlog_stream {
+    struct sl_binlog_stream_opts opts;
+    enum sl_binlog_state state;
+    struct sl_binlog_format format;
+    char file[256];
+    uint32_t file_number;
+    struct sl_binlog_gtid gtid;      /* of the open group */
+    sl_ts group_ts, last_ts;         /* of the open group; of the last one begun */
+    bool at_statement_start;         /* no row of the statement has come: the tables may be forgotten */
+    struct sl_binlog_table **tables; /* open addressing by id */
+    uint32_t table_count, table_cap;
+    struct sl_inflate_buffer inflated;
+};
+
+/* SL_NOMEM. */
+SL_CHECKED enum sl_code sl_binlog_stream_init(struct sl_binlog_stream *s, const struct sl_binlog_stream_opts *opts);
+void sl_binlog_stream_deinit(struct sl_binlog_stream *s);
+
+/*
+ * One event, without the OK byte before it. *item is valid until the next call, what it points to as long as bytes and
+ * until the next call. Not SL_OK: the stream is FAILED, *err says why and what to do; the same from then on.
+ */
+SL_CHECKED enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes bytes,
+                                              struct sl_binlog_item *item, struct sl_err *err);
+
+static inline sl_ts sl_binlog_ts(uint8_t epoch, uint32_t file_number, uint32_t pos)
+{
+    return (sl_ts)epoch << 56 | (sl_ts)file_number << 32 | pos;
+}
+
+#endif
