@@ -29,6 +29,19 @@ const char *sl_refusal_text(enum sl_refusal r)
     return refusal_texts[r];
 }
 
+bool sl_source_uri_is_valid(struct sl_secret uri)
+{
+    struct sl_bytes b = sl_secret_reveal(uri);
+    return b.len == 0 ||
+           (b.len <= SL_SOURCE_URI_MAX && sl_str_is_printable_utf8((struct sl_str){ (const char *)b.ptr, b.len }));
+}
+
+struct sl_secret sl_source_uri_of(const char *field)
+{
+    struct sl_str s = sl_str_of(field);
+    return sl_secret_of((struct sl_bytes){ (const uint8_t *)s.ptr, s.len });
+}
+
 /* ---- payloads ---- */
 
 /* The descriptor column of the table: read only where the payload kind is PB. */

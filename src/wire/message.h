@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "proto/heartbeat.pb-c.h"
 #include "wire/message_table.h"
@@ -51,6 +52,11 @@ enum sl_refusal {
 };
 const char *sl_refusal_name(enum sl_refusal r); /* "truncated": lower case, static */
 const char *sl_refusal_text(enum sl_refusal r);
+
+/* The URI of a feed's source: printable, secret. Longer ones are refused wherever they come from. */
+#define SL_SOURCE_URI_MAX 4096u
+bool sl_source_uri_is_valid(struct sl_secret uri);    /* the empty one is: there is none */
+struct sl_secret sl_source_uri_of(const char *field); /* of a decoded message; a view */
 
 /* Limits are input, not constants: the owner of a node gives them at start. */
 struct sl_wire_limits {

@@ -21,6 +21,21 @@ static enum sl_refusal check_schedule_dispatcher(const ProtobufCMessage *message
     return bare ? SL_REFUSE_MISSING_FIELD : SL_REFUSE_NONE;
 }
 
+static enum sl_refusal check_source(const char *uri)
+{
+    return sl_source_uri_is_valid(sl_source_uri_of(uri)) ? SL_REFUSE_NONE : SL_REFUSE_BAD_TEXT;
+}
+
+static enum sl_refusal check_add_maintainer(const ProtobufCMessage *message)
+{
+    return check_source(((const Pb__AddMaintainerRequest *)(const void *)message)->source_uri);
+}
+
+static enum sl_refusal check_maintainer_bootstrap(const ProtobufCMessage *message)
+{
+    return check_source(((const Pb__MaintainerBootstrapRequest *)(const void *)message)->source_uri);
+}
+
 /* ---- the table ---- */
 
 /*
@@ -61,7 +76,7 @@ static const struct validate_row validate_rows[] = {
     { ROW(dispatcher_config), .required = { 3 } },
     { ROW(schedule_dispatcher_request), .required = { 1, 2 }, .check = check_schedule_dispatcher },
     { ROW(merge_dispatcher_request), .required = { 1, 3 } },
-    { ROW(maintainer_bootstrap_request), .required = { 1 } },
+    { ROW(maintainer_bootstrap_request), .required = { 1 }, .check = check_maintainer_bootstrap },
     { ROW(maintainer_bootstrap_response), .required = { 1 } },
     { ROW(maintainer_post_bootstrap_request), .required = { 1, 2 } },
     { ROW(maintainer_post_bootstrap_response), .required = { 1 } },
@@ -75,7 +90,7 @@ static const struct validate_row validate_rows[] = {
     { ROW(node_heartbeat), .node_ids = { 3 } },
     { ROW(set_dispatcher_drain_target_request), .node_ids = { 1 } },
     { ROW(coordinator_bootstrap_response), .node_ids = { 3 } },
-    { ROW(add_maintainer_request), .required = { 1 } },
+    { ROW(add_maintainer_request), .required = { 1 }, .check = check_add_maintainer },
     { ROW(remove_maintainer_request), .required = { 1 } },
     { ROW(log_coordinator_resolved_ts_request), .required = { 1 } },
     { ROW(log_coordinator_resolved_ts_response), .required = { 1 } },

@@ -36,6 +36,8 @@ bool sl_key_feed_infos(struct sl_key *k, struct sl_str cluster, struct sl_str ke
 bool sl_key_feed_info(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace, struct sl_str name);
 bool sl_key_feed_statuses(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace);
 bool sl_key_feed_status(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace, struct sl_str name);
+bool sl_key_feed_sources(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace); /* prefix; ours, as drains */
+bool sl_key_feed_source(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace, struct sl_str name);
 bool sl_key_drains(struct sl_key *k, struct sl_str cluster); /* prefix, below /tidb/cdc_new/<cluster>/sluice/ */
 bool sl_key_drain(struct sl_key *k, struct sl_str cluster, struct sl_str drain_id);
 bool sl_key_node_name(struct sl_key *k, struct sl_str cluster,
@@ -104,6 +106,19 @@ struct sl_feed_status {
 SL_CHECKED enum sl_code sl_feed_status_parse(struct sl_feed_status *out, struct sl_bytes json);
 /* Keeps every other byte of old (which may be empty: then all members of the protocol are written). */
 SL_CHECKED enum sl_code sl_feed_status_format(struct sl_bytes *out, const struct sl_feed_status *s, struct sl_bytes old,
+                                              struct sl_arena *arena);
+
+/*
+ * ---- a feed's source: {version,feed-high,feed-low,source-uri}, under a key of ours beside the protocol's ----
+ * The id says which feed of that name is meant: who removes a feed without knowing the key leaves the value behind.
+ */
+struct sl_feed_source {
+    uint64_t version; /* 1 */
+    uint64_t feed_high, feed_low;
+    struct sl_secret uri; /* not empty; lives in the arena after a parse */
+};
+SL_CHECKED enum sl_code sl_feed_source_parse(struct sl_feed_source *out, struct sl_secret json, struct sl_arena *arena);
+SL_CHECKED enum sl_code sl_feed_source_format(struct sl_secret *out, const struct sl_feed_source *s,
                                               struct sl_arena *arena);
 
 /* ---- drain intent ---- */

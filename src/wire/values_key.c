@@ -117,6 +117,31 @@ bool sl_key_feed_status(struct sl_key *k, struct sl_str cluster, struct sl_str k
     return key_write_feed(k, cluster, keyspace, "/changefeed/status/", &name);
 }
 
+/* The prefix of our keys about feeds; with a name one of them. */
+static bool key_write_source(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace, const struct sl_str *name)
+{
+    struct key_writer w;
+    key_begin(&w, k);
+    sl_text_cstr(&w.text, "/tidb/cdc_new/");
+    key_part(&w, cluster);
+    sl_text_cstr(&w.text, "/sluice/feed/");
+    key_part(&w, keyspace);
+    sl_text_cstr(&w.text, "/");
+    if (name)
+        key_part(&w, *name);
+    return key_end(&w, k);
+}
+
+bool sl_key_feed_sources(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace)
+{
+    return key_write_source(k, cluster, keyspace, NULL);
+}
+
+bool sl_key_feed_source(struct sl_key *k, struct sl_str cluster, struct sl_str keyspace, struct sl_str name)
+{
+    return key_write_source(k, cluster, keyspace, &name);
+}
+
 bool sl_key_drains(struct sl_key *k, struct sl_str cluster)
 {
     return key_write(k, "/tidb/cdc_new/", cluster, "/sluice/drain/", NULL);

@@ -105,6 +105,8 @@ void dispatch_bootstrap(struct dispatch_driver *d, sl_node_ref from, uint32_t fe
     request.start_ts = start_ts;
     request.table_trigger_id = trigger != 0 ? &trigger_pb : NULL;
     request.maintainer_epoch = epoch;
+    if (d->source)
+        request.source_uri = (char *)(uintptr_t)d->source;
     dispatch_message(d, from, SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST, &request.base);
 }
 

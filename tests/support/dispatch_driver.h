@@ -27,7 +27,8 @@ struct dispatch_driver {
     uint64_t placement_seq, capabilities;
     Pb__OperatorType remove_type;
     struct sl_str config;
-    bool skips_audit; /* it costs O(dispatchers) */
+    const char *source; /* null: none */
+    bool skips_audit;   /* it costs O(dispatchers) */
     char feed_name[16];
 };
 

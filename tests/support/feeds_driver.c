@@ -154,6 +154,7 @@ static struct fd_sent driver_decode(const struct sl_out_send *send)
         s.config_epoch = driver_config_epoch(m->config, m->changefeed->name);
         s.checkpoint = m->checkpoint_ts;
         s.is_new = m->is_new_changefeed;
+        snprintf(s.source, sizeof s.source, "%s", m->source_uri);
         pb__add_maintainer_request__free_unpacked(m, NULL);
     } else if (send->type == SL_MSG_REMOVE_MAINTAINER_REQUEST) {
         Pb__RemoveMaintainerRequest *m = pb__remove_maintainer_request__unpack(NULL, len, bytes);
@@ -217,6 +218,9 @@ static void driver_take_reply(struct feeds_driver *d, const struct sl_reply *rep
         return;
     snprintf(r->placement, sizeof r->placement, "%s", reply->feeds[0].placement);
     r->state = reply->feeds[0].record.state;
+    struct sl_bytes source = sl_secret_reveal(reply->feeds[0].source);
+    if (source.len > 0)
+        snprintf(r->source, sizeof r->source, "%.*s", (int)source.len, (const char *)source.ptr);
 }
 
 static void driver_begin(struct feeds_driver *d)

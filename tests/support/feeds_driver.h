@@ -32,6 +32,7 @@ struct fd_sent {
     sl_ts checkpoint;
     bool cascade, removed, is_new;
     bool answered;
+    char source[64];
 };
 
 struct fd_reply {
@@ -41,6 +42,7 @@ struct fd_reply {
     char detail[200];
     char placement[16]; /* of the first feed */
     enum sl_feed_state state;
+    char source[64];
 };
 
 /* What becomes of the next operations. */

@@ -141,6 +141,8 @@ void driver_collect(struct driver *d)
             d->events[o->u.event.id]++;
         if (o->kind == SL_OUT_SCHEMA_LOAD) {
             d->load = o->u.schema_load;
+            d->load.source = (struct sl_secret){ 0 }; /* its bytes end with the step */
+            d->load_source_len = sl_secret_reveal(o->u.schema_load.source).len;
             d->has_load = true;
             d->load_count++;
         }

@@ -82,6 +82,7 @@ struct driver {
     bool holds_schema; /* a load is not answered */
     struct sl_out_schema_load load;
     bool has_load;
+    size_t load_source_len;
     struct driver_sent queue[DRIVER_QUEUE_MAX];
     uint32_t queue_head, queue_count;
     uint32_t sent[SL_MSG_COUNT][DRIVER_NODES_MAX]; /* since driver_forget */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/dispatch_driver.h"
 
+#include <string.h>
+
 /* Who owns a feed's dispatchers on a node, and how a maintainer gets to know them. */
 
 static const Pb__MaintainerBootstrapResponse *response_of(struct dispatch_driver *d)
@@ -24,12 +26,14 @@ static void bootstrap_is_answered_when_the_sink_is_open(void **state)
     (void)state;
     struct dispatch_driver d;
     dispatch_start(&d, NULL);
+    d.source = "gen://?tables=1";
     dispatch_bootstrap(&d, DISPATCH_N2, 1, 5, 0, 100);
     sl_assert_i64(d.refusal, SL_REFUSE_NONE);
     sl_assert_u64(dispatch_command_count(&d, SL_COMMAND_OPEN_FEED), 1u);
     const struct sl_command *open = dispatch_command(&d, SL_COMMAND_OPEN_FEED, 0);
     sl_assert_u64(open->feed_id->low, 1u);
     sl_assert_mem(sl_secret_reveal(open->config).ptr, d.config.ptr, d.config.len);
+    sl_assert_mem(sl_secret_reveal(open->source).ptr, d.source, strlen(d.source));
     sl_assert_u64(dispatch_sent_count(&d, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE), 0u);
 
     dispatch_report_feed(&d, SL_REPORT_FEED_OPENED, open->feed, 0);

@@ -88,6 +88,25 @@ static void answer_of_the_own_node_ends_being_new(void **state)
     end();
 }
 
+static void source_is_told_to_every_node_and_to_the_load_of_the_tables(void **state)
+{
+    (void)state;
+    static const char uri[] = "gen://?tables=2";
+    begin(2, 2);
+    d.opts.source = sl_secret_of((struct sl_bytes){ (const uint8_t *)uri, sizeof uri - 1 });
+    d.holds_schema = true;
+    driver_start(&d);
+    for (uint32_t node = 0; node < 2; node++) {
+        const Pb__MaintainerBootstrapRequest *r = driver_peek(&d, SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST, node);
+        assert_non_null(r);
+        sl_assert_str(r->source_uri, uri);
+    }
+    driver_deliver(&d);
+    assert_true(d.has_load);
+    sl_assert_u64(d.load_source_len, sizeof uri - 1);
+    end();
+}
+
 /* ---- answers ---- */
 
 static void answer_of_another_epoch_is_refused(void **state)
@@ -568,6 +587,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(silent_node_alone_is_asked_again_and_holds_up_the_bootstrap),
         cmocka_unit_test(leaving_of_the_last_silent_node_completes_the_bootstrap),
         cmocka_unit_test(answer_of_the_own_node_ends_being_new),
+        cmocka_unit_test(source_is_told_to_every_node_and_to_the_load_of_the_tables),
         cmocka_unit_test(answer_of_another_epoch_is_refused),
         cmocka_unit_test(epoch_zero_fits_in_interoperation_only),
         cmocka_unit_test(error_in_an_answer_is_reported_and_the_node_asked_again),

@@ -29,8 +29,6 @@ struct sl_span_key {
     struct sl_bytes start_key, end_key;
 };
 
-#define SL_SOURCE_URI_MAX 4096u /* bytes */
-
 typedef uint64_t sl_feed_token;       /* generation:32 | slot:32 of a dispatch manager; 0 = none */
 typedef uint64_t sl_dispatcher_token; /* generation:32 | slot:32 of a dispatcher; 0 = none */
 

@@ -178,15 +178,25 @@ static bool outbox_copy_bytes(struct sl_outbox *o, struct sl_bytes *b)
     return b->ptr != NULL;
 }
 
+static bool outbox_copy_str(struct sl_outbox *o, struct sl_str *s)
+{
+    struct sl_bytes b = { (const uint8_t *)s->ptr, s->len };
+    bool ok = outbox_copy_bytes(o, &b);
+    s->ptr = (const char *)b.ptr;
+    return ok;
+}
+
 static bool outbox_copy_command(struct sl_outbox *o, struct sl_command *c)
 {
-    struct sl_bytes config = sl_secret_reveal(c->config);
+    struct sl_bytes config = sl_secret_reveal(c->config), source = sl_secret_reveal(c->source);
     if (c->feed_id)
         c->feed_id = outbox_copy(o, c->feed_id, sizeof *c->feed_id);
     bool ok = c->verb != SL_COMMAND_OPEN_FEED || c->feed_id;
-    ok = ok && outbox_copy_bytes(o, &config);
+    ok = ok && outbox_copy_bytes(o, &config) && outbox_copy_bytes(o, &source);
+    ok = ok && outbox_copy_str(o, &c->schema_name) && outbox_copy_str(o, &c->table_name);
     ok = ok && outbox_copy_bytes(o, &c->span.start_key) && outbox_copy_bytes(o, &c->span.end_key);
     c->config = sl_secret_of(config);
+    c->source = sl_secret_of(source);
     return ok;
 }
 
@@ -203,12 +213,33 @@ bool sl_out_command(struct sl_outbox *o, const struct sl_command *c)
     return true;
 }
 
-bool sl_out_schema_load(struct sl_outbox *o, const struct sl_feed_id *feed, uint64_t request, sl_ts ts)
+/* Null when it does not fit: nothing is kept for what can be given back or cut. */
+static void *outbox_clone(struct sl_outbox *o, const void *bytes, size_t size)
 {
-    struct sl_output *item = outbox_next(o, SL_OUT_SCHEMA_LOAD, outbox_messages_max(o));
+    void *copy = size <= outbox_message_bytes_left(o) ? sl_arena_alloc(&o->arena, size) : NULL;
+    if (copy && size > 0)
+        memcpy(copy, bytes, size);
+    return copy;
+}
+
+/* The copy of a secret for what may be dropped. */
+static bool outbox_keep_secret(struct sl_outbox *o, struct sl_secret *s)
+{
+    struct sl_bytes b = sl_secret_reveal(*s);
+    if (b.len > 0)
+        b.ptr = outbox_clone(o, b.ptr, b.len);
+    *s = sl_secret_of(b);
+    return b.len == 0 || b.ptr;
+}
+
+bool sl_out_schema_load(struct sl_outbox *o, const struct sl_out_schema_load *load)
+{
+    struct sl_out_schema_load copy = *load;
+    bool kept = outbox_keep_secret(o, &copy.source);
+    struct sl_output *item = kept ? outbox_next(o, SL_OUT_SCHEMA_LOAD, outbox_messages_max(o)) : NULL;
     if (!item)
         return outbox_drop(o);
-    item->u.schema_load = (struct sl_out_schema_load){ .feed = *feed, .request = request, .ts = ts };
+    item->u.schema_load = copy;
     return true;
 }
 
@@ -256,21 +287,6 @@ bool sl_out_store(struct sl_outbox *o, const struct sl_store_op *op)
 
 /* ---- replies ---- */
 
-/* Null when it does not fit: nothing is kept for what can be given back or cut. */
-static void *outbox_clone(struct sl_outbox *o, const void *bytes, size_t size)
-{
-    void *copy = size <= outbox_message_bytes_left(o) ? sl_arena_alloc(&o->arena, size) : NULL;
-    if (copy && size > 0)
-        memcpy(copy, bytes, size);
-    return copy;
-}
-
-static bool outbox_clone_bytes(struct sl_outbox *o, struct sl_bytes *b)
-{
-    b->ptr = outbox_clone(o, b->ptr, b->len);
-    return b->ptr != NULL;
-}
-
 /* As many rows as fit; *count becomes that number. */
 static void *outbox_clone_rows(struct sl_outbox *o, const void *rows, uint32_t *count, size_t row_size)
 {
@@ -285,18 +301,32 @@ static void outbox_clone_feeds(struct sl_outbox *o, struct sl_reply *r)
 {
     struct sl_feed_view *feeds = outbox_clone_rows(o, r->feeds, &r->feed_count, sizeof *feeds);
     for (uint32_t i = 0; i < r->feed_count; i++) {
-        struct sl_bytes info = sl_secret_reveal(feeds[i].info);
-        if (!outbox_clone_bytes(o, &info))
+        if (!outbox_keep_secret(o, &feeds[i].info) || !outbox_keep_secret(o, &feeds[i].source))
             r->feed_count = i;
-        else
-            feeds[i].info = sl_secret_of(info);
     }
     r->feeds = feeds;
 }
 
+static bool outbox_keep_str(struct sl_outbox *o, struct sl_str *s)
+{
+    if (s->len > 0)
+        s->ptr = outbox_clone(o, s->ptr, s->len);
+    return s->len == 0 || s->ptr;
+}
+
+static void outbox_clone_tables(struct sl_outbox *o, struct sl_reply *r)
+{
+    struct sl_table_view *tables = outbox_clone_rows(o, r->tables, &r->table_count, sizeof *tables);
+    for (uint32_t i = 0; i < r->table_count; i++) {
+        if (!outbox_keep_str(o, &tables[i].schema_name) || !outbox_keep_str(o, &tables[i].table_name))
+            r->table_count = i;
+    }
+    r->tables = tables;
+}
+
 static uint64_t outbox_rows(const struct sl_reply *r)
 {
-    return (uint64_t)r->drain_count + r->plan_count + r->node_count + r->feed_count;
+    return (uint64_t)r->drain_count + r->plan_count + r->node_count + r->feed_count + r->table_count;
 }
 
 void sl_out_reply(struct sl_outbox *o, const struct sl_reply *reply)
@@ -307,6 +337,7 @@ void sl_out_reply(struct sl_outbox *o, const struct sl_reply *reply)
     copy.plan = outbox_clone_rows(o, copy.plan, &copy.plan_count, sizeof *copy.plan);
     copy.nodes = outbox_clone_rows(o, copy.nodes, &copy.node_count, sizeof *copy.nodes);
     outbox_clone_feeds(o, &copy);
+    outbox_clone_tables(o, &copy);
     if (outbox_rows(&copy) < outbox_rows(reply) && copy.code == SL_OK) {
         struct sl_text detail;
         copy.code = SL_LIMIT;

@@ -110,7 +110,7 @@ void sl_out_reply(struct sl_outbox *o, const struct sl_reply *reply);
  * been reported.
  */
 bool sl_out_command(struct sl_outbox *o, const struct sl_command *c);
-bool sl_out_schema_load(struct sl_outbox *o, const struct sl_feed_id *feed, uint64_t request, sl_ts ts);
+bool sl_out_schema_load(struct sl_outbox *o, const struct sl_out_schema_load *load);
 
 /* sl_out_event(o, SL_EV_X, sl_f_str("feed", name), sl_f_u64("epoch", 7)); copies strings. At most SL_FIELDS_MAX fields,
  * at least one. */

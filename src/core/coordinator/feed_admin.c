@@ -161,7 +161,21 @@ static const char *admin_check_config(const struct sl_feeds *f, const struct sl_
         return "the record has a member of a wrong kind, or names another feed";
     if (record->id.high == 0 && record->id.low == 0)
         return "the record has no id";
+    if (!sl_source_uri_is_valid(r->source))
+        return "the URI of the source is not printable, or longer than 4096 bytes";
     return NULL;
+}
+
+/* False: no memory; what was wanted before is forgotten. */
+static bool admin_want_config(struct sl_feeds *f, struct sl__feed *feed, const struct sl_request *r)
+{
+    struct sl_bytes source = sl_secret_reveal(r->source);
+    sl__value_clear(f, &feed->want.source);
+    if ((source.len == 0 || sl__value_set(f, &feed->want.source, source, 0)) &&
+        sl__value_set(f, &feed->want.info, sl_secret_reveal(r->config), 0))
+        return true;
+    sl__value_clear(f, &feed->want.source);
+    return false;
 }
 
 static enum sl_code admin_make(struct sl_feeds *f, const struct sl_request *r, const struct sl_feed_record *record,
@@ -170,7 +184,7 @@ static enum sl_code admin_make(struct sl_feeds *f, const struct sl_request *r, c
     struct sl__feed *feed = sl__feed_new(f, &record->id);
     if (!feed)
         return f->slab.count == f->opts.feed_count_max ? SL_LIMIT : SL_NOMEM;
-    if (!sl__value_set(f, &feed->want.info, sl_secret_reveal(r->config), 0)) {
+    if (!admin_want_config(f, feed, r)) {
         sl__feed_drop(f, feed);
         return SL_NOMEM;
     }
@@ -288,7 +302,7 @@ static void admin_update(struct sl_feeds *f, struct sl__feed *feed, const struct
         admin_answer(r->ticket, SL_BAD_CONFIG, wrong, out);
         return;
     }
-    if (!sl__value_set(f, &feed->want.info, sl_secret_reveal(r->config), 0)) {
+    if (!admin_want_config(f, feed, r)) {
         admin_answer(r->ticket, SL_NOMEM, "no memory for the record", out);
         return;
     }

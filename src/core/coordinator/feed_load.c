@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * Reading everything at the start: all infos, then all statuses, of the keyspace "default" (the only one: a cluster
- * without keyspaces has no other, and feeds of others are left alone). May be repeated after a failure: a feed that is
+ * Reading everything at the start: all infos, then all statuses, then all sources, of the keyspace "default" (the only
+ * one: a cluster without keyspaces has no other, and feeds of others are left alone). May be repeated after a failure: a feed that is
  * known by its name is read anew.
  *
  * A value that cannot be read keeps its place in the table under its name, so that nobody creates a feed over it and
@@ -63,8 +63,22 @@ enum sl_code sl__feed_take_status(struct sl_feeds *f, struct sl__feed *feed, con
     return SL_OK;
 }
 
+enum sl_code sl__feed_take_source(struct sl_feeds *f, struct sl__feed *feed, const struct sl_store_pair *pair)
+{
+    struct sl_feed_source source;
+    sl_arena_reset(&f->scratch);
+    enum sl_code code = sl_feed_source_parse(&source, sl_secret_of(pair->value), &f->scratch);
+    if (code != SL_OK)
+        return code;
+    sl__value_clear(f, &feed->source);
+    if (source.feed_high != feed->record.id.high || source.feed_low != feed->record.id.low)
+        return SL_OK;
+    return sl__value_set(f, &feed->source, sl_secret_reveal(source.uri), pair->mod_revision) ? SL_OK : SL_NOMEM;
+}
+
 void sl__feed_want_what_is(struct sl_feeds *f, struct sl__feed *feed)
 {
+    sl__value_clear(f, &feed->want.source);
     sl__value_clear(f, &feed->want.info);
     feed->want = (struct sl__feed_want){ .state = feed->record.state,
                                          .error = feed->record.error,
@@ -137,6 +151,7 @@ static bool load_info(struct sl_feeds *f, const struct sl_store_pair *pair, stru
     if (!feed)
         return f->is_partial;
     feed->unreadable = code != SL_OK;
+    sl__value_clear(f, &feed->source);
     return code != SL_OK || sl__feed_take_info(f, feed, &record, pair) == SL_OK;
 }
 
@@ -147,6 +162,20 @@ static bool load_status(struct sl_feeds *f, const struct sl_store_pair *pair, st
     if (!feed || feed->unreadable)
         return true;
     enum sl_code code = sl__feed_take_status(f, feed, pair);
+    if (code == SL_OK || code == SL_NOMEM)
+        return code == SL_OK;
+    sl__feed_refuse_value(pair->key, code, out);
+    feed->unreadable = true;
+    return true;
+}
+
+/* Without its source a feed would start to replicate nothing: it is left alone then. False: no memory. */
+static bool load_source(struct sl_feeds *f, const struct sl_store_pair *pair, struct sl_str name, struct sl_outbox *out)
+{
+    struct sl__feed *feed = sl__feed_named(f, name);
+    if (!feed || feed->unreadable)
+        return true;
+    enum sl_code code = sl__feed_take_source(f, feed, pair);
     if (code == SL_OK || code == SL_NOMEM)
         return code == SL_OK;
     sl__feed_refuse_value(pair->key, code, out);
@@ -181,18 +210,22 @@ static bool load_all(struct sl_feeds *f, const struct sl_store_result *r, const 
 
 bool sl__load_on_store(struct sl_feeds *f, const struct sl_store_result *r, struct sl_outbox *out)
 {
-    struct sl_key infos, statuses;
+    struct sl_key infos, statuses, sources;
+    const struct sl_str space = SL_STR(SL__FEED_KEYSPACE);
     if (f->load_op == 0 || r->id != f->load_op)
         return false;
-    SL_REQUIRE(sl_key_feed_infos(&infos, f->opts.cluster, SL_STR(SL__FEED_KEYSPACE)));
-    SL_REQUIRE(sl_key_feed_statuses(&statuses, f->opts.cluster, SL_STR(SL__FEED_KEYSPACE)));
-    bool reads_infos = f->load == SL__LOAD_INFOS;
+    SL_REQUIRE(sl_key_feed_infos(&infos, f->opts.cluster, space));
+    SL_REQUIRE(sl_key_feed_statuses(&statuses, f->opts.cluster, space));
+    SL_REQUIRE(sl_key_feed_sources(&sources, f->opts.cluster, space));
+    enum sl__load read = f->load;
     f->load_op = 0;
     f->load = SL__LOAD_IDLE;
     f->load_at = sl_ns_after(f->now, LOAD_RETRY_NS);
-    if (reads_infos && load_all(f, r, &infos, load_info, out))
+    if (read == SL__LOAD_INFOS && load_all(f, r, &infos, load_info, out))
         load_issue(f, SL__LOAD_STATUSES, &statuses, out);
-    else if (!reads_infos && load_all(f, r, &statuses, load_status, out))
+    else if (read == SL__LOAD_STATUSES && load_all(f, r, &statuses, load_status, out))
+        load_issue(f, SL__LOAD_SOURCES, &sources, out);
+    else if (read == SL__LOAD_SOURCES && load_all(f, r, &sources, load_source, out))
         load_finish(f, out);
     return true;
 }

@@ -143,6 +143,9 @@ bool sl__op_send_add(struct sl_feeds *f, struct sl__feed *feed, sl_op_id after, 
     SL_REQUIRE(sl__feeds_may_place(f, feed->op.dest) && feed->checkpoint != SL_TS_NONE && epoch != 0);
     m.changefeed = &changefeed;
     m.config = (ProtobufCBinaryData){ .len = config.len, .data = (uint8_t *)(uintptr_t)config.ptr };
+    const struct sl__value *source = feed->want.source.bytes ? &feed->want.source : &feed->source;
+    if (source->bytes)
+        m.source_uri = (char *)source->bytes;
     m.checkpoint_ts = feed->checkpoint;
     m.is_new_changefeed = feed->is_new;
     m.maintainer_epoch = epoch;

@@ -157,6 +157,22 @@ static bool reread_on_missing(struct sl_feeds *f, struct sl__feed *feed, struct 
     return false;
 }
 
+static void reread_on_source(struct sl_feeds *f, struct sl__feed *feed, const struct sl_store_result *r,
+                             struct sl_outbox *out)
+{
+    enum sl_code code = SL_OK;
+    if (r->pair_count == 0)
+        sl__value_clear(f, &feed->source);
+    else
+        code = sl__feed_take_source(f, feed, &r->pairs[0]);
+    if (code != SL_OK) {
+        reread_on_unreadable(f, feed, r->pairs[0].key, code, out);
+        return;
+    }
+    feed->write.source_is_read = true;
+    feed->write.phase = SL__WRITE_IDLE;
+}
+
 static bool reread_on_status(struct sl_feeds *f, struct sl__feed *feed, const struct sl_store_result *r,
                              struct sl_outbox *out)
 {
@@ -172,7 +188,7 @@ static bool reread_on_status(struct sl_feeds *f, struct sl__feed *feed, const st
             return true;
         }
     }
-    w->must_read = w->info_is_read = false;
+    w->must_read = w->info_is_read = w->source_is_read = false;
     if (w->info_is_missing && !reread_on_missing(f, feed, out))
         return false;
     if (!w->info_is_missing)
@@ -196,6 +212,9 @@ bool sl__reread_on_result(struct sl_feeds *f, struct sl__feed *feed, const struc
     }
     if (feed->write.phase == SL__WRITE_READING_STATUS)
         return reread_on_status(f, feed, r, out);
-    reread_on_info(f, feed, r, out);
+    if (feed->write.phase == SL__WRITE_READING_SOURCE)
+        reread_on_source(f, feed, r, out);
+    else
+        reread_on_info(f, feed, r, out);
     return true;
 }

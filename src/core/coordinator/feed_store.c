@@ -85,6 +85,7 @@ void sl__write_forget_bytes(struct sl_feeds *f, struct sl__feed *feed)
 {
     sl__value_clear(f, &feed->write.info);
     sl__value_clear(f, &feed->write.status);
+    sl__value_clear(f, &feed->write.source);
 }
 
 void sl__write_drop(struct sl_feeds *f, struct sl__feed *feed)
@@ -138,19 +139,24 @@ static enum write_issue write_issue_txn(struct sl_feeds *f, struct sl__feed *fee
 
 static enum write_issue write_issue_read(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
 {
-    struct sl_key info, status;
-    bool of_status = feed->write.info_is_read;
+    const struct sl__feed_write *w = &feed->write;
+    struct sl_key info, status, source;
+    enum sl__write_phase phase = SL__WRITE_READING_INFO;
+    if (w->info_is_read)
+        phase = w->source_is_read ? SL__WRITE_READING_STATUS : SL__WRITE_READING_SOURCE;
     sl__feed_keys(f, feed, &info, &status);
+    sl__feed_source_key(f, feed, &source);
     if (!write_register(f, feed))
         return ISSUE_NO_ROOM;
-    const struct sl_store_op op = {
-        .id = feed->write.op, .verb = SL_STORE_RANGE, .key = sl_key_str(of_status ? &status : &info), .exact = true
-    };
+    const struct sl_key *key = phase == SL__WRITE_READING_SOURCE ? &source : &info;
+    if (phase == SL__WRITE_READING_STATUS)
+        key = &status;
+    const struct sl_store_op op = { .id = w->op, .verb = SL_STORE_RANGE, .key = sl_key_str(key), .exact = true };
     if (!sl_out_store(out, &op)) {
         write_unregister(f, feed);
         return ISSUE_NO_ROOM;
     }
-    write_unqueue(f, feed, of_status ? SL__WRITE_READING_STATUS : SL__WRITE_READING_INFO);
+    write_unqueue(f, feed, phase);
     return ISSUE_DONE;
 }
 
@@ -206,6 +212,12 @@ static void write_apply_info(struct sl_feeds *f, struct sl__feed *feed, sl_revis
         feed->record.target_ts = w->put.target_ts;
     }
     sl__value_clear(f, &feed->want.info);
+    if (!w->put.source.bytes)
+        return;
+    sl__value_clear(f, &feed->source);
+    feed->source = feed->want.source;
+    feed->want.source = (struct sl__value){ 0 };
+    sl__value_clear(f, &w->source);
 }
 
 static void write_apply_status(struct sl_feeds *f, struct sl__feed *feed, sl_revision revision)
@@ -272,7 +284,7 @@ static bool write_on_result(struct sl_feeds *f, struct sl__feed *feed, const str
         return write_on_refused(f, feed, out);
     w->in_doubt = w->in_doubt || r->outcome != SL_STORE_OK;
     w->must_read = true;
-    w->info_is_read = false;
+    w->info_is_read = w->source_is_read = false;
     w->tries++;
     w->phase = SL__WRITE_IDLE;
     return true;

@@ -38,14 +38,14 @@ struct sl_bytes sl__value_bytes(const struct sl__value *v)
 
 void sl__value_clear(struct sl_feeds *f, struct sl__value *v)
 {
-    sl_mem_free(f->opts.mem, SL_TAG_COORDINATOR, v->bytes, v->len);
+    sl_mem_free(f->opts.mem, SL_TAG_COORDINATOR, v->bytes, v->bytes ? v->len + 1 : 0);
     *v = (struct sl__value){ 0 };
 }
 
 bool sl__value_set(struct sl_feeds *f, struct sl__value *v, struct sl_bytes bytes, sl_revision revision)
 {
     SL_REQUIRE(bytes.len > 0);
-    uint8_t *copy = sl_mem_alloc(f->opts.mem, SL_TAG_COORDINATOR, bytes.len);
+    uint8_t *copy = sl_mem_alloc(f->opts.mem, SL_TAG_COORDINATOR, bytes.len + 1);
     if (!copy)
         return false;
     memcpy(copy, bytes.ptr, bytes.len);
@@ -100,6 +100,8 @@ static void table_free_contents(struct sl_feeds *f, struct sl__feed *feed)
     sl__value_clear(f, &feed->info);
     sl__value_clear(f, &feed->status_value);
     sl__value_clear(f, &feed->want.info);
+    sl__value_clear(f, &feed->source);
+    sl__value_clear(f, &feed->want.source);
     sl_mem_free(f->opts.mem, SL_TAG_COORDINATOR, feed->drains, feed->drain_cap * sizeof *feed->drains);
 }
 

@@ -40,8 +40,8 @@ enum sl__feed_place {
 };
 const char *sl__feed_place_name(enum sl__feed_place place);
 
-struct sl__value { /* of one key, owned */
-    uint8_t *bytes;
+struct sl__value {  /* of one key, owned */
+    uint8_t *bytes; /* and a NUL behind them */
     size_t len;
     sl_revision revision; /* 0 = the key does not exist */
 };
@@ -54,17 +54,20 @@ struct sl__feed_want {
     bool deleted;              /* both keys */
     sl_ts checkpoint;          /* not 0: an operator's word, the one thing that may take it back */
     struct sl__value info;     /* with bytes: the value to begin with instead of the durable one */
+    struct sl__value source;   /* with bytes: a new URI, written with that info */
     sl_ts start_ts, target_ts; /* of that */
 };
 
 /* IDLE --wanted--> QUEUED --> WRITING --durable--> IDLE; anything else --> PAUSED --> QUEUED, reading first if the fate
- * of the write is not known or somebody else wrote: QUEUED --> READING_INFO --> READING_STATUS --> QUEUED. */
+ * of the write is not known or somebody else wrote: QUEUED --> READING_INFO --> READING_SOURCE --> READING_STATUS -->
+ * QUEUED. */
 enum sl__write_phase {
     SL__WRITE_IDLE,
     SL__WRITE_QUEUED,
     SL__WRITE_PAUSED,
     SL__WRITE_WRITING,
     SL__WRITE_READING_INFO,
+    SL__WRITE_READING_SOURCE,
     SL__WRITE_READING_STATUS,
 };
 struct sl__feed_write {
@@ -72,17 +75,17 @@ struct sl__feed_write {
     sl_op_id op;
     sl_ns retry_at;
     uint32_t tries;
-    bool must_read, info_is_read, info_is_missing;
+    bool must_read, info_is_read, source_is_read, info_is_missing;
     bool in_doubt; /* a write of it may have been done, or may still be */
     /* Of the write in flight: */
-    bool has_info, has_status, deletes;
+    bool has_info, has_status, has_source, deletes;
     bool bumps;               /* the epoch below is new */
     bool claims;              /* and is for whoever waits for one */
     bool sends_add;           /* the Add waits for it in the shell */
     struct sl__feed_want put; /* what the write in flight writes; info and status as bytes: */
     uint64_t epoch;
     sl_ts checkpoint;
-    struct sl__value info, status;
+    struct sl__value info, status, source;
     struct sl_link link; /* in sl_feeds.writes while QUEUED */
 };
 
@@ -97,6 +100,7 @@ struct sl__feed {
     uint32_t handle;
     struct sl_feed_record record; /* durable, but for the id: that is the identity in any case */
     struct sl__value info, status_value;
+    struct sl__value source;      /* URI, durable; without a revision: each write of it is one of the info */
     struct sl_feed_status status; /* durable */
     struct sl__feed_want want;
     struct sl__feed_write write;
@@ -164,7 +168,7 @@ struct sl__open_request {
     sl_node_ref dest; /* MOVE */
 };
 
-enum sl__load { SL__LOAD_IDLE, SL__LOAD_INFOS, SL__LOAD_STATUSES, SL__LOAD_DONE };
+enum sl__load { SL__LOAD_IDLE, SL__LOAD_INFOS, SL__LOAD_STATUSES, SL__LOAD_SOURCES, SL__LOAD_DONE };
 
 struct sl_feeds {
     struct sl_feeds_opts opts;
@@ -267,13 +271,16 @@ void sl__feed_want_what_is(struct sl_feeds *f, struct sl__feed *feed);
 /* A maintainer of a feed that is in no table, unless it may be somebody else's. */
 void sl__settle_remove_unknown(struct sl_feeds *f, sl_node_ref node, const struct sl_feed_id *id, uint64_t epoch,
                                struct sl_outbox *out);
+/* The URI of a value that was read; nothing of a value that another feed of this name left behind. */
+SL_CHECKED enum sl_code sl__feed_take_source(struct sl_feeds *f, struct sl__feed *feed,
+                                             const struct sl_store_pair *pair);
 void sl__feed_refuse_value(struct sl_str key, enum sl_code code, struct sl_outbox *out);
 
 /* ---- feed_write.c ---- */
 struct sl__write_txn {
-    struct sl_key info_key, status_key;
+    struct sl_key info_key, status_key, source_key;
     struct sl_store_compare compares[2];
-    struct sl_store_action actions[2];
+    struct sl_store_action actions[3];
     struct sl_store_op op;
 };
 bool sl__write_touches_info(const struct sl__feed *feed);
@@ -284,6 +291,7 @@ void sl__write_fill(const struct sl_feeds *f, const struct sl__feed *feed, struc
 bool sl__feed_needs_write(const struct sl__feed *feed);
 bool sl__feed_writes_status(const struct sl__feed *feed); /* in flight or about to be read again */
 void sl__feed_keys(const struct sl_feeds *f, const struct sl__feed *feed, struct sl_key *info, struct sl_key *status);
+void sl__feed_source_key(const struct sl_feeds *f, const struct sl__feed *feed, struct sl_key *source);
 
 /* ---- feed_store.c ---- */
 void sl__write_want(struct sl_feeds *f, struct sl__feed *feed); /* queues it if there is something to write */

@@ -17,6 +17,8 @@ static void view_fill(const struct sl_feeds *f, const struct sl__feed *feed, boo
         view->node = *sl_members_id(f->opts.members, feed->node);
     if (whole)
         view->info = sl_secret_of(sl__value_bytes(&feed->info));
+    if (whole)
+        view->source = sl_secret_of(sl__value_bytes(&feed->source));
 }
 
 void sl__view_show(const struct sl_feeds *f, const struct sl__feed *feed, uint64_t ticket, struct sl_outbox *out)

@@ -84,6 +84,24 @@ static enum sl_code write_build_status(struct sl_feeds *f, struct sl__feed *feed
     return sl__value_set(f, &w->status, text, 0) ? SL_OK : SL_NOMEM;
 }
 
+/* A creation without a source takes away what another feed of this name may have left. */
+static enum sl_code write_build_source(struct sl_feeds *f, struct sl__feed *feed)
+{
+    struct sl__feed_write *w = &feed->write;
+    struct sl_secret text;
+    const struct sl_feed_source source = { .version = 1,
+                                           .feed_high = feed->record.id.high,
+                                           .feed_low = feed->record.id.low,
+                                           .uri = sl_secret_of(sl__value_bytes(&feed->want.source)) };
+    w->has_source = feed->creating || feed->want.source.bytes;
+    if (!feed->want.source.bytes || w->source.bytes)
+        return SL_OK;
+    enum sl_code code = sl_feed_source_format(&text, &source, &f->scratch);
+    if (code != SL_OK)
+        return code;
+    return sl__value_set(f, &w->source, sl_secret_reveal(text), 0) ? SL_OK : SL_NOMEM;
+}
+
 /* A creation is repeated with the same bytes: they tell whether a value that is found is ours. */
 enum sl_code sl__write_build(struct sl_feeds *f, struct sl__feed *feed)
 {
@@ -92,9 +110,12 @@ enum sl_code sl__write_build(struct sl_feeds *f, struct sl__feed *feed)
     w->deletes = feed->want.deleted;
     w->has_info = !w->deletes && sl__write_touches_info(feed);
     w->has_status = !w->deletes && sl__write_touches_status(feed);
+    w->has_source = w->deletes;
     enum sl_code code = SL_OK;
     if (w->has_info && !w->info.bytes)
         code = write_build_info(f, feed);
+    if (code == SL_OK && w->has_info)
+        code = write_build_source(f, feed);
     if (code == SL_OK && w->has_status && !w->status.bytes)
         code = write_build_status(f, feed);
     w->claims = w->has_info && w->bumps;
@@ -122,6 +143,23 @@ void sl__feed_keys(const struct sl_feeds *f, const struct sl__feed *feed, struct
     SL_REQUIRE(sl_key_feed_status(status, f->opts.cluster, space, name));
 }
 
+void sl__feed_source_key(const struct sl_feeds *f, const struct sl__feed *feed, struct sl_key *source)
+{
+    SL_REQUIRE(
+        sl_key_feed_source(source, f->opts.cluster, SL_STR(SL__FEED_KEYSPACE), sl_feed_id_name(&feed->record.id)));
+}
+
+/* No compare of its own: the key changes together with the info, whose revision guards both. */
+static void write_add_source(const struct sl_feeds *f, const struct sl__feed *feed, struct sl__write_txn *t)
+{
+    const struct sl__feed_write *w = &feed->write;
+    bool puts = !w->deletes && w->source.bytes;
+    sl__feed_source_key(f, feed, &t->source_key);
+    t->actions[t->op.then_count++] = (struct sl_store_action){ .kind = puts ? SL_ACTION_PUT : SL_ACTION_DELETE,
+                                                               .key = sl_key_str(&t->source_key),
+                                                               .value = sl__value_bytes(&w->source) };
+}
+
 void sl__write_fill(const struct sl_feeds *f, const struct sl__feed *feed, struct sl__write_txn *t)
 {
     const struct sl__feed_write *w = &feed->write;
@@ -133,4 +171,6 @@ void sl__write_fill(const struct sl_feeds *f, const struct sl__feed *feed, struc
         write_add(t, &t->info_key, &feed->info, w->deletes ? NULL : &w->info);
     if (w->has_status || (w->deletes && feed->status_value.revision != 0))
         write_add(t, &t->status_key, &feed->status_value, w->deletes ? NULL : &w->status);
+    if (w->has_source)
+        write_add_source(f, feed, t);
 }

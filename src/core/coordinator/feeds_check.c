@@ -61,8 +61,8 @@ static void check_durable(const struct sl__feed *feed)
 static void check_write(const struct sl__feed *feed)
 {
     const struct sl__feed_write *w = &feed->write;
-    bool in_flight =
-        w->phase == SL__WRITE_WRITING || w->phase == SL__WRITE_READING_INFO || w->phase == SL__WRITE_READING_STATUS;
+    bool in_flight = w->phase == SL__WRITE_WRITING || w->phase == SL__WRITE_READING_INFO ||
+                     w->phase == SL__WRITE_READING_SOURCE || w->phase == SL__WRITE_READING_STATUS;
     SL_REQUIRE(in_flight == (w->op != 0));
     /* Level-triggered: what differs is on its way. */
     SL_REQUIRE(w->phase != SL__WRITE_IDLE || !(sl__feed_needs_write(feed) || w->must_read));

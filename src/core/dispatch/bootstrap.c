@@ -53,7 +53,7 @@ struct bootstrap {
     const struct sl_feed_id *feed;
     uint64_t epoch;
     struct sl_trigger trigger;
-    struct sl_secret config;
+    struct sl_secret config, source;
 };
 
 static void bootstrap_refuse(struct sl_orchestrator *o, const struct bootstrap *b, enum sl_code code,
@@ -90,9 +90,11 @@ static enum sl_refusal bootstrap_new(struct sl_orchestrator *o, const struct boo
     struct sl_dm *dm = sl__dm_new(o, b->feed, is_hollow ? SL_DM_HOLLOW : SL_DM_OPENING);
     if (!dm)
         return bootstrap_no_room(o, b, out);
-    struct sl_command command = {
-        .verb = SL_COMMAND_OPEN_FEED, .feed = sl__dm_token(dm), .feed_id = b->feed, .config = b->config
-    };
+    struct sl_command command = { .verb = SL_COMMAND_OPEN_FEED,
+                                  .feed = sl__dm_token(dm),
+                                  .feed_id = b->feed,
+                                  .config = b->config,
+                                  .source = b->source };
     if (!is_hollow && !sl_out_command(out, &command)) {
         sl__dm_free(o, dm);
         return bootstrap_no_room(o, b, out);
@@ -158,6 +160,7 @@ enum sl_refusal sl__on_bootstrap(struct sl_orchestrator *o, sl_node_ref from, co
         .epoch = request->maintainer_epoch,
         .trigger = { sl_dispatcher_id_of(request->table_trigger_id), request->start_ts, request->keyspace_id },
         .config = sl_secret_of((struct sl_bytes){ request->config.data, request->config.len }),
+        .source = sl_source_uri_of(request->source_uri),
     };
     if (!sl_dispatcher_id_is_none(b.trigger.id) && b.trigger.start_ts == SL_TS_NONE)
         return SL_REFUSE_ZERO_CHECKPOINT;

@@ -48,6 +48,8 @@ static void feed_bootstrap_send(const struct sl_maintainer *m, sl_node_ref to, s
     Pb__MaintainerBootstrapRequest request = PB__MAINTAINER_BOOTSTRAP_REQUEST__INIT;
     request.changefeed = &feed;
     request.config = (ProtobufCBinaryData){ .len = m->config_len, .data = m->config };
+    if (m->source)
+        request.source_uri = (char *)m->source;
     request.start_ts = m->checkpoint.committed;
     request.keyspace_id = m->opts.keyspace_id;
     request.maintainer_epoch = m->opts.epoch;
@@ -109,7 +111,11 @@ static void feed_bootstrap_load(struct sl_maintainer *m, struct sl_outbox *out)
     if (m->schema.request != 0 || m->now < m->schema.retry_at)
         return;
     sl_ts ts = feed_bootstrap_wanted_ts(m);
-    if (ts != SL_TS_NONE && sl_out_schema_load(out, &m->id, m->schema.request_next, ts)) {
+    const struct sl_out_schema_load load = { .feed = m->id,
+                                             .request = m->schema.request_next,
+                                             .ts = ts,
+                                             .source = sl_secret_of((struct sl_bytes){ m->source, m->source_len }) };
+    if (ts != SL_TS_NONE && sl_out_schema_load(out, &load)) {
         m->schema.request = m->schema.request_next++;
     } else if (ts != SL_TS_NONE) {
         m->schema.retry_at = feed_bootstrap_retry_at(m);

@@ -22,14 +22,17 @@ static size_t maintainer_nodes_bytes(const struct sl_maintainer *m)
     return ((size_t)sl_members_ref_max(m->opts.members) + 1) * sizeof(struct sl__node);
 }
 
-static enum sl_code maintainer_keep_config(struct sl_maintainer *m, struct sl_secret config)
+/* With a NUL behind it; null if it is empty. */
+static enum sl_code maintainer_keep(struct sl_maintainer *m, struct sl_secret secret, uint8_t **copy, size_t *len)
 {
-    struct sl_bytes bytes = sl_secret_reveal(config);
-    m->config = sl_mem_alloc(m->opts.mem, SL_TAG_MAINTAINER, bytes.len);
-    if (!m->config)
+    struct sl_bytes bytes = sl_secret_reveal(secret);
+    if (bytes.len == 0)
+        return SL_OK;
+    *copy = sl_mem_alloc(m->opts.mem, SL_TAG_MAINTAINER, bytes.len + 1);
+    if (!*copy)
         return SL_NOMEM;
-    m->config_len = bytes.len;
-    memcpy(m->config, bytes.ptr, bytes.len);
+    *len = bytes.len;
+    memcpy(*copy, bytes.ptr, bytes.len);
     return SL_OK;
 }
 
@@ -47,14 +50,14 @@ static enum sl_code maintainer_build_config(struct sl_maintainer *m, struct sl_s
     enum sl_refusal refusal = sl_feed_bootstrap_config(&config, json, SL_STR("UTC"), &arena);
     enum sl_code code = SL_OK;
     if (refusal == SL_REFUSE_NONE)
-        code = maintainer_keep_config(m, config);
+        code = maintainer_keep(m, config, &m->config, &m->config_len);
     else
         code = refusal == SL_REFUSE_OUT_OF_MEMORY ? SL_NOMEM : SL_BAD_CONFIG;
     sl_arena_deinit(&arena);
     return code;
 }
 
-static enum sl_code maintainer_init_parts(struct sl_maintainer *m, struct sl_secret json)
+static enum sl_code maintainer_init_parts(struct sl_maintainer *m, const struct sl_maintainer_opts *opts)
 {
     enum sl_code code = sl_bootstrap_init(&m->bootstrap, m->opts.mem, SL_TAG_MAINTAINER,
                                           sl_members_ref_max(m->opts.members), m->opts.limits.bootstrap_resend_ns);
@@ -63,7 +66,10 @@ static enum sl_code maintainer_init_parts(struct sl_maintainer *m, struct sl_sec
     m->nodes = sl_mem_alloc(m->opts.mem, SL_TAG_MAINTAINER, maintainer_nodes_bytes(m));
     if (!m->nodes)
         return SL_NOMEM;
-    return m->opts.remove_only ? SL_OK : maintainer_build_config(m, json);
+    if (m->opts.remove_only)
+        return SL_OK;
+    code = maintainer_keep(m, opts->source, &m->source, &m->source_len);
+    return code == SL_OK ? maintainer_build_config(m, opts->config) : code;
 }
 
 static void maintainer_init(struct sl_maintainer *m, const struct sl_maintainer_opts *opts, sl_ns now)
@@ -71,7 +77,7 @@ static void maintainer_init(struct sl_maintainer *m, const struct sl_maintainer_
     m->opts = *opts;
     m->id = *opts->id;
     m->opts.id = &m->id;
-    m->opts.config = (struct sl_secret){ 0 };
+    m->opts.config = m->opts.source = (struct sl_secret){ 0 };
     m->self = *sl_members_id(opts->members, sl_members_self(opts->members));
     m->is_new = opts->is_new;
     m->now = now;
@@ -96,7 +102,7 @@ enum sl_code sl_maintainer_new(struct sl_maintainer **out, const struct sl_maint
     if (!m)
         return SL_NOMEM;
     maintainer_init(m, opts, now);
-    enum sl_code code = maintainer_init_parts(m, opts->config);
+    enum sl_code code = maintainer_init_parts(m, opts);
     if (code != SL_OK) {
         sl_maintainer_free(m);
         return code;
@@ -127,7 +133,8 @@ void sl_maintainer_free(struct sl_maintainer *m)
     if (m->bootstrap.mem)
         sl_bootstrap_deinit(&m->bootstrap);
     sl__unlisted_clear(m);
-    sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->config, m->config_len);
+    sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->config, m->config ? m->config_len + 1 : 0);
+    sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->source, m->source ? m->source_len + 1 : 0);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m, sizeof *m);
 }
 

@@ -69,6 +69,7 @@ struct sl_maintainer_opts {
     struct sl_pacer *pacer; /* shared by the node's maintainers; outlives them */
     const struct sl_feed_id *id;
     struct sl_secret config; /* copied; accepted by sl_feed_info_parse; ignored when remove_only */
+    struct sl_secret source; /* URI of the feed's source, valid by sl_source_uri_is_valid; copied; may be empty */
     size_t config_bytes_max;
     sl_ts checkpoint; /* start checkpoint, not 0 */
     uint64_t epoch;   /* maintainer_epoch; 0 only with interop */

@@ -127,6 +127,8 @@ struct sl_maintainer {
     struct sl_node_id self;
     uint8_t *config; /* of bootstrap requests; secret */
     size_t config_len;
+    uint8_t *source; /* URI; secret */
+    size_t source_len;
     enum sl__maintainer_state state;
     bool is_started, is_new, is_bootstrapped, low_latency, prompt;
     sl_ns now;

@@ -119,6 +119,7 @@ static enum sl_refusal admission_add(struct sl_manager *m, const struct sl_feed_
         return refusal;
     struct sl_maintainer_opts opts = admission_opts(m, id, req->maintainer_epoch, req->keyspace_id);
     opts.config = config;
+    opts.source = sl_source_uri_of(req->source_uri);
     opts.checkpoint = req->checkpoint_ts;
     opts.is_new = req->is_new_changefeed;
     return admission_create(m, &opts, &existing, out);
