@@ -18,7 +18,7 @@ void sl_buf_reset(struct sl_buf *b)
     b->failed = false;
 }
 
-static bool buf_reserve(struct sl_buf *b, size_t len)
+static bool buf_grow(struct sl_buf *b, size_t len)
 {
     size_t cap = b->cap > 0 ? b->cap : BUF_CAP_MIN;
     if (b->failed || len > SIZE_MAX / 4 - b->len || (b->bytes_max > 0 && len > b->bytes_max - b->len))
@@ -35,9 +35,15 @@ static bool buf_reserve(struct sl_buf *b, size_t len)
     return true;
 }
 
+void sl_buf_reserve(struct sl_buf *b, size_t len)
+{
+    if (!buf_grow(b, len))
+        b->failed = true;
+}
+
 void sl_buf_add(struct sl_buf *b, const void *bytes, size_t len)
 {
-    if (!buf_reserve(b, len)) {
+    if (!buf_grow(b, len)) {
         b->failed = true;
         return;
     }

@@ -15,7 +15,8 @@ struct sl_buf {
 };
 
 void sl_buf_deinit(struct sl_buf *b);
-void sl_buf_reset(struct sl_buf *b); /* empty again, memory kept */
+void sl_buf_reset(struct sl_buf *b);               /* empty again, memory kept */
+void sl_buf_reserve(struct sl_buf *b, size_t len); /* room for len more bytes at ptr + len */
 void sl_buf_add(struct sl_buf *b, const void *bytes, size_t len);
 void sl_buf_u32(struct sl_buf *b, uint32_t v); /* 4 bytes, little end first */
 void sl_buf_varint(struct sl_buf *b, uint64_t v);
