@@ -145,7 +145,7 @@ static enum sl_code stream_on_heartbeat(struct sl_binlog_stream *s, const struct
 {
     if (s->state != SL_BINLOG_BETWEEN)
         return SL_OK;
-    sl_ts ts = sl_binlog_ts(s->opts.epoch, s->file_number, e->next_pos);
+    sl_ts ts = sl_binlog_ts(s->opts.epoch, s->file_number, e->next_pos) - 1;
     item->kind = SL_BINLOG_IDLE;
     item->ts = ts > s->last_ts ? ts : s->last_ts; /* next_pos is of 32 bits: behind 4 GiB it says too little */
     return SL_OK;

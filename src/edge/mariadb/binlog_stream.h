@@ -57,7 +57,7 @@ struct sl_binlog_rows {
 struct sl_binlog_item {
     enum sl_binlog_item_kind kind;
     bool ends_group;
-    sl_ts ts;                   /* of the group; IDLE: everything below it has come */
+    sl_ts ts;                   /* of the group; IDLE: everything up to it has come */
     uint32_t time;              /* seconds, as the source says */
     struct sl_binlog_gtid gtid; /* BEGIN */
     struct sl_binlog_rows rows;

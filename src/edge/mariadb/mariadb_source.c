@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _DEFAULT_SOURCE /* explicit_bzero, getrandom */
+#include "edge/mariadb/mariadb_source.h"
+
+#include "base/hash.h"
+#include "edge/mariadb/binlog_value.h"
+#include "edge/mariadb/mariadb_tables.h"
+#include "engine/table_filter.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define SOURCE_HEARTBEAT_MS 100u
+#define SOURCE_HEARTBEAT_MS_MAX 60000u
+#define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
+#define SOURCE_INFLATE_MAX ((size_t)1 << 30)
+#define SOURCE_TABLES_MAX 65536u
+#define SOURCE_LOG_START 4u /* offset of the first event of a file */
+#define SOURCE_EOF 0xfeu
+#define SOURCE_SQL_MAX 512u
+#define SOURCE_DEFS_MIN 64u
+
+struct source_opts {
+    struct sl_mariadb_target target;
+    uint64_t heartbeat_ms, epoch;
+};
+
+struct source_def { /* a definition, as long as the map it was made from stays the same */
+    uint64_t map_hash;
+    int64_t table_id;
+    struct sl_table_def *def; /* null: the filter leaves it out */
+};
+
+struct mariadb_reader {
+    struct sl_reader base;
+    struct source_opts opts;
+    struct sl_table_filter *filter;
+    MYSQL *dump, *details;
+    pthread_mutex_t mutex; /* of what interrupt needs */
+    int fd;
+    bool is_interrupted;
+    struct sl_binlog_stream stream;
+    sl_ts from, through;
+    bool is_skipped; /* the open group is not wanted: at or before from */
+    struct source_def *defs;
+    uint32_t def_count, def_cap;
+    uint64_t version_last;
+    struct sl_bytes
+        pending; /* an event that did not fit the batch before: in the connection's buffer until the next read */
+};
+
+static struct mariadb_reader *reader_of(struct sl_reader *r)
+{
+    return (struct mariadb_reader *)r;
+}
+
+/* ---- URI ---- */
+
+static bool source_take_param(void *ctx, const struct sl_uri_param *param)
+{
+    struct source_opts *o = ctx;
+    if (sl_str_eq(param->name, SL_STR("heartbeat-ms")))
+        return sl_uri_u64(&o->heartbeat_ms, param->value, SOURCE_HEARTBEAT_MS_MAX) && o->heartbeat_ms > 0;
+    if (sl_str_eq(param->name, SL_STR("epoch")))
+        return sl_uri_u64(&o->epoch, param->value, UINT8_MAX);
+    return false;
+}
+
+static bool source_parse(struct source_opts *o, struct sl_secret uri, struct sl_trouble *t)
+{
+    o->heartbeat_ms = SOURCE_HEARTBEAT_MS;
+    o->epoch = 0;
+    return sl_mariadb_target_parse(&o->target, uri, source_take_param, o, t);
+}
+
+static bool source_check(struct sl_secret uri, struct sl_trouble *t)
+{
+    struct source_opts o;
+    bool is_good = source_parse(&o, uri, t);
+    sl_mariadb_target_wipe(&o.target);
+    return is_good;
+}
+
+static bool source_connect(MYSQL **out, const struct source_opts *o, struct sl_trouble *t)
+{
+    const struct sl_mariadb_session session = { .connect_timeout_s = 10,
+                                                .read_timeout_s = SOURCE_SILENT_S,
+                                                .write_timeout_s = 10 };
+    return sl_mariadb_connect(out, &o->target, &session, t);
+}
+
+/* ---- what the server must be set to ---- */
+
+struct source_setting {
+    const char *name, *wanted, *remedy;
+};
+
+static const struct source_setting source_settings[] = {
+    { "log_bin", "1", "start the server with log_bin" },
+    { "binlog_format", "ROW", "SET GLOBAL binlog_format=ROW and reconnect all clients" },
+    { "binlog_row_image", "FULL", "SET GLOBAL binlog_row_image=FULL and reconnect all clients" },
+    { "binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata=FULL" },
+};
+
+static bool source_read_setting(char *out, size_t size, MYSQL *db, const char *name, struct sl_trouble *t)
+{
+    char sql[SOURCE_SQL_MAX];
+    MYSQL_RES *result;
+    int len = snprintf(sql, sizeof sql, "SELECT @@global.%s", name);
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
+    if (!sl_mariadb_select(&result, db, sql, t))
+        return false;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    snprintf(out, size, "%s", row && row[0] ? row[0] : "");
+    mysql_free_result(result);
+    return true;
+}
+
+static bool source_check_settings(MYSQL *db, struct sl_trouble *t)
+{
+    for (size_t i = 0; i < sizeof source_settings / sizeof source_settings[0]; i++) {
+        const struct source_setting *s = &source_settings[i];
+        char value[64];
+        if (!source_read_setting(value, sizeof value, db, s->name, t))
+            return false;
+        if (strcmp(value, s->wanted) != 0)
+            return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", s->remedy, "the source has %s=%s", s->name,
+                                  value);
+    }
+    return true;
+}
+
+/* ---- the dump ---- */
+
+static uint32_t source_server_id(void)
+{
+    uint32_t id = 0;
+    const uint32_t high = UINT32_C(1) << 31; /* away from what people choose */
+    if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+        id = (uint32_t)time(NULL);
+    return id | high;
+}
+
+static bool source_prepare_dump(struct mariadb_reader *r, struct sl_trouble *t)
+{
+    char sql[SOURCE_SQL_MAX];
+    int len = snprintf(sql, sizeof sql, "SET @master_heartbeat_period=%llu",
+                       (unsigned long long)(r->opts.heartbeat_ms * 1000000));
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
+    return sl_mariadb_execute(r->dump, "SET @master_binlog_checksum=@@global.binlog_checksum", t) &&
+           sl_mariadb_execute(r->dump, "SET @mariadb_slave_capability=4", t) && sl_mariadb_execute(r->dump, sql, t);
+}
+
+static void source_put_le32(uint8_t *out, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(v >> (8 * i));
+}
+
+static bool source_send_dump(struct mariadb_reader *r, const char *file, uint32_t pos, struct sl_trouble *t)
+{
+    uint8_t request[10 + 256];
+    size_t file_len = strlen(file);
+    SL_REQUIRE(file_len < 256);
+    source_put_le32(request, pos);
+    request[4] = request[5] = 0;
+    source_put_le32(request + 6, source_server_id());
+    memcpy(request + 10, file, file_len);
+    if (r->dump->methods->db_command(r->dump, COM_BINLOG_DUMP, (const char *)request, 10 + file_len, 1, NULL) != 0)
+        return sl_mariadb_trouble(t, r->dump, "start of the dump");
+    return true;
+}
+
+/* The name of a log file by its number: they share what stands before the dot. */
+static bool source_file_name(char *out, size_t size, MYSQL *db, uint32_t number, struct sl_trouble *t)
+{
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    if (!sl_mariadb_select(&result, db, "SHOW BINARY LOGS", t))
+        return false;
+    out[0] = 0;
+    while (!out[0] && (row = mysql_fetch_row(result))) {
+        uint32_t found;
+        if (row[0] && sl_binlog_file_number(&found, sl_str_of(row[0]), NULL) == SL_OK && found == number)
+            snprintf(out, size, "%s", row[0]);
+    }
+    mysql_free_result(result);
+    return out[0] || sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_PURGED",
+                                    "copy the tables anew; keep logs longer (binlog_expire_logs_seconds)",
+                                    "the source has no log file number %u any more", number);
+}
+
+/* One packet: an event, or the end. is_first: the server says only now whether it accepts the position. */
+static bool source_next_event(struct mariadb_reader *r, struct sl_bytes *out, struct sl_trouble *t)
+{
+    unsigned long len = mysql_net_read_packet(r->dump);
+    if (len == packet_error)
+        return sl_mariadb_trouble(t, r->dump, "log of the source");
+    const uint8_t *packet = r->dump->net.read_pos;
+    if (len < 2 || (packet[0] == SOURCE_EOF && len < 9))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "SOURCE_ENDED", "", "the source ended the log stream");
+    *out = (struct sl_bytes){ packet + 1, len - 1 };
+    return true;
+}
+
+/* The first event is a rotation that names the place; the second shows whether there is an event there. */
+static bool source_try_position(struct mariadb_reader *r, const char *file, uint32_t pos, struct sl_trouble *t)
+{
+    struct sl_binlog_item item;
+    struct sl_err err = { 0 };
+    if (r->dump)
+        mysql_close(r->dump);
+    r->dump = NULL;
+    sl_binlog_stream_deinit(&r->stream);
+    const struct sl_binlog_stream_opts opts = { .epoch = (uint8_t)r->opts.epoch,
+                                                .is_checksum_announced = true,
+                                                .verifies_checksums = true,
+                                                .inflate_bytes_max = SOURCE_INFLATE_MAX,
+                                                .table_count_max = SOURCE_TABLES_MAX };
+    if (sl_binlog_stream_init(&r->stream, &opts) != SL_OK)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a log reader");
+    if (!source_connect(&r->dump, &r->opts, t) || !source_prepare_dump(r, t))
+        return false;
+    char checksum[16];
+    if (!source_read_setting(checksum, sizeof checksum, r->dump, "binlog_checksum", t))
+        return false;
+    r->stream.format.has_checksum = strcmp(checksum, "NONE") != 0;
+    if (!source_send_dump(r, file, pos, t))
+        return false;
+    for (int i = 0; i < 3; i++) { /* rotation, format, and what stands at pos or a heartbeat */
+        if (!source_next_event(r, &r->pending, t))
+            return false;
+        if (i < 2 && sl_binlog_stream_feed(&r->stream, r->pending, &item, &err) != SL_OK)
+            return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_LOG", "", "%s", err.text);
+    }
+    return true;
+}
+
+/*
+ * from is the start of a transaction that is done, or one below a place behind which everything is wanted. The server
+ * refuses a position that is none, so they are tried in this order; the start of the file is always one.
+ */
+static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
+{
+    uint32_t pos = (uint32_t)r->from, number = (uint32_t)(r->from >> 32) & 0xffffff;
+    char file[256];
+    if (!source_file_name(file, sizeof file, r->details, number, t))
+        return false;
+    const uint32_t tries[] = { pos, pos + 1, SOURCE_LOG_START };
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+        if (tries[i] < SOURCE_LOG_START)
+            continue;
+        if (source_try_position(r, file, tries[i], t))
+            return true;
+        if (t->kind == SL_TROUBLE_PASSING)
+            return false;
+    }
+    return false;
+}
+
+/* ---- definitions ---- */
+
+static struct source_def *source_find_def(struct mariadb_reader *r, int64_t table_id)
+{
+    uint32_t mask = r->def_cap - 1;
+    uint32_t i = (uint32_t)((uint64_t)table_id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
+    while (r->defs[i].table_id != 0 && r->defs[i].table_id != table_id)
+        i = (i + 1) & mask;
+    return &r->defs[i];
+}
+
+static bool source_grow_defs(struct mariadb_reader *r)
+{
+    struct source_def *old = r->defs;
+    uint32_t old_cap = r->def_cap, cap = old_cap > 0 ? old_cap * 2 : SOURCE_DEFS_MIN;
+    struct source_def *grown = calloc(cap, sizeof *grown);
+    if (!grown)
+        return false;
+    r->defs = grown;
+    r->def_cap = cap;
+    for (uint32_t i = 0; i < old_cap; i++) {
+        if (old[i].table_id != 0)
+            *source_find_def(r, old[i].table_id) = old[i];
+    }
+    free(old);
+    return true;
+}
+
+static uint64_t source_map_hash(const struct sl_binlog_table *map)
+{
+    const size_t id_bytes = 6; /* numbers of this run of the server */
+    return sl_hash_bytes(0, map->map.ptr + id_bytes, map->map.len - id_bytes);
+}
+
+static bool source_make_def(struct mariadb_reader *r, struct source_def *d, const struct sl_binlog_table *map,
+                            struct sl_trouble *t)
+{
+    struct sl_table_def *def = NULL;
+    bool is_wanted =
+        !sl_mariadb_schema_is_private(map->schema) && sl_table_filter_takes(r->filter, map->schema, map->name);
+    if (is_wanted && !sl_mariadb_table_def(&def, map, ++r->version_last, r->details, t))
+        return false;
+    sl_table_def_unref(d->def);
+    r->def_count += d->table_id == 0 ? 1 : 0;
+    *d = (struct source_def){ .map_hash = source_map_hash(map),
+                              .table_id = sl_mariadb_table_id(map->schema, map->name),
+                              .def = def };
+    return true;
+}
+
+/* *out is null for a table that the filter leaves out. */
+static bool source_def_of(struct mariadb_reader *r, const struct sl_binlog_table *map, struct sl_table_def **out,
+                          struct sl_trouble *t)
+{
+    if (r->def_count >= r->def_cap / 2 && !source_grow_defs(r))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for table definitions");
+    struct source_def *d = source_find_def(r, sl_mariadb_table_id(map->schema, map->name));
+    if ((d->table_id == 0 || d->map_hash != source_map_hash(map)) && !source_make_def(r, d, map, t))
+        return false;
+    *out = d->def;
+    return true;
+}
+
+/* ---- rows into a batch ---- */
+
+static uint8_t *source_batch_alloc(void *ctx, size_t size)
+{
+    return sl_batch_bytes(ctx, size);
+}
+
+static bool source_code_trouble(struct sl_trouble *t, enum sl_code code, const struct sl_err *err)
+{
+    enum sl_trouble_kind kind = code == SL_NOMEM ? SL_TROUBLE_PASSING : SL_TROUBLE_LASTING;
+    return sl_trouble_set(t, kind, "SOURCE_LOG", "", "%s", err->text);
+}
+
+static bool source_images_are_full(const struct sl_binlog_rows *rows)
+{
+    uint32_t all = rows->table->column_count;
+    return (rows->op == SL_ROW_INSERT || rows->before_count == all) &&
+           (rows->op == SL_ROW_DELETE || rows->after_count == all);
+}
+
+static bool source_add_row(struct mariadb_reader *r, struct sl_batch *into, const struct sl_binlog_item *item,
+                           struct sl_table_def *def, struct sl_cursor *c, struct sl_trouble *t)
+{
+    const struct sl_binlog_rows *rows = &item->rows;
+    const struct sl_value_memory memory = { into, source_batch_alloc, &r->stream.inflated };
+    struct sl_row_images images;
+    struct sl_err err = { 0 };
+    if (!sl_batch_add(into, def, rows->op, item->ts, &images))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for rows");
+    enum sl_code code = SL_OK;
+    if (rows->op != SL_ROW_INSERT)
+        code = sl_binlog_image_read(images.before, c, rows->table, rows->before_present, rows->before_count, &memory,
+                                    &err);
+    if (code == SL_OK && rows->op != SL_ROW_DELETE)
+        code =
+            sl_binlog_image_read(images.after, c, rows->table, rows->after_present, rows->after_count, &memory, &err);
+    return code == SL_OK || source_code_trouble(t, code, &err);
+}
+
+/* The bytes of the event are copied once; the values are views into the copy. */
+static bool source_add_rows(struct mariadb_reader *r, struct sl_batch *into, const struct sl_binlog_item *item,
+                            struct sl_trouble *t)
+{
+    const struct sl_binlog_rows *rows = &item->rows;
+    struct sl_table_def *def = NULL;
+    if (!source_def_of(r, rows->table, &def, t))
+        return false;
+    if (!def)
+        return true;
+    if (!source_images_are_full(rows))
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING",
+                              "SET GLOBAL binlog_row_image=FULL, in sessions too; then copy the table anew",
+                              "%.*s.%.*s was changed with binlog_row_image=MINIMAL or NOBLOB",
+                              (int)rows->table->schema.len, rows->table->schema.ptr, (int)rows->table->name.len,
+                              rows->table->name.ptr);
+    uint8_t *copy = sl_batch_bytes(into, rows->rows.len > 0 ? rows->rows.len : 1);
+    if (!copy)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for rows");
+    memcpy(copy, rows->rows.ptr, rows->rows.len);
+    struct sl_cursor c = sl_cursor_of((struct sl_bytes){ copy, rows->rows.len });
+    while (sl_cursor_left(&c) > 0) {
+        if (!source_add_row(r, into, item, def, &c, t))
+            return false;
+    }
+    return true;
+}
+
+static sl_ns source_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (sl_ns)now.tv_sec * SL_S + now.tv_nsec;
+}
+
+/* More bytes are there already: it is worth going on with the same batch. */
+static bool source_has_more(const struct mariadb_reader *r)
+{
+    struct pollfd p = { .fd = r->fd, .events = POLLIN };
+    return poll(&p, 1, 0) > 0;
+}
+
+enum source_next { SOURCE_GO_ON, SOURCE_SEAL, SOURCE_FAIL };
+
+static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_batch *into,
+                                            const struct sl_binlog_item *item, struct sl_trouble *t)
+{
+    if (item->ends_group)
+        r->through = item->ts;
+    if (sl_mariadb_schema_is_private(item->statement.database) && item->statement.database.len > 0)
+        return SOURCE_GO_ON;
+    if (!sl_batch_set_ddl(into, item->ts, item->statement.database, item->statement.sql)) {
+        sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+        return SOURCE_FAIL;
+    }
+    return SOURCE_SEAL;
+}
+
+static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch *into,
+                                       const struct sl_binlog_item *item, size_t bytes_max, struct sl_trouble *t)
+{
+    switch (item->kind) {
+    case SL_BINLOG_BEGIN:
+        r->is_skipped = item->ts <= r->from;
+        return SOURCE_GO_ON;
+    case SL_BINLOG_ROWS:
+        if (!r->is_skipped && !source_add_rows(r, into, item, t))
+            return SOURCE_FAIL;
+        return sl_batch_size(into) >= bytes_max ? SOURCE_SEAL : SOURCE_GO_ON;
+    case SL_BINLOG_STATEMENT:
+        return r->is_skipped ? SOURCE_GO_ON : source_on_statement(r, into, item, t);
+    case SL_BINLOG_END:
+        if (!r->is_skipped)
+            r->through = item->ts;
+        return sl_batch_size(into) >= bytes_max || !source_has_more(r) ? SOURCE_SEAL : SOURCE_GO_ON;
+    case SL_BINLOG_IDLE:
+        if (item->ts > r->through)
+            r->through = item->ts;
+        return SOURCE_SEAL;
+    case SL_BINLOG_FILE:
+    case SL_BINLOG_NOTHING:
+        return SOURCE_GO_ON;
+    }
+    SL_UNREACHABLE();
+}
+
+static bool source_take(struct mariadb_reader *r, struct sl_bytes *event, struct sl_trouble *t)
+{
+    if (r->pending.ptr) {
+        *event = r->pending;
+        r->pending = (struct sl_bytes){ 0 };
+        return true;
+    }
+    return source_next_event(r, event, t);
+}
+
+static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t bytes_max, sl_ns wait_ns,
+                        struct sl_trouble *t)
+{
+    struct mariadb_reader *r = reader_of(base);
+    (void)wait_ns; /* heartbeats end the wait */
+    sl_ns arrived = 0;
+    enum source_next next = SOURCE_GO_ON;
+    while (next == SOURCE_GO_ON) {
+        struct sl_bytes event;
+        struct sl_binlog_item item;
+        struct sl_err err = { 0 };
+        if (!source_take(r, &event, t))
+            return r->is_interrupted ? sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted") : false;
+        enum sl_code code = sl_binlog_stream_feed(&r->stream, event, &item, &err);
+        if (code != SL_OK)
+            return source_code_trouble(t, code, &err);
+        if (arrived == 0)
+            arrived = source_now();
+        next = source_on_item(r, into, &item, bytes_max, t);
+    }
+    sl_batch_seal(into, r->through, arrived);
+    return next == SOURCE_SEAL;
+}
+
+/* ---- life ---- */
+
+static void source_close(struct sl_reader *base)
+{
+    struct mariadb_reader *r = reader_of(base);
+    pthread_mutex_lock(&r->mutex);
+    r->fd = -1;
+    pthread_mutex_unlock(&r->mutex);
+    if (r->dump)
+        mysql_close(r->dump);
+    if (r->details)
+        mysql_close(r->details);
+    sl_binlog_stream_deinit(&r->stream);
+    for (uint32_t i = 0; i < r->def_cap; i++)
+        sl_table_def_unref(r->defs[i].def);
+    free(r->defs);
+    sl_table_filter_free(r->filter);
+    pthread_mutex_destroy(&r->mutex);
+    sl_mariadb_target_wipe(&r->opts.target);
+    free(r);
+}
+
+static bool source_start(struct mariadb_reader *r, const struct sl_source_open *o, struct sl_trouble *t)
+{
+    if (!source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t) || !source_grow_defs(r))
+        return false;
+    if (!source_connect(&r->details, &r->opts, t) || !source_check_settings(r->details, t) || !source_open_dump(r, t))
+        return false;
+    r->fd = (int)mysql_get_socket(r->dump);
+    return true;
+}
+
+static bool source_open(struct sl_reader **out, const struct sl_source_open *o, struct sl_trouble *t)
+{
+    struct mariadb_reader *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a reader");
+    r->base.driver = &sl_mariadb_source_driver;
+    r->from = r->through = o->from;
+    r->fd = -1;
+    pthread_mutex_init(&r->mutex, NULL);
+    if (!source_start(r, o, t)) {
+        source_close(&r->base);
+        return false;
+    }
+    *out = &r->base;
+    return true;
+}
+
+static void source_interrupt(struct sl_reader *base)
+{
+    struct mariadb_reader *r = reader_of(base);
+    pthread_mutex_lock(&r->mutex);
+    r->is_interrupted = true;
+    if (r->fd >= 0)
+        shutdown(r->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* ---- what is there ---- */
+
+static int source_listed_cmp(const void *a, const void *b)
+{
+    int64_t x = ((const struct sl_source_table *)a)->table_id, y = ((const struct sl_source_table *)b)->table_id;
+    return (x > y) - (x < y);
+}
+
+static uint32_t source_fill_list(struct sl_source_table *list, MYSQL_RES *result, const struct sl_table_filter *filter)
+{
+    uint32_t count = 0;
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row(result))) {
+        struct sl_str schema = sl_str_of(row[0]), table = sl_str_of(row[1]);
+        if (sl_mariadb_schema_is_private(schema) || !sl_table_filter_takes(filter, schema, table))
+            continue;
+        list[count++] = (struct sl_source_table){ .table_id = sl_mariadb_table_id(schema, table),
+                                                  .schema_id = sl_mariadb_schema_id(schema),
+                                                  .schema = schema,
+                                                  .table = table };
+    }
+    qsort(list, count, sizeof *list, source_listed_cmp);
+    return count;
+}
+
+static bool source_list_from(MYSQL *db, const struct sl_table_filter *filter,
+                             bool (*each)(void *ctx, const struct sl_source_table *table), void *ctx,
+                             struct sl_trouble *t)
+{
+    MYSQL_RES *result;
+    if (!sl_mariadb_select(&result, db,
+                           "SELECT table_schema, table_name FROM information_schema.tables "
+                           "WHERE table_type = 'BASE TABLE'",
+                           t))
+        return false;
+    struct sl_source_table *list = calloc((size_t)mysql_num_rows(result) + 1, sizeof *list);
+    bool is_good = list != NULL || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a list of tables");
+    uint32_t count = is_good ? source_fill_list(list, result, filter) : 0;
+    for (uint32_t i = 1; is_good && i < count; i++) {
+        if (list[i].table_id == list[i - 1].table_id)
+            is_good = sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_ID", "rename one of the two tables",
+                                     "two tables have the same id");
+    }
+    for (uint32_t i = 0; is_good && i < count && each(ctx, &list[i]); i++)
+        continue;
+    free(list);
+    mysql_free_result(result);
+    return is_good;
+}
+
+static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, const struct sl_source_table *table),
+                        void *ctx, struct sl_trouble *t)
+{
+    struct source_opts opts;
+    struct sl_table_filter *filter = NULL;
+    MYSQL *db = NULL;
+    bool is_good = source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
+                   source_connect(&db, &opts, t) && source_check_settings(db, t) &&
+                   source_list_from(db, filter, each, ctx, t);
+    if (db)
+        mysql_close(db);
+    sl_table_filter_free(filter);
+    sl_mariadb_target_wipe(&opts.target);
+    return is_good;
+}
+
+static bool source_read_head(MYSQL *db, const struct source_opts *o, sl_ts *out, struct sl_trouble *t)
+{
+    MYSQL_RES *result;
+    if (!sl_mariadb_select(&result, db, "SHOW MASTER STATUS", t))
+        return false;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    uint32_t number = 0;
+    uint64_t pos = row && row[1] ? strtoull(row[1], NULL, 10) : 0;
+    bool is_good = row && row[0] && sl_binlog_file_number(&number, sl_str_of(row[0]), NULL) == SL_OK && pos > 0 &&
+                   pos <= UINT32_MAX;
+    mysql_free_result(result);
+    *out = sl_binlog_ts((uint8_t)o->epoch, number, (uint32_t)pos - 1);
+    return is_good || sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", "start the server with log_bin",
+                                     "the source has no binary log, or a position beyond 4 GiB");
+}
+
+static bool source_head(sl_ts *out, struct sl_secret uri, struct sl_trouble *t)
+{
+    struct source_opts opts;
+    MYSQL *db = NULL;
+    bool is_good = source_parse(&opts, uri, t) && source_connect(&db, &opts, t) && source_read_head(db, &opts, out, t);
+    if (db)
+        mysql_close(db);
+    sl_mariadb_target_wipe(&opts.target);
+    return is_good;
+}
+
+const struct sl_source_driver sl_mariadb_source_driver = {
+    .schemes = "mysql mariadb mysql+ssl mariadb+ssl",
+    .check = source_check,
+    .open = source_open,
+    .read = source_read,
+    .interrupt = source_interrupt,
+    .close = source_close,
+    .list = source_list,
+    .head = source_head,
+};
