@@ -16,10 +16,11 @@ function(sl_target_of out folder)
   set(${out} "${name}" PARENT_SCOPE)
 endfunction()
 
-# sl_add_module(<folder> [HOSTED] [EXCEPT <file>...] [WITHOUT <folder>...] [LINK <pkg-config module>...])
-# WITHOUT names folders that stand before this one and are not used by it. LINK names the libraries of others.
+# sl_add_module(<folder> [HOSTED] [EXCEPT <file>...] [WITHOUT <folder>...] [LINK <pkg-config module>...] [LEAF])
+# WITHOUT names folders that stand before this one and are not used by it. LINK names the libraries of others. No module
+# uses a LEAF.
 function(sl_add_module folder)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "HOSTED" "" "EXCEPT;WITHOUT;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "HOSTED;LEAF" "" "EXCEPT;WITHOUT;LINK")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.c")
   foreach(name IN LISTS arg_EXCEPT)
     list(REMOVE_ITEM sources "${PROJECT_SOURCE_DIR}/${folder}/${name}")
@@ -44,7 +45,9 @@ function(sl_add_module folder)
     pkg_check_modules(${pkg} REQUIRED IMPORTED_TARGET GLOBAL "${package}")
     target_link_libraries(${name} PUBLIC PkgConfig::${pkg})
   endforeach()
-  sl_module_is_next(${name})
+  if(NOT arg_LEAF)
+    sl_module_is_next(${name})
+  endif()
 endfunction()
 
 # sl_link_included(<target> <source>): links the libraries of the headers that the source includes,
