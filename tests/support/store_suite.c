@@ -105,10 +105,19 @@ static const struct sl_store_result *conn_find(const struct conn *c, sl_op_id id
     return NULL;
 }
 
+/* One of WAITS_MAX steps of waiting for something; long in real time, because the machine may be busy. */
+static void conn_step(struct conn *c, int step)
+{
+    if (c->h->poll && step > 0)
+        c->h->poll(c->h->ctx, 20 * SL_MS);
+    else
+        c->h->wait(c->h->ctx, step == 0 ? 0 : SL_MS);
+}
+
 static struct sl_store_result conn_await(struct conn *c, sl_op_id id)
 {
     for (int i = 0; i < WAITS_MAX && !conn_find(c, id); i++)
-        c->h->wait(c->h->ctx, i == 0 ? 0 : SL_MS);
+        conn_step(c, i);
     assert_non_null(conn_find(c, id));
     return *conn_find(c, id);
 }
@@ -123,7 +132,7 @@ static struct sl_store_result conn_call(struct conn *c, struct sl_store_op op)
 static void conn_await_events(struct conn *c, uint32_t count)
 {
     for (int i = 0; i < WAITS_MAX && c->event_count < count; i++)
-        c->h->wait(c->h->ctx, i == 0 ? 0 : SL_MS);
+        conn_step(c, i);
     sl_assert_u64(c->event_count, count);
 }
 
@@ -617,7 +626,7 @@ void sl_store_fact_a_compacted_watch_says_where_history_begins(const struct sl_s
     h->compact(h->ctx, last);
     struct sl_store_result r = watch(c, "old/", first);
     for (int i = 0; i < WAITS_MAX && r.outcome == SL_STORE_OK && !c->watch_ended; i++)
-        h->wait(h->ctx, SL_MS);
+        conn_step(c, i);
     bool by_result = r.outcome == SL_STORE_COMPACTED;
     assert_true(by_result || (c->watch_ended && c->why == SL_STORE_COMPACTED));
     sl_assert_i64(by_result ? r.compacted_revision : c->compacted_revision, last);

@@ -18,6 +18,8 @@ struct sl_store_harness {
     void (*close)(void *ctx, struct sl_store *store);
     /* Lets this much time pass on the store's clock and delivers what comes meanwhile; 0: only what is ready. */
     void (*wait)(void *ctx, sl_ns at_most);
+    /* In real time: lets time pass until something is delivered, at most this much; null: wait is as good. */
+    void (*poll)(void *ctx, sl_ns at_most);
     /* Forgets history before the revision; null if the backend cannot be told to. */
     void (*compact)(void *ctx, sl_revision revision);
     const char *prefix; /* of all keys */

@@ -18,7 +18,7 @@ struct uv_loop_s;
  *     process, and a power cut may take the newest of them, never one in the middle.
  *   - Leases are counted by CLOCK_BOOTTIME, which is the same for all processes of the machine and goes on while it
  *     sleeps. Any process ends leases that are due. After a reboot all leases are gone.
- *   - A full or read-only disk answers REFUSED; reads go on.
+ *   - On a full or broken disk operations are REFUSED, or UNKNOWN if it broke during the commit; reads go on.
  *
  * The file must lie on a local file system. What looks like a file used by two machines at once is refused.
  */
@@ -30,6 +30,7 @@ struct sl_sqlite_opts {
     uint32_t op_count_max;      /* in flight; beyond that submit refuses */
     size_t op_bytes_max;        /* of all operations in flight */
     uint32_t history_count_max; /* changes kept for watches; older ones are compacted away */
+    const char *boot_id;        /* null: this machine's; else, for tests, another one's */
     /*
      * Told in the loop thread when the store stops working (e says why and what to do) and when it works again
      * (e->code is SL_OK). May be null. Valid during the call.
