@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+#define PATH_BYTES_MAX 1000
 #define WAL_BYTES_MAX (4 << 20) /* of the write-ahead log, after it was folded into the file */
 
 static const char file_schema[] =
@@ -122,30 +123,44 @@ static int file_ask_again(struct sqlite_db *d, const char *sql, int64_t *number,
  * What the operating system knows better than SQLite's codes say. The file itself is only looked at by name: closing a
  * descriptor of it would drop the locks that this process holds on it.
  */
-static enum sl_code file_check_path(const char *path, bool may_make, struct sl_err *err)
+static enum sl_code file_check_existing(const char *path, bool to_write, struct sl_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return sl_err_set(err, SL_BAD_CONFIG, "%s is not a file: name a file in that place", path);
+    if (access(path, to_write ? R_OK | W_OK : R_OK) == 0)
+        return SL_OK;
+    if (errno == ENOENT)
+        return sl_err_set(err, SL_NOT_FOUND, "there is no file %s: check the path", path);
+    return sl_err_set(err, SL_BAD_CONFIG, "cannot %s %s (%s): give this user the right to",
+                      to_write ? "read and write" : "read", path, strerror(errno));
+}
+
+/* SQLite keeps its write-ahead log beside the file, so the directory must be writable whether the file exists or not. */
+static enum sl_code file_check_dir(const char *path, struct sl_err *err)
 {
     struct stat st;
     char dir[1024];
     const char *slash = strrchr(path, '/');
-    size_t len = slash ? (size_t)(slash - path) : 0;
-    if (!path[0] || len >= sizeof dir || strlen(path) > 1000)
-        return sl_err_set(err, SL_BAD_CONFIG, "the path of the metadata file is empty or longer than 1000 bytes");
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)len : 1, slash ? path : ".");
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        return sl_err_set(err, SL_BAD_CONFIG, "%s is not a file: name a file in that place", path);
-    if (stat(path, &st) == 0 && access(path, R_OK | W_OK) == 0 && access(len > 0 ? dir : "/", W_OK | X_OK) == 0)
-        return SL_OK;
-    if (len > 0 && (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)))
+    int len = slash ? (int)(slash - path) : 0;
+    snprintf(dir, sizeof dir, "%.*s", len > 0 ? len : 1, len > 0 ? path : slash ? "/" : ".");
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return sl_err_set(err, SL_BAD_CONFIG, "the directory %s does not exist: make it", dir);
-    if (access(len > 0 ? dir : slash ? "/" : ".", W_OK | X_OK) != 0)
+    if (access(dir, W_OK | X_OK) != 0)
         return sl_err_set(err, SL_BAD_CONFIG, "cannot write to the directory %s (%s): give this user the right to", dir,
                           strerror(errno));
-    if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0)
-        return sl_err_set(err, SL_BAD_CONFIG, "cannot read and write %s (%s): give this user the right to", path,
-                          strerror(errno));
-    if (access(path, F_OK) != 0 && !may_make)
-        return sl_err_set(err, SL_NOT_FOUND, "there is no file %s: check the path", path);
     return SL_OK;
+}
+
+static enum sl_code file_check_path(const char *path, bool to_write, struct sl_err *err)
+{
+    if (!path[0] || strlen(path) > PATH_BYTES_MAX)
+        return sl_err_set(err, SL_BAD_CONFIG, "the path of the metadata file is empty or longer than %d bytes",
+                          PATH_BYTES_MAX);
+    enum sl_code code = to_write ? file_check_dir(path, err) : SL_OK;
+    if (code != SL_OK || (to_write && access(path, F_OK) != 0))
+        return code;
+    return file_check_existing(path, to_write, err);
 }
 
 /* The values hold passwords of sinks, so nobody else may read them; SQLite gives its other files the same mode. */
@@ -334,6 +349,20 @@ enum sl_code sl__sqlite_db_open(struct sqlite_db *d, sl_ns busy_ns, struct sl_er
     }
     if (code == SL_OK)
         code = file_claim(d, err);
+    if (code != SL_OK)
+        sl__sqlite_db_close(d);
+    return code;
+}
+
+enum sl_code sl__sqlite_db_make(struct sqlite_db *d, sl_ns busy_ns, struct sl_err *err)
+{
+    enum sl_code code = file_check_path(d->path, true, err);
+    if (code != SL_OK)
+        return code;
+    if (access(d->path, F_OK) == 0)
+        return sl_err_set(err, SL_EXISTS, "%s exists already: move it away or name another file", d->path);
+    file_make_private(d->path);
+    code = file_open_handle(d, busy_ns, err);
     if (code != SL_OK)
         sl__sqlite_db_close(d);
     return code;

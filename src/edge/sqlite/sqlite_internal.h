@@ -38,6 +38,7 @@
     X(KV_GET, "SELECT key, value, create_rev, mod_rev, lease FROM kv WHERE key = ?1")                                \
     X(KV_FROM, "SELECT key, value, create_rev, mod_rev, lease FROM kv WHERE key >= ?1 ORDER BY key")                 \
     X(KV_BETWEEN, "SELECT key, value, create_rev, mod_rev, lease FROM kv WHERE key >= ?1 AND key < ?2 ORDER BY key") \
+    X(KV_UNLEASED, "SELECT key, value, create_rev, mod_rev, lease FROM kv WHERE lease = 0 ORDER BY key")             \
     X(KV_REVISIONS, "SELECT create_rev, mod_rev FROM kv WHERE key = ?1")                                             \
     X(KV_VALUE, "SELECT value FROM kv WHERE key = ?1")                                                               \
     X(KV_PUT, "INSERT INTO kv (key, value, create_rev, mod_rev, lease) VALUES (?1, ?2, ?3, ?3, ?4) "                 \
@@ -48,6 +49,7 @@
     X(LOG_FROM, "SELECT key, value, create_rev, rev, lease, deleted FROM log WHERE rev >= ?1 ORDER BY rev, seq")     \
     X(LOG_ENDS, "SELECT (SELECT min(seq) FROM log), (SELECT max(seq) FROM log)")                                     \
     X(LOG_REV_AT, "SELECT rev FROM log WHERE seq = ?1")                                                              \
+    X(LOG_CLEAR, "DELETE FROM log")                                                                                  \
     X(LOG_TRIM, "DELETE FROM log WHERE rev < ?1")                                                                    \
     X(LEASE_ADD, "INSERT OR IGNORE INTO lease (id, ttl_ns, ends_at) VALUES (?1, ?2, ?3)")                            \
     X(LEASE_KEEP, "UPDATE lease SET ends_at = ?2 + ttl_ns WHERE id = ?1 RETURNING ttl_ns")                           \
@@ -90,6 +92,8 @@ SL_CHECKED enum sl_code sl__sqlite_db_open(struct sqlite_db *d, sl_ns busy_ns, s
 void sl__sqlite_db_close(struct sqlite_db *d);
 /* Opens for reading what must exist and be ours; no leases are touched. */
 SL_CHECKED enum sl_code sl__sqlite_db_open_to_read(struct sqlite_db *d, sl_ns busy_ns, struct sl_err *err);
+/* Opens a file that must not exist yet (EXISTS), without putting anything into it. */
+SL_CHECKED enum sl_code sl__sqlite_db_make(struct sqlite_db *d, sl_ns busy_ns, struct sl_err *err);
 /* Says in one line what rc of this file means and what to do. rc is not OK. */
 enum sl_code sl__sqlite_explain(const struct sqlite_db *d, int rc, struct sl_err *err);
 /* Same, for a file that is used by another machine. */

@@ -68,8 +68,8 @@ SL_CHECKED enum sl_code sl_sqlite_store_open(struct sl_store **out, struct uv_lo
 SL_CHECKED enum sl_code sl_sqlite_backup(const char *path, const char *dest, struct sl_err *err);
 
 /*
- * Makes path a copy of a backup, without its leases and what hung on them, at a later revision than any process has
- * seen. Refused with EXISTS if there is a file at path: whoever restores moves the old one away first.
+ * Makes path a copy of a backup, without its leases, what hung on them and its history, a million revisions later, so
+ * that what is written next is newer than what anybody has seen since the backup was made. Refused with EXISTS if there is a file at path: whoever restores moves the old one away first.
  */
 SL_CHECKED enum sl_code sl_sqlite_restore(const char *src, const char *path, struct sl_err *err);
 
