@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/shell_internal.h"
+
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#define STOP_ASK_NS (250 * SL_MS)
+#define STOP_LEAVE_NS (5 * SL_S)
+#define STOP_LEAVE_SHORT_NS (1 * SL_S)
+enum { STOP_BODY_BYTES = 512 };
+
+sl_ns sl__shell_stop_deadline(const struct sl_shell *s)
+{
+    if (s->state == SL__SHELL_DRAINING)
+        return sl_ns_min(s->stop.late_at, s->stop.ask_at);
+    return s->state == SL__SHELL_LEAVING ? s->stop.late_at : SL_NEVER;
+}
+
+/* ---- leaving ---- */
+
+static void stop_leave(struct sl_shell *s, sl_ns patience)
+{
+    sl_self_call_close(s->stop.call);
+    s->stop.call = NULL;
+    sl__shell_go(s, SL__SHELL_LEAVING);
+    sl_log_app(s->log, SL_APP_STOP_LEAVES, sl_f_u64("at_most_ms", (uint64_t)(patience / SL_MS)));
+    s->stop.late_at = sl_loop_now() + patience;
+    sl_timer_arm(s->second, s->stop.late_at);
+    struct sl_input in = { .kind = SL_IN_LEAVE };
+    sl__shell_input(s, &in);
+}
+
+/* ---- the drain before ---- */
+
+/* The number of a member of a JSON object; -1 if there is none. */
+static int64_t stop_number(struct sl_str body, const char *key)
+{
+    int64_t value = -1;
+    struct json_tokener *tok = json_tokener_new();
+    struct json_object *found, *all = NULL;
+    if (tok && body.len <= INT32_MAX)
+        all = json_tokener_parse_ex(tok, body.ptr, (int)body.len);
+    if (all && json_object_object_get_ex(all, key, &found) && json_object_is_type(found, json_type_int))
+        value = json_object_get_int64(found);
+    json_object_put(all);
+    if (tok)
+        json_tokener_free(tok);
+    return value;
+}
+
+/*
+ * What the owner says, and what this node knows of itself. The count alone is not enough: an answer may come from an
+ * owner that has just taken over, or be lost on the way.
+ */
+static bool stop_is_drained(struct sl_shell *s, int64_t remaining)
+{
+    struct sl_node *n = sl_host_node(s->host);
+    struct sl_hosted hosted;
+    sl_node_hosted(n, &hosted);
+    return remaining == 0 && sl_manager_liveness(sl_node_manager(n)) == SL_LIVENESS_STOPPING &&
+           hosted.maintainers + hosted.dispatchers == 0;
+}
+
+static void stop_on_answer(void *ctx, int status, struct sl_str body)
+{
+    struct sl_shell *s = ctx;
+    s->stop.call = NULL;
+    if (s->state != SL__SHELL_DRAINING)
+        return;
+    bool is_fine = status >= 200 && status < 300;
+    if (is_fine && s->stop.is_accepted && stop_is_drained(s, stop_number(body, "current_table_count"))) {
+        sl_log_app(s->log, SL_APP_STOP_DRAINED, sl_f_str("id", sl_node_id_str(&s->params.id)));
+        stop_leave(s, STOP_LEAVE_NS);
+        return;
+    }
+    if (!is_fine && !s->stop.is_accepted) {
+        struct sl_str detail = { body.ptr, body.len < 200 ? body.len : 200 };
+        sl_log_app(s->log, SL_APP_STOP_DRAIN_REFUSED, sl_f_i64("status", status), sl_f_str("detail", detail));
+    }
+    s->stop.is_accepted = s->stop.is_accepted || is_fine;
+}
+
+/* The first time with a reason, so that whoever looks at the drain knows why; then as a question how far it is. */
+static void stop_ask_owner(struct sl_shell *s)
+{
+    char body[STOP_BODY_BYTES];
+    const char *method = s->stop.is_accepted ? "PUT" : "POST";
+    const char *path = s->stop.is_accepted ? "/api/v1/captures/drain" : "/api/v2/drains";
+    int len = snprintf(body, sizeof body,
+                       s->stop.is_accepted ? "{\"capture_id\":\"%s\"}" : "{\"node\":\"%s\",\"reason\":\"SIGTERM\"}",
+                       s->params.id.text);
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof body);
+    s->stop.ask_at = sl_loop_now() + STOP_ASK_NS;
+    if (!s->stop.call)
+        s->stop.call =
+            sl_self_call_open(&s->loop, s->api, method, path, (struct sl_str){ body, (size_t)len }, stop_on_answer, s);
+}
+
+static void stop_drain(struct sl_shell *s)
+{
+    sl__shell_go(s, SL__SHELL_DRAINING);
+    s->stop.late_at = sl_loop_now() + s->options->drain_timeout;
+    sl_log_app(s->log, SL_APP_STOP_DRAINS, sl_f_u64("at_most_ms", (uint64_t)(s->options->drain_timeout / SL_MS)));
+    stop_ask_owner(s);
+    sl_timer_arm(s->second, s->stop.ask_at);
+}
+
+/* ---- */
+
+/* A node that is alone, or not yet in the cluster, has nobody to give its work to. */
+static bool stop_should_drain(struct sl_shell *s)
+{
+    struct sl_membership_view view;
+    sl_membership_view(sl_node_membership(sl_host_node(s->host)), &view);
+    return s->options->drain_on_stop && view.joined && view.member_count > 1;
+}
+
+void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
+{
+    sl_log_app(s->log, SL_APP_STOP_ASKED, sl_f_str("cause", sl_str_of(cause)));
+    sd_notify(0, "STOPPING=1");
+    switch (s->state) {
+    case SL__SHELL_STARTING:
+    case SL__SHELL_RUNNING:
+        s->stop.exit = SL_EXIT_STOPPED;
+        if (stop_should_drain(s))
+            stop_drain(s);
+        else
+            stop_leave(s, STOP_LEAVE_NS);
+        return;
+    case SL__SHELL_DRAINING:
+        s->stop.exit = SL_EXIT_CUT_SHORT;
+        sl_complain(s->complaint, SL_EXIT_CUT_SHORT, "stopped by a second signal, before the drain was done");
+        stop_leave(s, STOP_LEAVE_SHORT_NS);
+        return;
+    case SL__SHELL_LEAVING:
+    case SL__SHELL_CLOSING:
+        sl__shell_close(s, SL_EXIT_CUT_SHORT, "stopped by another signal, before the node had left the cluster");
+        return;
+    }
+    SL_UNREACHABLE();
+}
+
+void sl__shell_stop_tick(struct sl_shell *s)
+{
+    sl_ns now = sl_loop_now();
+    if (s->state == SL__SHELL_DRAINING && now >= s->stop.late_at) {
+        sl_log_app(s->log, SL_APP_STOP_DRAIN_LATE, sl_f_u64("after_ms", (uint64_t)(s->options->drain_timeout / SL_MS)));
+        stop_leave(s, STOP_LEAVE_NS);
+    } else if (s->state == SL__SHELL_DRAINING && now >= s->stop.ask_at) {
+        stop_ask_owner(s);
+    } else if (s->state == SL__SHELL_LEAVING && now >= s->stop.late_at) {
+        sl_log_app(s->log, SL_APP_STOP_LEAVE_LATE, sl_f_str("id", sl_node_id_str(&s->params.id)));
+        sl__shell_close(s, s->stop.exit, NULL);
+    }
+}
+
+/* ---- signals ---- */
+
+static void stop_on_signal(uv_signal_t *handle, int number)
+{
+    struct sl_shell *s = handle->data;
+    if (number == SIGHUP)
+        sl__shell_reload(s);
+    else
+        sl__shell_stop_ask(s, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+bool sl__shell_stop_open(struct sl_shell *s)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        SL_REQUIRE(uv_signal_init(&s->loop, &s->signals[i]) == 0);
+        s->signals[i].data = s;
+        if (uv_signal_start(&s->signals[i], stop_on_signal, numbers[i]) != 0)
+            return sl_complain(s->complaint, SL_EXIT_FAILED, "signals cannot be received");
+    }
+    return true;
+}
+
+void sl__shell_stop_close(struct sl_shell *s)
+{
+    sl_self_call_close(s->stop.call);
+    s->stop.call = NULL;
+    for (size_t i = 0; i < sizeof s->signals / sizeof s->signals[0]; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+}
