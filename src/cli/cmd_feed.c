@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/feed_body.h"
+#include "cli/nodes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FEED_SLOW_MS 130000 /* pausing and removing wait until the feed has stopped */
+
+/* ---- paths ---- */
+
+/* "/api/v2/changefeeds/<name><tail>?keyspace=..." */
+static void feed_path(const struct sl_cli *c, struct sl_cli_buf *b, const char *name, const char *tail)
+{
+    const char *keyspace = sl_cli_value(c, SL_CLI_OPT_KEYSPACE);
+    sl_cli_add(b, "/api/v2/changefeeds");
+    if (name[0] != '\0') {
+        sl_cli_add(b, "/");
+        sl_cli_add_path(b, name);
+    }
+    sl_cli_addf(b, "%s", tail);
+    if (keyspace) {
+        sl_cli_add(b, strchr(tail, '?') ? "&keyspace=" : "?keyspace=");
+        sl_cli_add_path(b, keyspace);
+    }
+}
+
+/* ---- list ---- */
+
+static bool feed_list(struct sl_cli *c, const char *what, struct sl_cli_answer *a, int *exit)
+{
+    struct sl_cli_buf path = { 0 };
+    feed_path(c, &path, "", "?state=all");
+    bool ok = sl_cli_get(c, what, path.ptr, a, exit);
+    sl_cli_buf_free(&path);
+    return ok;
+}
+
+static void feed_row(struct sl_cli_table *t, const struct sl_cli_feed *f)
+{
+    struct sl_cli_buf b = { 0 };
+    sl_cli_table_cell(t, f->name);
+    sl_cli_table_cell(t, f->state);
+    if (f->lag_ms.is_known)
+        sl_cli_add_ms(&b, f->lag_ms.v);
+    sl_cli_table_cell(t, b.ptr ? b.ptr : "");
+    sl_cli_buf_clear(&b);
+    if (f->checkpoint.is_known)
+        sl_cli_addf(&b, "%" PRIu64, f->checkpoint.v);
+    sl_cli_table_cell(t, b.ptr ? b.ptr : "");
+    sl_cli_table_cell(t, f->checkpoint_time);
+    sl_cli_table_cell(t, f->error);
+    sl_cli_buf_free(&b);
+}
+
+int sl_cli_feed_list(struct sl_cli *c)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_table t;
+    struct sl_cli_buf b = { 0 };
+    int exit = SL_CLI_EXIT_OK;
+    if (!feed_list(c, "feed list", &a, &exit)) {
+        sl_cli_answer_deinit(&a);
+        return exit;
+    }
+    sl_cli_table_init(&t, "FEED|STATE|>LAG|>CHECKPOINT|TIME|ERROR");
+    for (size_t i = 0; i < sl_cli_item_count(a.json); i++) {
+        struct sl_cli_feed feed;
+        if (sl_cli_feed_decode(&feed, sl_cli_item(a.json, i)))
+            feed_row(&t, &feed);
+    }
+    if (c->is_json) {
+        sl_cli_print_json(c, a.json);
+    } else {
+        sl_cli_table_render(&t, sl_cli_columns(c), &b);
+        sl_cli_print(c, &b);
+    }
+    sl_cli_buf_free(&b);
+    sl_cli_table_deinit(&t);
+    sl_cli_answer_deinit(&a);
+    return SL_CLI_EXIT_OK;
+}
+
+/* ---- one feed, by name or the beginning of one ---- */
+
+/* The whole name in *name (owned by the caller); false: said why. */
+static bool feed_find(struct sl_cli *c, const char *what, char **name, int *exit)
+{
+    struct sl_cli_answer a;
+    char why[160];
+    size_t matches = 0, count = 0, found = SIZE_MAX;
+    *name = NULL;
+    if (feed_list(c, what, &a, exit)) {
+        count = sl_cli_item_count(a.json);
+        const char **names = sl_cli_alloc(count * sizeof *names);
+        for (size_t i = 0; i < count; i++)
+            names[i] = json_object_get_string(sl_cli_member(sl_cli_item(a.json, i), "id"));
+        found = sl_cli_match(names, count, c->args.words[0], &matches);
+        if (found != SIZE_MAX)
+            *name = sl_cli_copy(names[found]);
+        free(names);
+        *exit = SL_CLI_EXIT_FAILED;
+        if (matches > 1)
+            (void)snprintf(why, sizeof why, "the names of %zu feeds begin with '%.60s'", matches, c->args.words[0]);
+        else
+            (void)snprintf(why, sizeof why, "there is no feed '%.60s'", c->args.words[0]);
+        if (!*name)
+            (void)sl_cli_fail(c, SL_CLI_EXIT_FAILED, what, why, "'sluice feed list' shows them");
+    }
+    sl_cli_answer_deinit(&a);
+    return *name != NULL;
+}
+
+/* Sends a change of the feed named by the first word; done is said when it is good. */
+static int feed_change(struct sl_cli *c, const char *what, const char *method, const char *tail, const char *body,
+                       const char *done)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_buf path = { 0 };
+    char *name;
+    int exit;
+    if (!feed_find(c, what, &name, &exit))
+        return exit;
+    feed_path(c, &path, name, tail);
+    const struct sl_cli_call call = { .method = method, .path = path.ptr, .body = body, .timeout_ms = FEED_SLOW_MS };
+    sl_cli_client_call(c->client, &call, &a);
+    exit = SL_CLI_EXIT_OK;
+    if (!sl_cli_answer_is_good(&a))
+        exit = sl_cli_fail_answer(c, what, &a);
+    else if (c->is_json)
+        (void)fprintf(c->out, "%s\n", a.json ? json_object_to_json_string_ext(a.json, JSON_C_TO_STRING_PLAIN) : "{}");
+    else
+        (void)fprintf(c->out, "%s: %s\n", name, done);
+    sl_cli_answer_deinit(&a);
+    sl_cli_buf_free(&path);
+    free(name);
+    return exit;
+}
+
+int sl_cli_feed_pause(struct sl_cli *c)
+{
+    return feed_change(c, "feed pause", "POST", "/pause", NULL, "stopped; it keeps its checkpoint");
+}
+
+int sl_cli_feed_resume(struct sl_cli *c)
+{
+    const char *checkpoint = sl_cli_value(c, SL_CLI_OPT_CHECKPOINT);
+    char body[80] = "{}";
+    uint64_t ts;
+    if (checkpoint && !sl_cli_parse_u64(checkpoint, &ts))
+        return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--checkpoint", "that is no position",
+                           "give the number feed list shows");
+    if (checkpoint)
+        (void)snprintf(body, sizeof body, "{\"overwrite_checkpoint_ts\":%" PRIu64 "}", ts);
+    return feed_change(c, "feed resume", "POST", "/resume", body, "goes on");
+}
+
+int sl_cli_feed_remove(struct sl_cli *c)
+{
+    char question[120];
+    (void)snprintf(question, sizeof question, "feed remove %.60s: forget it and its checkpoint?", c->args.words[0]);
+    if (!sl_cli_confirm(c, question))
+        return SL_CLI_EXIT_USAGE;
+    return feed_change(c, "feed remove", "DELETE", "", NULL, "removed");
+}
+
+int sl_cli_feed_move(struct sl_cli *c)
+{
+    struct sl_cli_nodes nodes;
+    struct json_object *body;
+    const char *to = sl_cli_value(c, SL_CLI_OPT_TO);
+    int exit;
+    if (!to)
+        return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "feed move", "--to is missing", "give --to NODE");
+    const struct sl_cli_node *node = NULL;
+    if (sl_cli_nodes_load(c, "feed move", &nodes, &exit)) {
+        node = sl_cli_nodes_find(c, &nodes, "feed move", to);
+        exit = SL_CLI_EXIT_FAILED;
+    }
+    if (node) {
+        body = json_object_new_object();
+        json_object_object_add(body, "node", json_object_new_string(node->id));
+        exit = feed_change(c, "feed move", "POST", "/move", json_object_to_json_string(body), "its maintainer moves");
+        json_object_put(body);
+    }
+    sl_cli_nodes_deinit(&nodes);
+    return exit;
+}
+
+/* ---- show ---- */
+
+static void feed_describe(struct sl_cli *c, struct json_object *json)
+{
+    struct sl_cli_feed f;
+    struct sl_cli_buf b = { 0 };
+    char sink[400], source[400], node[264];
+    if (!sl_cli_feed_decode(&f, json))
+        return;
+    struct json_object *uris[2] = { sl_cli_member(json, "source_uri"), sl_cli_member(json, "sink_uri") };
+    sl_cli_mask_uri(source, sizeof source, uris[0] ? json_object_get_string(uris[0]) : "");
+    sl_cli_mask_uri(sink, sizeof sink, uris[1] ? json_object_get_string(uris[1]) : "");
+    sl_cli_member_text(json, "maintainer_addr", node, sizeof node);
+    sl_cli_addf(&b, "feed        %s\nkeyspace    %s\nstate       %s\n", f.name, f.keyspace, f.state);
+    sl_cli_addf(&b, "source      %s\nsink        %s\n", source[0] != '\0' ? source : "-", sink);
+    sl_cli_addf(&b, "checkpoint  %" PRIu64 "%s%s\n", f.checkpoint.v, f.checkpoint_time[0] != '\0' ? "  " : "",
+                f.checkpoint_time);
+    sl_cli_addf(&b, "maintainer  %s\n", node[0] != '\0' ? node : "-");
+    if (f.error[0] != '\0')
+        sl_cli_addf(&b, "error       %s\n", f.error);
+    sl_cli_print(c, &b);
+    sl_cli_buf_free(&b);
+}
+
+int sl_cli_feed_show(struct sl_cli *c)
+{
+    struct sl_cli_answer a = { 0 };
+    struct sl_cli_buf path = { 0 };
+    char *name;
+    int exit;
+    if (!feed_find(c, "feed show", &name, &exit))
+        return exit;
+    feed_path(c, &path, name, "");
+    if (sl_cli_get(c, "feed show", path.ptr, &a, &exit)) {
+        exit = SL_CLI_EXIT_OK;
+        if (c->is_json)
+            sl_cli_print_json(c, a.json);
+        else
+            feed_describe(c, a.json);
+    }
+    sl_cli_answer_deinit(&a);
+    sl_cli_buf_free(&path);
+    free(name);
+    return exit;
+}
+
+/* ---- create ---- */
+
+int sl_cli_feed_create(struct sl_cli *c)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_buf path = { 0 };
+    struct json_object *body = sl_cli_feed_body(c);
+    int exit = SL_CLI_EXIT_OK;
+    if (!body)
+        return SL_CLI_EXIT_USAGE;
+    if (!sl_cli_connect(c)) {
+        json_object_put(body);
+        return SL_CLI_EXIT_USAGE;
+    }
+    feed_path(c, &path, "", "");
+    const struct sl_cli_call call = { .method = "POST",
+                                      .path = path.ptr,
+                                      .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN) };
+    sl_cli_client_call(c->client, &call, &a);
+    if (!sl_cli_answer_is_good(&a))
+        exit = sl_cli_fail_answer(c, "feed create", &a);
+    else if (c->is_json && a.json)
+        sl_cli_print_json(c, a.json);
+    else
+        (void)fprintf(c->out, "%s: created\n", c->args.words[0]);
+    sl_cli_answer_deinit(&a);
+    json_object_put(body);
+    sl_cli_buf_free(&path);
+    return exit;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/model.h"
+
+#include "cli/text.h"
+#include "wire/values.h"
+
+#include <string.h>
+
+/* ---- members ---- */
+
+struct json_object *sl_cli_member(struct json_object *json, const char *name)
+{
+    struct json_object *member = NULL;
+    if (json_object_is_type(json, json_type_object))
+        (void)json_object_object_get_ex(json, name, &member);
+    return member;
+}
+
+void sl_cli_member_text(struct json_object *json, const char *name, char *to, size_t size)
+{
+    struct json_object *member = sl_cli_member(json, name);
+    bool is_text = json_object_is_type(member, json_type_string);
+    sl_cli_clean(to, size, is_text ? json_object_get_string(member) : "");
+}
+
+struct sl_cli_number sl_cli_member_number(struct json_object *json, const char *name)
+{
+    struct json_object *member = sl_cli_member(json, name);
+    if (!json_object_is_type(member, json_type_int))
+        return (struct sl_cli_number){ 0 };
+    bool is_negative = json_object_get_int64(member) < 0;
+    return (struct sl_cli_number){ true, is_negative ? 0 : json_object_get_uint64(member) };
+}
+
+bool sl_cli_member_bool(struct json_object *json, const char *name)
+{
+    struct json_object *member = sl_cli_member(json, name);
+    return json_object_is_type(member, json_type_boolean) && json_object_get_boolean(member);
+}
+
+static uint64_t model_u64(struct json_object *json, const char *name)
+{
+    return sl_cli_member_number(json, name).v;
+}
+
+static struct json_object *model_items(struct json_object *json)
+{
+    struct json_object *items = sl_cli_member(json, "items");
+    return json_object_is_type(items ? items : json, json_type_array) ? (items ? items : json) : NULL;
+}
+
+size_t sl_cli_item_count(struct json_object *json)
+{
+    struct json_object *items = model_items(json);
+    return items ? json_object_array_length(items) : 0;
+}
+
+struct json_object *sl_cli_item(struct json_object *json, size_t index)
+{
+    return json_object_array_get_idx(model_items(json), index);
+}
+
+/* Copies a text member into an array that is a field. */
+#define MODEL_TEXT(field, json, name) sl_cli_member_text((json), (name), (field), sizeof(field))
+
+/* ---- objects ---- */
+
+bool sl_cli_node_decode(struct sl_cli_node *n, struct json_object *json)
+{
+    *n = (struct sl_cli_node){
+        .is_owner = sl_cli_member_bool(json, "is_owner"),
+        .is_unknown = sl_cli_member_bool(json, "unknown"),
+        .maintainers = sl_cli_member_number(json, "maintainers"),
+        .dispatchers = sl_cli_member_number(json, "dispatchers"),
+        .start_ms = sl_cli_member_number(json, "start_time_ms"),
+    };
+    MODEL_TEXT(n->id, json, "id");
+    MODEL_TEXT(n->name, json, "name");
+    MODEL_TEXT(n->address, json, "address");
+    MODEL_TEXT(n->version, json, "version");
+    MODEL_TEXT(n->liveness, json, "liveness");
+    MODEL_TEXT(n->drain_id, json, "drain_id");
+    return n->id[0] != '\0';
+}
+
+static void model_slow(struct sl_cli_drain *d, struct json_object *list)
+{
+    size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    for (size_t i = 0; i < count && d->slow_count < SL_CLI_SLOW_MAX; i++) {
+        struct json_object *item = json_object_array_get_idx(list, i);
+        struct sl_cli_slow *slow = &d->slow[d->slow_count++];
+        MODEL_TEXT(slow->feed, item, "feed");
+        MODEL_TEXT(slow->span, item, "span");
+        MODEL_TEXT(slow->phase, item, "phase");
+        MODEL_TEXT(slow->to, item, "to");
+        slow->age_ms = model_u64(item, "age_ms");
+    }
+}
+
+static void model_drain_counts(struct sl_cli_drain *d, struct json_object *left)
+{
+    d->maintainers = sl_cli_member_number(left, "maintainers");
+    d->operators = sl_cli_member_number(left, "operators");
+    d->dispatchers = sl_cli_member_number(left, "dispatchers");
+    d->moves = sl_cli_member_number(left, "moves");
+    d->feeds_unsettled = sl_cli_member_number(left, "feeds_unsettled");
+    d->peers_unacked = sl_cli_member_number(left, "peers_unacked");
+    d->stuck = sl_cli_member_number(left, "stuck");
+}
+
+static void model_drain_texts(struct sl_cli_drain *d, struct json_object *json)
+{
+    char proof[16];
+    MODEL_TEXT(d->id, json, "id");
+    MODEL_TEXT(d->target, json, "target");
+    MODEL_TEXT(d->target_name, json, "target_name");
+    MODEL_TEXT(d->phase, json, "phase");
+    MODEL_TEXT(d->ended_from, json, "ended_from");
+    MODEL_TEXT(d->reason, json, "reason");
+    MODEL_TEXT(d->actor, json, "actor");
+    MODEL_TEXT(d->blocker, json, "blocker");
+    MODEL_TEXT(d->blocker_text, json, "blocker_text");
+    MODEL_TEXT(d->blocker_detail, json, "blocker_detail");
+    MODEL_TEXT(proof, json, "proof");
+    d->proof_reference = strcmp(proof, "reference") == 0;
+}
+
+bool sl_cli_drain_decode(struct sl_cli_drain *d, struct json_object *json)
+{
+    *d = (struct sl_cli_drain){
+        .safe_to_stop = sl_cli_member_bool(json, "safe_to_stop"),
+        .cancelled = sl_cli_member_bool(json, "cancelled"),
+        .stop_node = sl_cli_member_bool(json, "stop_node"),
+        .cancel_at_deadline = sl_cli_member_bool(json, "cancel_at_deadline"),
+        .dispatchers_at_start = model_u64(json, "dispatchers_at_start"),
+        .moves_done = model_u64(json, "moves_done"),
+        .lag_ms = sl_cli_member_number(json, "lag_ms_worst"),
+        .lag_budget_ms = sl_cli_member_number(json, "lag_budget_ms"),
+        .eta_ms = sl_cli_member_number(json, "eta_ms"),
+        .elapsed_ms = sl_cli_member_number(json, "since_ms"),
+        .idle_ms = sl_cli_member_number(json, "progress_ms"),
+        .created_ms = model_u64(json, "created_ms"),
+        .deadline_ms = model_u64(json, "deadline_ms"),
+        .ended_ms = model_u64(json, "ended_ms"),
+        .epoch = model_u64(json, "epoch"),
+    };
+    model_drain_texts(d, json);
+    model_drain_counts(d, sl_cli_member(json, "remaining"));
+    model_slow(d, sl_cli_member(json, "slowest"));
+    return d->id[0] != '\0' && d->phase[0] != '\0';
+}
+
+bool sl_cli_feed_decode(struct sl_cli_feed *f, struct json_object *json)
+{
+    struct json_object *error = sl_cli_member(json, "error");
+    *f = (struct sl_cli_feed){ .checkpoint = sl_cli_member_number(json, "checkpoint_tso"),
+                               .lag_ms = sl_cli_member_number(json, "lag_ms") };
+    if (!f->checkpoint.is_known)
+        f->checkpoint = sl_cli_member_number(json, "checkpoint_ts");
+    MODEL_TEXT(f->name, json, "id");
+    MODEL_TEXT(f->keyspace, json, "keyspace");
+    MODEL_TEXT(f->state, json, "state");
+    MODEL_TEXT(f->node, json, "node");
+    MODEL_TEXT(f->placement, json, "placement");
+    MODEL_TEXT(f->checkpoint_time, json, "checkpoint_time");
+    MODEL_TEXT(f->error, error, "message");
+    return f->name[0] != '\0';
+}
+
+bool sl_cli_plan_decode(struct sl_cli_plan_row *p, struct json_object *json)
+{
+    *p = (struct sl_cli_plan_row){
+        .is_target = sl_cli_member_bool(json, "is_target"),
+        .is_eligible = sl_cli_member_bool(json, "is_eligible"),
+        .maintainers_before = model_u64(json, "maintainers_before"),
+        .maintainers_after = model_u64(json, "maintainers_after"),
+        .dispatchers_before = model_u64(json, "dispatchers_before"),
+        .dispatchers_after = model_u64(json, "dispatchers_after"),
+    };
+    MODEL_TEXT(p->id, json, "node");
+    MODEL_TEXT(p->name, json, "name");
+    return p->id[0] != '\0';
+}
+
+/* ---- what a drain's members mean ---- */
+
+static bool model_is_phase(const char *phase, enum sl_drain_phase p)
+{
+    return strcmp(phase, sl_drain_phase_name(p)) == 0;
+}
+
+bool sl_cli_drain_is_over(const struct sl_cli_drain *d)
+{
+    return model_is_phase(d->phase, SL_DRAIN_DONE) || model_is_phase(d->phase, SL_DRAIN_CANCELLED) ||
+           model_is_phase(d->phase, SL_DRAIN_FAILED);
+}
+
+bool sl_cli_drain_was_safe(const struct sl_cli_drain *d)
+{
+    bool left_safe = !d->cancelled && model_is_phase(d->ended_from, SL_DRAIN_SAFE) &&
+                     (model_is_phase(d->phase, SL_DRAIN_CLEARING) || model_is_phase(d->phase, SL_DRAIN_DONE));
+    return (d->safe_to_stop && model_is_phase(d->phase, SL_DRAIN_SAFE)) || left_safe;
+}
+
+uint64_t sl_cli_drain_left(const struct sl_cli_drain *d)
+{
+    return d->maintainers.v + d->operators.v + d->dispatchers.v + d->moves.v + d->feeds_unsettled.v +
+           d->peers_unacked.v;
+}
+
+unsigned sl_cli_drain_percent(const struct sl_cli_drain *d)
+{
+    if (sl_cli_drain_was_safe(d))
+        return 100;
+    uint64_t left = d->dispatchers.v < d->dispatchers_at_start ? d->dispatchers.v : d->dispatchers_at_start;
+    if (!d->dispatchers.is_known || d->dispatchers_at_start == 0)
+        return 0;
+    uint64_t percent = (d->dispatchers_at_start - left) * 100 / d->dispatchers_at_start;
+    return percent > 99 ? 99 : (unsigned)percent;
+}
+
+const char *sl_cli_drain_node(const struct sl_cli_drain *d)
+{
+    return d->target_name[0] != '\0' ? d->target_name : d->target;
+}

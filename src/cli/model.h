@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_CLI_MODEL_H
+#define SL_CLI_MODEL_H
+
+#include "base/check.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What the API says, as values for printing: every text is clean (cli/text.h) and cut to its field. Members that are
+ * absent, null or of another type are empty, zero or not known: an older or newer node is no error.
+ */
+struct sl_cli_number {
+    bool is_known;
+    uint64_t v;
+};
+
+struct sl_cli_node {
+    char id[64], name[80], address[264], version[64], liveness[16], drain_id[40];
+    bool is_owner, is_unknown;
+    struct sl_cli_number maintainers, dispatchers, start_ms; /* start: wall clock */
+};
+
+#define SL_CLI_SLOW_MAX 10
+struct sl_cli_slow { /* a span that takes long to move */
+    char feed[140], span[80], phase[32], to[80];
+    uint64_t age_ms;
+};
+
+struct sl_cli_drain {
+    char id[40], target[64], target_name[80], phase[16], ended_from[16], reason[204], actor[68];
+    char blocker[32], blocker_text[160], blocker_detail[164];
+    bool safe_to_stop, cancelled, proof_reference, stop_node, cancel_at_deadline;
+    struct sl_cli_number maintainers, operators, dispatchers, moves, feeds_unsettled, peers_unacked, stuck;
+    uint64_t dispatchers_at_start, moves_done;
+    struct sl_cli_number lag_ms, lag_budget_ms, eta_ms;
+    struct sl_cli_number elapsed_ms, idle_ms;          /* since it began; since a count went down */
+    uint64_t created_ms, deadline_ms, ended_ms, epoch; /* wall clock; 0 = none */
+    struct sl_cli_slow slow[SL_CLI_SLOW_MAX];
+    size_t slow_count;
+};
+
+struct sl_cli_feed {
+    char name[140], keyspace[68], state[16], node[64], placement[20], error[260];
+    struct sl_cli_number checkpoint, lag_ms;
+    char checkpoint_time[40];
+};
+
+struct sl_cli_plan_row {
+    char id[64], name[80];
+    bool is_target, is_eligible;
+    uint64_t maintainers_before, maintainers_after, dispatchers_before, dispatchers_after;
+};
+
+/* False: not an object, or without an id. */
+SL_CHECKED bool sl_cli_node_decode(struct sl_cli_node *n, struct json_object *json);
+SL_CHECKED bool sl_cli_drain_decode(struct sl_cli_drain *d, struct json_object *json);
+SL_CHECKED bool sl_cli_feed_decode(struct sl_cli_feed *f, struct json_object *json);
+SL_CHECKED bool sl_cli_plan_decode(struct sl_cli_plan_row *p, struct json_object *json);
+
+/* The items of a list answer: {"items":[...]} or a bare array; 0 if it is neither. */
+size_t sl_cli_item_count(struct json_object *json);
+struct json_object *sl_cli_item(struct json_object *json, size_t index);
+/* Members, by name. */
+struct json_object *sl_cli_member(struct json_object *json, const char *name);
+void sl_cli_member_text(struct json_object *json, const char *name, char *to, size_t size);
+struct sl_cli_number sl_cli_member_number(struct json_object *json, const char *name);
+bool sl_cli_member_bool(struct json_object *json, const char *name);
+
+/* Phases (wire/values.h SL_DRAIN_PHASES) as the command reads them. */
+bool sl_cli_drain_is_over(const struct sl_cli_drain *d); /* done, cancelled, failed */
+/* The proof was given, or the node left after it. */
+bool sl_cli_drain_was_safe(const struct sl_cli_drain *d);
+/* All that still has to go away. */
+uint64_t sl_cli_drain_left(const struct sl_cli_drain *d);
+/* 0 to 100; 100 only when safe. */
+unsigned sl_cli_drain_percent(const struct sl_cli_drain *d);
+/* Name of the target, its id if it has none. */
+const char *sl_cli_drain_node(const struct sl_cli_drain *d);
+
+#endif
