@@ -194,3 +194,23 @@ sl_node_ref sl_members_next(const struct sl_members *m, sl_node_ref ref)
     }
     return SL_NODE_NONE;
 }
+
+static bool members_begins(struct sl_str id, struct sl_str text)
+{
+    return id.len >= text.len && sl_str_eq((struct sl_str){ id.ptr, text.len }, text);
+}
+
+sl_node_ref sl_members_find_prefix(const struct sl_members *m, struct sl_str text)
+{
+    sl_node_ref found = sl_members_find_str(m, text);
+    if (found != SL_NODE_NONE || text.len == 0)
+        return found;
+    for (sl_node_ref ref = sl_members_next(m, SL_NODE_NONE); ref != SL_NODE_NONE; ref = sl_members_next(m, ref)) {
+        if (!members_begins(sl_node_id_str(sl_members_id(m, ref)), text))
+            continue;
+        if (found != SL_NODE_NONE)
+            return SL_NODE_NONE;
+        found = ref;
+    }
+    return found;
+}

@@ -38,6 +38,8 @@ uint32_t sl_members_apply(struct sl_members *m, const struct sl_node_id *ids, ui
 
 sl_node_ref sl_members_find(const struct sl_members *m, const struct sl_node_id *id);
 sl_node_ref sl_members_find_str(const struct sl_members *m, struct sl_str id);
+/* By id, or by the beginning of the id of exactly one alive member. SL_NODE_NONE: none, or several, or no text. */
+sl_node_ref sl_members_find_prefix(const struct sl_members *m, struct sl_str text);
 sl_node_ref sl_members_self(const struct sl_members *m);
 /* ref must not be none. Valid until the slot is reused. */
 const struct sl_node_id *sl_members_id(const struct sl_members *m, sl_node_ref ref);

@@ -35,8 +35,9 @@ enum sl_request_verb {
     SL_REQUEST_TABLE_MOVE,       /* table_id to node; answered when the move has begun */
     SL_REQUEST_DISPATCHER_COUNT, /* all dispatchers of the feed */
     /*
-     * Places nothing any more and writes every checkpoint down; answered when they are durable. Then every node may be
-     * told to leave. Ends with this leadership, or when cancel is set.
+     * Closes every feed on every node without changing what it is told to be, and places nothing any more; answered
+     * when nothing runs and every checkpoint is durable. Then the nodes may leave, this one last: it ends with this
+     * leadership, or when asked again with cancel.
      */
     SL_REQUEST_CLUSTER_STOP,
     /*

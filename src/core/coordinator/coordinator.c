@@ -436,9 +436,14 @@ static void coordinator_view_node(const struct sl_coordinator *c, sl_node_ref re
                                 .observed = o->observed,
                                 .unknown = sl_nodes_is_unknown(c->nodes, c->now, ref),
                                 .liveness = (int)o->liveness,
-                                .capabilities = o->capabilities };
+                                .capabilities = o->capabilities,
+                                .has_report = o->self.valid,
+                                .is_draining = sl_feeds_is_draining(c->feeds, ref),
+                                .silent_ns = o->observed ? c->now - o->last_seen : SL_NEVER };
     v->maintainers = o->self.valid ? o->self.maintainers : sl_feeds_maintainers_on(c->feeds, ref);
     v->dispatchers = o->self.dispatchers;
+    v->readers = o->self.readers;
+    v->unflushed_rows = o->self.unflushed_rows;
     struct sl_membership_view view = { 0 };
     if (c->opts.membership)
         sl_membership_view(c->opts.membership, &view);

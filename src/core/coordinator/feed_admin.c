@@ -312,25 +312,10 @@ static void admin_update(struct sl_feeds *f, struct sl__feed *feed, const struct
     sl__feed_react(f, feed, out);
 }
 
-/* By id or by the beginning of exactly one; names are resolved by whoever passes the request on. */
-static sl_node_ref admin_find_node(const struct sl_feeds *f, struct sl_str text)
-{
-    sl_node_ref found = sl_members_find_str(f->opts.members, text);
-    if (found != SL_NODE_NONE || text.len == 0)
-        return found;
-    for (sl_node_ref node = SL_NODE_NONE; (node = sl_members_next(f->opts.members, node)) != SL_NODE_NONE;) {
-        if (sl_key_tail(sl_node_id_str(sl_members_id(f->opts.members, node)), text).len == 0)
-            continue;
-        if (found != SL_NODE_NONE)
-            return SL_NODE_NONE;
-        found = node;
-    }
-    return found;
-}
-
+/* Names are resolved by whoever passes the request on. */
 static void admin_move(struct sl_feeds *f, struct sl__feed *feed, const struct sl_request *r, struct sl_outbox *out)
 {
-    sl_node_ref dest = admin_find_node(f, r->node);
+    sl_node_ref dest = sl_members_find_prefix(f->opts.members, r->node);
     if (dest == SL_NODE_NONE) {
         admin_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
     } else if (feed->place == SL__PLACE_REPLICATING && feed->node == dest && feed->op.kind == SL__OP_IDLE) {
@@ -404,7 +389,7 @@ void sl_feeds_on_request(struct sl_feeds *f, sl_ns now, const struct sl_request 
     else if (r->verb == SL_REQUEST_FEED_LIST)
         sl__view_list(f, r->ticket, out);
     else if (r->verb == SL_REQUEST_CLUSTER_STOP)
-        admin_answer(r->ticket, SL_REFUSED, "not in this version", out);
+        sl__halt_request(f, r, out);
     else if (r->verb != SL_REQUEST_FEED_SHOW && !admin_has_room(f))
         admin_answer(r->ticket, SL_BUSY, "too many requests wait for an end", out);
     else if (r->verb == SL_REQUEST_FEED_CREATE)

@@ -19,7 +19,7 @@
 /* F6. A node that holds another target than the current ones has not acknowledged a clear yet (drains.h N5). */
 bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref node)
 {
-    if (!sl_members_is_alive(f->opts.members, node) || f->nodes[node].draining)
+    if (f->is_halting || !sl_members_is_alive(f->opts.members, node) || f->nodes[node].draining)
         return false;
     const struct sl_observed *o = sl_nodes_at(f->opts.nodes, node);
     if (!o->bootstrapped || o->is_held_back || o->liveness != SL_LIVENESS_ALIVE ||

@@ -209,6 +209,8 @@ struct sl_feeds {
     sl_ns schedule_at; /* a scheduler that could not do all looks again */
     sl_ns balance_at, balance_blocked_until;
     bool said_no_destination;
+    bool is_halting;      /* the cluster is being stopped: nothing is placed */
+    uint64_t halt_ticket; /* whoever asked for it and waits; 0: nobody */
     struct sl__open_request requests[SL__FEEDS_REQUESTS_MAX];
 };
 
@@ -357,6 +359,12 @@ void sl__requests_check(struct sl_feeds *f, const struct sl__feed *feed, struct 
 /* Answers every open request of the feed; REMOVE with SL_OK if the code is SL_NOT_FOUND. */
 void sl__requests_end(struct sl_feeds *f, const struct sl__feed *feed, enum sl_code code, const char *detail,
                       struct sl_outbox *out);
+
+/* ---- feed_halt.c ---- */
+void sl__halt_request(struct sl_feeds *f, const struct sl_request *r, struct sl_outbox *out);
+/* Answers when no feed runs anywhere and what was reached is durable. */
+void sl__halt_check(struct sl_feeds *f, struct sl_outbox *out);
+void sl__halt_end(struct sl_feeds *f, enum sl_code code, const char *detail, struct sl_outbox *out);
 
 /* ---- feed_views.c ---- */
 void sl__view_show(const struct sl_feeds *f, const struct sl__feed *feed, uint64_t ticket, struct sl_outbox *out);

@@ -97,6 +97,7 @@ void sl__feeds_end(struct sl_feeds *f, struct sl_outbox *out)
     sl__write_run(f, out);
     if (f->settled)
         sl__save_run(f, out);
+    sl__halt_check(f, out);
     feeds_check_step(f);
 }
 
@@ -239,6 +240,11 @@ void sl_feeds_set_draining(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool
     sl__feeds_end(f, out);
 }
 
+bool sl_feeds_is_draining(const struct sl_feeds *f, sl_node_ref node)
+{
+    return f->nodes[node].draining;
+}
+
 void sl_feeds_set_targets(struct sl_feeds *f, const struct sl_drain_target *targets, uint32_t count)
 {
     SL_REQUIRE(count <= SL_TARGETS_MAX);
@@ -254,4 +260,5 @@ void sl_feeds_stop(struct sl_feeds *f, struct sl_outbox *out)
         if (feed->open_requests > 0)
             sl__requests_end(f, feed, SL_NOT_OWNER, "this node is no longer the coordinator", out);
     }
+    sl__halt_end(f, SL_NOT_OWNER, "this node is no longer the coordinator", out);
 }

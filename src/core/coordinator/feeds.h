@@ -77,6 +77,7 @@ void sl_feeds_nodes_changed(struct sl_feeds *f, sl_ns now, struct sl_outbox *out
 /* ---- drains ask ---- */
 /* Marks a node as target of an intent (or no more): no destination, its maintainers move away. */
 void sl_feeds_set_draining(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool draining, struct sl_outbox *out);
+bool sl_feeds_is_draining(const struct sl_feeds *f, sl_node_ref node);
 /* The targets every destination must have acknowledged (F6). Copied. */
 void sl_feeds_set_targets(struct sl_feeds *f, const struct sl_drain_target *targets, uint32_t count);
 

@@ -78,6 +78,8 @@ static enum sl_code schedule_open(struct sl_orchestrator *o, struct sl_dm *dm, c
         .start_ts = config->start_ts,
         .schema_id = config->schema_id,
         .skip_dml_at_start_ts = config->skip_dml_as_start_ts,
+        .schema_name = sl_str_of(s->request->schema_name),
+        .table_name = sl_str_of(s->request->table_name),
     };
     return sl__dm_open_dispatcher(o, dm, &command, out);
 }

@@ -200,6 +200,15 @@ static enum sl_code adopt_operators(struct adoption *a)
     return code;
 }
 
+/* Before the first Create leaves: it says what the table is called. */
+static enum sl_code adopt_names(struct adoption *a)
+{
+    enum sl_code code = SL_OK;
+    for (uint32_t i = 0; i < a->table_count && code == SL_OK; i++)
+        code = sl_control_name_table(a->control, a->tables[i]);
+    return code;
+}
+
 static enum sl_code adopt_tables(struct adoption *a)
 {
     for (uint32_t i = 0; i < a->table_count; i++) {
@@ -253,7 +262,9 @@ static enum sl_code adopt_all(struct adoption *a)
     adopt_sort(a, a->table_order, a->table_count, adopt_table_before);
     adopt_sort(a, a->item_order, a->item_count, adopt_item_before);
     adopt_nodes(a);
-    enum sl_code code = adopt_dispatchers(a);
+    enum sl_code code = adopt_names(a);
+    if (code == SL_OK)
+        code = adopt_dispatchers(a);
     if (code == SL_OK)
         code = adopt_operators(a);
     return code == SL_OK ? adopt_tables(a) : code;

@@ -25,6 +25,7 @@ static enum sl_code control_init_parts(struct sl_control *c)
         sl_load_deinit(&c->load);
         return code;
     }
+    sl_names_init(&c->names, c->mem, c->limits.span_count_max, c->seed);
     sl__operators_init(c);
     return SL_OK;
 }
@@ -66,6 +67,7 @@ void sl_control_free(struct sl_control *c)
         return;
     sl_control_freeze(c); /* what it holds of the shared pacer */
     sl__operators_deinit(c);
+    sl_names_deinit(&c->names);
     sl_spans_deinit(&c->spans);
     sl_load_deinit(&c->load);
     sl_mem_free(c->mem, SL_TAG_SPAN_INDEX, c->nodes, control_node_bytes(c));
@@ -203,10 +205,18 @@ static struct sl_dispatcher_id control_new_id(struct sl_control *c)
     return id;
 }
 
+enum sl_code sl_control_name_table(struct sl_control *c, struct sl_table table)
+{
+    return sl_names_set(&c->names, table.table_id, table.schema_name, table.table_name);
+}
+
 enum sl_code sl_control_add_table(struct sl_control *c, struct sl_table table, sl_ts start, uint32_t keyspace_id)
 {
     if (start == SL_TS_NONE)
         return SL_BAD_FIELD;
+    enum sl_code named = sl_control_name_table(c, table);
+    if (named != SL_OK)
+        return named;
     struct sl_span_desc desc = { .id = control_new_id(c),
                                  .key = { .table_id = table.table_id, .keyspace_id = keyspace_id },
                                  .schema_id = table.schema_id,
@@ -227,6 +237,7 @@ bool sl_control_drop_table(struct sl_control *c, sl_ns now, int64_t table_id, st
         sl__operator_release_span(c, span, out);
         sl_spans_drop(&c->spans, span);
     }
+    sl_names_drop(&c->names, table_id);
     control_leave(c, out);
     return known;
 }

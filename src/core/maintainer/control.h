@@ -61,6 +61,9 @@ void sl_control_set_targets(struct sl_control *c, sl_ns now, const struct sl_con
  * SL_BAD_FIELD if 0. SL_LIMIT, SL_NOMEM. */
 SL_CHECKED enum sl_code sl_control_add_table(struct sl_control *c, struct sl_table table, sl_ts start,
                                              uint32_t keyspace_id);
+/* What the table is called from now on, for what is created later; it need not be there yet. add_table does it too.
+ * SL_NOMEM, SL_LIMIT. */
+SL_CHECKED enum sl_code sl_control_name_table(struct sl_control *c, struct sl_table table);
 /* Drops every span of the table: bound ones get a Remove operator first, whatever was in flight for them is replaced.
  * False if unknown. */
 bool sl_control_drop_table(struct sl_control *c, sl_ns now, int64_t table_id, struct sl_outbox *out);
@@ -184,6 +187,10 @@ struct sl_span_view {
     bool has_operator;
 };
 enum sl_code sl_control_view(const struct sl_control *c, struct sl_dispatcher_id id, struct sl_span_view *view);
+/* Rows in order of table id, after one (INT64_MIN: from the start), whole tables unless one alone has more than max
+ * spans. Names are views valid until the next call that changes something. O(spans). SL_NOMEM. */
+SL_CHECKED enum sl_code sl_control_list_tables(const struct sl_control *c, int64_t after, struct sl_table_view *rows,
+                                               uint32_t max, uint32_t *count, bool *has_more);
 /* Ids of the spans of a table, in order of creation; returns how many there are (may exceed max). */
 uint32_t sl_control_table_spans(const struct sl_control *c, int64_t table_id, struct sl_dispatcher_id *ids,
                                 uint32_t max);

@@ -4,6 +4,7 @@
 
 #include "base/prng.h"
 #include "core/maintainer/load.h"
+#include "core/maintainer/names.h"
 #include "core/maintainer/operators.h"
 #include "core/maintainer/schedulers.h"
 #include "core/maintainer/spans.h"
@@ -42,6 +43,7 @@ struct sl_control {
     uint32_t incarnations, audit_rounds;
     struct sl_load load;
     struct sl_spans spans;
+    struct sl_names names;
     struct sl_operators operators;
     struct sl_schedulers schedulers;
     struct control_node *nodes; /* by ref */

@@ -56,8 +56,8 @@ void sl_control_stats(const struct sl_control *c, struct sl_maintainer_stats *st
         .moves = c->operators.move_count,
         .moves_done = c->operators.moves_done,
         .moves_timed_out = c->operators.moves_timed_out,
-        .span_bytes = sl_spans_bytes(&c->spans) + sl__operators_bytes(c) + sl_load_bytes(&c->load) +
-                      ((size_t)c->ref_max + 1) * sizeof(struct control_node),
+        .span_bytes = sl_spans_bytes(&c->spans) + sl_names_bytes(&c->names) + sl__operators_bytes(c) +
+                      sl_load_bytes(&c->load) + ((size_t)c->ref_max + 1) * sizeof(struct control_node),
     };
 }
 

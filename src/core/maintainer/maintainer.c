@@ -369,7 +369,9 @@ static void maintainer_change_tables(struct sl_maintainer *m, const struct sl_in
     for (uint32_t i = 0; i < change->dropped_count; i++)
         (void)sl_control_drop_table(m->control, m->now, change->dropped[i], out);
     for (uint32_t i = 0; i < change->added_count; i++) {
-        enum sl_code code = sl__unlisted_adopt(m, change->added[i].table_id);
+        enum sl_code code = sl_control_name_table(m->control, change->added[i]);
+        if (code == SL_OK)
+            code = sl__unlisted_adopt(m, change->added[i].table_id);
         if (code == SL_NOT_FOUND)
             code = sl_control_add_table(m->control, change->added[i], change->commit_ts, m->opts.keyspace_id);
         if (code != SL_OK && code != SL_EXISTS)
@@ -448,6 +450,17 @@ void sl_maintainer_set_target(struct sl_maintainer *m, sl_ns now, const struct s
     maintainer_begin_step(m, now);
     maintainer_took_targets(m, sl_target_set_apply_single(&m->targets, target), out);
     maintainer_end_step(m, out);
+}
+
+enum sl_code sl_maintainer_move_table(struct sl_maintainer *m, sl_ns now, int64_t table_id, sl_node_ref node,
+                                      struct sl_outbox *out)
+{
+    if (m->state != SL__MAINTAINER_RUNNING)
+        return SL_NOT_READY;
+    maintainer_begin_step(m, now);
+    enum sl_code code = sl_control_move_table(m->control, now, table_id, node, out);
+    maintainer_end_step(m, out);
+    return code == SL_NOT_READY ? SL_REFUSED : code;
 }
 
 /* ---- what there is ---- */

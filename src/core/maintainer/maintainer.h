@@ -144,6 +144,19 @@ const struct sl_target_set *sl_maintainer_targets(const struct sl_maintainer *m)
 /* As one target: sl_target_set_reported. Valid until the next call. */
 const struct sl_drain_target *sl_maintainer_target(const struct sl_maintainer *m);
 
+/*
+ * What clients ask. SL_NOT_READY unless the maintainer is RUNNING. Rows are as sl_control_list_tables says: in order of
+ * table id, whole tables, names valid until the next step. max > 0. SL_NOMEM.
+ */
+SL_CHECKED enum sl_code sl_maintainer_list_tables(const struct sl_maintainer *m, int64_t after,
+                                                  struct sl_table_view *rows, uint32_t max, uint32_t *count,
+                                                  bool *has_more);
+SL_CHECKED enum sl_code sl_maintainer_dispatcher_count(const struct sl_maintainer *m, uint32_t *count);
+/* SL_OK: moves are under way, or it is there. SL_NOT_FOUND: no such table. SL_BUSY: it has an operator. SL_REFUSED: the
+ * node takes no work. */
+SL_CHECKED enum sl_code sl_maintainer_move_table(struct sl_maintainer *m, sl_ns now, int64_t table_id, sl_node_ref node,
+                                                 struct sl_outbox *out);
+
 /* For status pages, oracles and benches. */
 struct sl_maintainer_stats {
     uint32_t spans, absent, scheduling, replicating, operators, moves;

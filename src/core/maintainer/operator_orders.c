@@ -50,6 +50,16 @@ static void operator_fill_span(const struct sl_control *c, const struct sl_opera
     order->request.placement_seq = span->placement_seq;
 }
 
+/* The names are NUL-terminated where they are kept. */
+static void operator_fill_names(const struct sl_control *c, int64_t table_id, struct operator_order *order)
+{
+    const struct sl_table_name name = sl_names_find(&c->names, table_id);
+    if (name.schema.len > 0)
+        order->request.schema_name = (char *)(uintptr_t)name.schema.ptr;
+    if (name.table.len > 0)
+        order->request.table_name = (char *)(uintptr_t)name.table.ptr;
+}
+
 static bool operator_fill(const struct sl_control *c, const struct sl_operator *op, struct operator_order *order)
 {
     *order = (struct operator_order){ .feed = sl_feed_id_pb(c->feed),
@@ -68,8 +78,10 @@ static bool operator_fill(const struct sl_control *c, const struct sl_operator *
     order->config.dispatcher_id = &order->id;
     order->config.span = op->span != 0 || op->table_id != 0 ? &order->span : NULL;
     bool create = sl__operator_row(op)->order == SL_ORDER_CREATE;
-    if (create)
+    if (create) {
         order->config.start_ts = sl_ts_max(sl_spans_at(&c->spans, op->span)->checkpoint, c->committed);
+        operator_fill_names(c, order->span.table_id, order);
+    }
     order->request.changefeed = &order->feed;
     order->request.config = &order->config;
     order->request.action = create ? PB__SCHEDULE_ACTION__CREATE : PB__SCHEDULE_ACTION__REMOVE;

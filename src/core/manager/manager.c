@@ -49,7 +49,7 @@ static void manager_check(struct sl_manager *m)
     sl__set_check(m);
 }
 
-static void manager_begin(struct sl_manager *m, sl_ns now)
+void sl__manager_begin(struct sl_manager *m, sl_ns now)
 {
     SL_REQUIRE(now >= m->now);
     m->now = now;
@@ -142,7 +142,7 @@ enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_r
                                       const ProtobufCMessage *message, const struct sl_hosted *hosted,
                                       struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     m->scope.hosted = *hosted;
     enum sl_refusal refusal = manager_dispatch(m, from, type, message, out);
     sl__scope_note_hosted(m, out);
@@ -155,14 +155,14 @@ enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_r
 void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_members_change *change,
                            struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     sl__set_fan_out_members(m, change, out);
     manager_check(m);
 }
 
 void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     uint32_t handle = sl__set_find(m, &schema->feed);
     if (handle != 0) {
         sl_maintainer_on_schema(sl__set_entry(m, handle)->maintainer, now, schema, out);
@@ -174,7 +174,7 @@ void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_sc
 void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct sl_in_schema_change *change,
                                  struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     uint32_t handle = sl__set_find(m, &change->feed);
     if (handle != 0) {
         sl_maintainer_on_schema_change(sl__set_entry(m, handle)->maintainer, now, change, out);
@@ -186,7 +186,7 @@ void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct s
 /* Maintainers first, so that the statuses sent are those after their ticks. */
 void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     m->scope.hosted = *hosted;
     sl__set_run(m, out);
     sl__scope_run(m, out);
@@ -197,7 +197,7 @@ void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted 
 
 void sl_manager_on_hosted(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out)
 {
-    manager_begin(m, now);
+    sl__manager_begin(m, now);
     m->scope.hosted = *hosted;
     sl__scope_note_hosted(m, out);
     manager_check(m);

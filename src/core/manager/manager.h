@@ -72,6 +72,9 @@ void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_sc
 void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct sl_in_schema_change *change,
                                  struct sl_outbox *out);
 
+/* TABLE_LIST, TABLE_MOVE, DISPATCHER_COUNT of a feed whose maintainer lives here: answered. False: nothing was done. */
+bool sl_manager_on_request(struct sl_manager *m, sl_ns now, const struct sl_request *r, struct sl_outbox *out);
+
 /* Work that is due: tick, heartbeat, maintainers' own deadlines. */
 void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out);
 sl_ns sl_manager_deadline(const struct sl_manager *m);

@@ -17,6 +17,7 @@
  *   maintainer_set.c   registration, deadlines, fan-out, cleanup
  *   admission.c        add and remove
  *   report.c           statuses of the maintainers for the coordinator
+ *   requests.c         what clients ask about a feed's tables
  */
 
 #define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET)
@@ -68,6 +69,10 @@ struct sl_manager {
         uint64_t target_version;
     } seen;
 };
+
+/* ---- manager.c ---- */
+
+void sl__manager_begin(struct sl_manager *m, sl_ns now);
 
 /* ---- node_scope.c ---- */
 

@@ -208,12 +208,15 @@ static void cluster_resign(struct sl_cluster *c, sl_ns now, const struct sl_requ
     sl_membership_resign(c->membership, now, out);
 }
 
-/* A name is as good as an id: the id of the member that has exactly this name, else the text as it is. */
-static struct sl_str cluster_resolve(const struct sl_membership_view *view, struct sl_str node)
+struct sl_str sl_cluster_resolve(const struct sl_cluster *c, struct sl_str node)
 {
-    for (uint32_t i = 0; i < view->member_count; i++) {
-        const struct sl_capture *capture = &view->members[i];
-        if (node.len > 0 && sl_str_eq(sl_str_of(capture->name), node))
+    struct sl_membership_view view;
+    sl_membership_view(c->membership, &view);
+    if (node.len == 0 || sl_members_find_str(c->opts.members, node) != SL_NODE_NONE)
+        return node;
+    for (uint32_t i = 0; i < view.member_count; i++) {
+        const struct sl_capture *capture = &view.members[i];
+        if (sl_str_eq(sl_str_of(capture->name), node))
             return sl_node_id_str(&capture->id);
     }
     return node;
@@ -229,12 +232,7 @@ void sl_cluster_on_request(struct sl_cluster *c, sl_ns now, const struct sl_requ
         cluster_resign(c, now, r, out);
         return;
     }
-    struct sl_membership_view view;
-    struct sl_request resolved = *r;
-    sl_membership_view(c->membership, &view);
-    if (sl_members_find_str(c->opts.members, r->node) == SL_NODE_NONE)
-        resolved.node = cluster_resolve(&view, r->node);
-    sl_coordinator_on_request(c->coordinator, now, &resolved, out);
+    sl_coordinator_on_request(c->coordinator, now, r, out);
 }
 
 /* ---- views ---- */

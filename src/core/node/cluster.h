@@ -36,6 +36,8 @@ void sl_cluster_start(struct sl_cluster *c, sl_ns now, struct sl_outbox *out);
 
 void sl_cluster_on_store(struct sl_cluster *c, sl_ns now, const struct sl_store_result *r, struct sl_outbox *out);
 void sl_cluster_on_watch(struct sl_cluster *c, sl_ns now, const struct sl_store_watch_batch *b, struct sl_outbox *out);
+/* A name is as good as an id: the id of the member that has exactly this name, else the text as it is. A view. */
+struct sl_str sl_cluster_resolve(const struct sl_cluster *c, struct sl_str node);
 void sl_cluster_on_request(struct sl_cluster *c, sl_ns now, const struct sl_request *r, struct sl_outbox *out);
 /* SL_REFUSE_NOT_HANDLED while this node is not the coordinator. */
 enum sl_refusal sl_cluster_on_message(struct sl_cluster *c, sl_ns now, sl_node_ref from, enum sl_msg_type type,

@@ -303,7 +303,7 @@ static void node_tell_hosted(struct sl_node *n, struct sl_outbox *out)
 }
 
 /* The sinks first: from here on another node may be given our work. */
-static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
+static void node_fence(struct sl_node *n, struct sl_str cause, struct sl_outbox *out)
 {
     enum sl_liveness before = sl_manager_liveness(n->manager);
     n->fenced = true;
@@ -311,15 +311,33 @@ static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
     sl_manager_fence(n->manager);
     if (before != SL_LIVENESS_STOPPING)
         sl_out_event(out, SL_EV_LIVENESS_CHANGED, sl_f_str("from", sl_str_of(sl_liveness_name((int)before))),
-                     sl_f_str("to", sl_str_of(sl_liveness_name((int)SL_LIVENESS_STOPPING))),
-                     sl_f_str("cause", SL_STR("lease lost")));
+                     sl_f_str("to", sl_str_of(sl_liveness_name((int)SL_LIVENESS_STOPPING))), sl_f_str("cause", cause));
+}
+
+static void node_on_lease_lost(struct sl_node *n, struct sl_outbox *out)
+{
+    node_fence(n, SL_STR("lease lost"), out);
+}
+
+/* The others may take over as soon as the keys are gone, so what still runs here ends first. */
+static void node_on_leave(struct sl_node *n, struct sl_outbox *out)
+{
+    if (!n->fenced)
+        node_fence(n, SL_STR("the node stops"), out);
+    if (n->cluster)
+        sl_cluster_leave(n->cluster, n->now, out);
 }
 
 static void node_on_request(struct sl_node *n, const struct sl_request *request, struct sl_outbox *out)
 {
     struct sl_reply reply = { .ticket = request->ticket, .code = SL_NOT_OWNER };
+    struct sl_request resolved = *request;
     if (n->cluster)
-        sl_cluster_on_request(n->cluster, n->now, request, out);
+        resolved.node = sl_cluster_resolve(n->cluster, request->node);
+    if (sl_manager_on_request(n->manager, n->now, &resolved, out))
+        return;
+    if (n->cluster)
+        sl_cluster_on_request(n->cluster, n->now, &resolved, out);
     else
         sl_out_reply(out, &reply);
 }
@@ -380,8 +398,7 @@ static void node_input(struct sl_node *n, const struct sl_input *in, struct sl_o
         node_on_lease_lost(n, out);
         return;
     case SL_IN_LEAVE:
-        if (n->cluster)
-            sl_cluster_leave(n->cluster, n->now, out);
+        node_on_leave(n, out);
         return;
     case SL_IN_REQUEST:
         node_on_request(n, &in->u.request, out);
