@@ -219,8 +219,7 @@ static void driver_take_reply(struct feeds_driver *d, const struct sl_reply *rep
     snprintf(r->placement, sizeof r->placement, "%s", reply->feeds[0].placement);
     r->state = reply->feeds[0].record.state;
     struct sl_bytes source = sl_secret_reveal(reply->feeds[0].source);
-    if (source.len > 0)
-        snprintf(r->source, sizeof r->source, "%.*s", (int)source.len, (const char *)source.ptr);
+    memcpy(r->source, source.ptr ? source.ptr : (const uint8_t *)"", source.len);
 }
 
 static void driver_begin(struct feeds_driver *d)
@@ -768,8 +767,7 @@ const struct fd_sent *fd_last(const struct feeds_driver *d, enum sl_msg_type typ
         if (d->sent[i - 1].type == type)
             return &d->sent[i - 1];
     }
-    print_error("no %s was sent\n", sl_msg_row((int32_t)type)->name);
-    fail();
+    fail_msg("no %s was sent", sl_msg_row((int32_t)type)->name);
     return NULL;
 }
 
@@ -795,12 +793,4 @@ void fd_move(struct feeds_driver *d, uint32_t feed, uint32_t node)
     struct sl_feed_id id = fd_feed_id(feed);
     struct sl_request r = { .verb = SL_REQUEST_FEED_MOVE, .feed = sl_feed_id_name(&id), .node = sl_str_of(text) };
     fd_request_of(d, &r);
-}
-
-uint64_t fd_start_moving(struct feeds_driver *d)
-{
-    fd_start_running(d, 4, 1, 2);
-    fd_move(d, 1, 3);
-    sl_assert_i64(fd_feed(d, 1)->op.state, SL__OP_MOVE_ORIGIN);
-    return fd_record(d, 1).epoch;
 }

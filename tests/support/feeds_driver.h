@@ -168,6 +168,12 @@ void fd_assert_reply(const struct feeds_driver *d, uint64_t ticket, enum sl_code
 /* An administrator moves the feed's maintainer to a node. */
 void fd_move(struct feeds_driver *d, uint32_t feed, uint32_t node);
 /* f1 runs on n2 with epoch 5 and moves to n3; the epoch is durable, the origin was told. Returns the new epoch. */
-uint64_t fd_start_moving(struct feeds_driver *d);
+static inline uint64_t fd_start_moving(struct feeds_driver *d)
+{
+    fd_start_running(d, 4, 1, 2);
+    fd_move(d, 1, 3);
+    sl_assert_i64(fd_feed(d, 1)->op.state, SL__OP_MOVE_ORIGIN);
+    return fd_record(d, 1).epoch;
+}
 
 #endif
