@@ -173,7 +173,7 @@ bool sl_mariadb_connect(MYSQL **out, const struct sl_mariadb_target *target, con
     conn_set_options(db, target, session);
     bool is_local = target->socket[0] != 0;
     if (!mysql_real_connect(db, is_local ? NULL : target->host, target->user, target->password, NULL, target->port,
-                            is_local ? target->socket : NULL, 0)) {
+                            is_local ? target->socket : NULL, session->counts_matching_rows ? CLIENT_FOUND_ROWS : 0)) {
         sl_mariadb_trouble(t, db, "connect");
         mysql_close(db);
         return false;

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/mariadb/mysql_sink.h"
+
+#include "edge/mariadb/sink_apply.h"
+#include "edge/mariadb/sink_state.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define SINK_SILENT_S 60u
+
+struct sink_opts {
+    struct sl_mariadb_target target;
+    bool is_exact;
+};
+
+struct mysql_sink {
+    struct sl_sink base;
+    struct sink_opts opts;
+    struct sl_sink_feed_key feed;
+};
+
+struct sink_advance { /* a span of the open batch and how far it goes */
+    struct sl_sink_span span;
+    sl_ts through;
+};
+
+struct mysql_writer {
+    struct sl_writer base;
+    struct mysql_sink *sink;
+    MYSQL *db; /* null: to be opened */
+    struct sl_apply apply;
+    struct sl_changes changes;
+    struct sink_advance *advances;
+    uint32_t advance_count, advance_cap;
+    pthread_mutex_t mutex; /* of what interrupt needs */
+    int fd;
+    bool is_interrupted;
+};
+
+/* ---- URI ---- */
+
+/* Parameters of the reference that mean nothing here: batches adapt by themselves. */
+static bool sink_param_is_idle(struct sl_str name)
+{
+    static const char *const names[] = { "worker-count",      "max-txn-row",       "max-multi-update-row",
+                                         "safe-mode",         "tidb-txn-mode",     "max-multi-update-row-size",
+                                         "batch-dml-enable",  "multi-stmt-enable", "cache-prep-stmts",
+                                         "async-ddl-timeout", "timeout",           "read-timeout",
+                                         "write-timeout",     "time-zone",         "transaction-atomicity" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (sl_str_eq(name, sl_str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool sink_take_param(void *ctx, const struct sl_uri_param *param)
+{
+    struct sink_opts *o = ctx;
+    if (sl_str_eq(param->name, SL_STR("exactly-once")))
+        return sl_uri_bool(&o->is_exact, param->value);
+    return sink_param_is_idle(param->name);
+}
+
+static bool sink_parse(struct sink_opts *o, struct sl_secret uri, struct sl_trouble *t)
+{
+    o->is_exact = true;
+    return sl_mariadb_target_parse(&o->target, uri, sink_take_param, o, t);
+}
+
+static bool sink_check(struct sl_secret uri, struct sl_trouble *t)
+{
+    struct sink_opts o;
+    bool is_good = sink_parse(&o, uri, t);
+    sl_mariadb_target_wipe(&o.target);
+    return is_good;
+}
+
+/* ---- connections ---- */
+
+/*
+ * Bytes stay bytes (the column's charset is the source's), 0 stays 0, no row is refused for a date that the source has,
+ * and a read inside of a transaction sees what others committed: with REPEATABLE READ two writers deadlock more often.
+ */
+static bool sink_connect(MYSQL **out, const struct sink_opts *o, struct sl_trouble *t)
+{
+    const struct sl_mariadb_session session = {
+        .connect_timeout_s = 10,
+        .read_timeout_s = SINK_SILENT_S,
+        .write_timeout_s = SINK_SILENT_S,
+        .counts_matching_rows = true,
+        .init = "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0, "
+                "tx_isolation='READ-COMMITTED', autocommit=0",
+    };
+    return sl_mariadb_connect(out, &o->target, &session, t);
+}
+
+static void writer_disconnect(struct mysql_writer *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->fd = -1;
+    pthread_mutex_unlock(&w->mutex);
+    sl_apply_deinit(&w->apply);
+    if (w->db)
+        mysql_close(w->db);
+    w->db = NULL;
+}
+
+static bool writer_connect(struct mysql_writer *w, struct sl_trouble *t)
+{
+    if (w->db)
+        return true;
+    if (!sink_connect(&w->db, &w->sink->opts, t))
+        return false;
+    pthread_mutex_lock(&w->mutex);
+    w->fd = (int)mysql_get_socket(w->db);
+    bool is_interrupted = w->is_interrupted;
+    pthread_mutex_unlock(&w->mutex);
+    if (is_interrupted)
+        sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted");
+    if (!is_interrupted && sl_apply_init(&w->apply, w->db, t))
+        return true;
+    writer_disconnect(w);
+    return false;
+}
+
+/* After a failure nobody knows the state of the connection: the next call begins with a new one. */
+static bool writer_fail(struct mysql_writer *w, struct sl_trouble *t)
+{
+    if (t->kind != SL_TROUBLE_STALE || mysql_rollback(w->db) != 0)
+        writer_disconnect(w);
+    if (w->is_interrupted)
+        sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted");
+    return false;
+}
+
+/* ---- the batch ---- */
+
+static void sink_discard(struct sl_writer *base)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    sl_changes_reset(&w->changes);
+    w->advance_count = 0;
+}
+
+static bool sink_raise(struct sl_writer *base, struct sl_sink_claim *claims, uint32_t count, struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    if (!w->sink->opts.is_exact) {
+        for (uint32_t i = 0; i < count; i++) {
+            claims[i].stored_ts = SL_TS_NONE;
+            claims[i].is_refused = false;
+        }
+        return true;
+    }
+    if (!writer_connect(w, t))
+        return false;
+    return sl_sink_state_raise(w->db, &w->sink->feed, claims, count, t) || writer_fail(w, t);
+}
+
+static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_span *span, sl_ts through)
+{
+    for (uint32_t i = w->advance_count; i > 0; i--) {
+        if (w->advances[i - 1].span.key.table_id == span->key.table_id) {
+            w->advances[i - 1].through = through;
+            return true;
+        }
+    }
+    if (w->advance_count == w->advance_cap) {
+        uint32_t cap = w->advance_cap > 0 ? w->advance_cap * 2 : 16;
+        struct sink_advance *grown = realloc(w->advances, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        w->advances = grown;
+        w->advance_cap = cap;
+    }
+    w->advances[w->advance_count++] = (struct sink_advance){ *span, through };
+    return true;
+}
+
+static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span, const struct sl_row_run *run,
+                        struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    const struct sl_table_def *def = sl_batch_table(run->batch, run->table)->def;
+    if (!sl_table_def_has_key(def)) {
+        t->table_id = def->table_id;
+        return sl_trouble_set(
+            t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY", "add a primary key, or leave the table out by a filter rule",
+            "%.*s.%.*s has no primary key", (int)def->schema.len, def->schema.ptr, (int)def->table.len, def->table.ptr);
+    }
+    if (!sl_changes_add(&w->changes, run) || !writer_note_advance(w, span, run->through))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a batch of rows");
+    return true;
+}
+
+static bool writer_apply(struct mysql_writer *w, struct sl_trouble *t)
+{
+    for (uint32_t i = 0; i < w->changes.table_count; i++) {
+        if (!sl_apply_table(&w->apply, &w->changes.tables[i], t))
+            return false;
+    }
+    for (uint32_t i = 0; w->sink->opts.is_exact && i < w->advance_count; i++) {
+        if (!sl_sink_state_advance(w->db, &w->sink->feed, &w->advances[i].span, w->advances[i].through, t))
+            return false;
+    }
+    return mysql_commit(w->db) == 0 || sl_mariadb_trouble(t, w->db, "commit");
+}
+
+static bool sink_commit(struct sl_writer *base, struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    bool is_done = writer_connect(w, t) && (writer_apply(w, t) || writer_fail(w, t));
+    sink_discard(base);
+    return is_done;
+}
+
+/* ---- life ---- */
+
+static bool sink_open_writer(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t)
+{
+    (void)index;
+    struct mysql_writer *w = calloc(1, sizeof *w);
+    *out = NULL;
+    if (!w)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a writer");
+    w->base.driver = &sl_mysql_sink_driver;
+    w->sink = (struct mysql_sink *)s;
+    w->fd = -1;
+    pthread_mutex_init(&w->mutex, NULL);
+    *out = &w->base;
+    return true;
+}
+
+static void sink_close_writer(struct sl_writer *base)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    writer_disconnect(w);
+    sl_changes_deinit(&w->changes);
+    free(w->advances);
+    pthread_mutex_destroy(&w->mutex);
+    free(w);
+}
+
+static void sink_interrupt(struct sl_writer *base)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    pthread_mutex_lock(&w->mutex);
+    w->is_interrupted = true;
+    if (w->fd >= 0)
+        shutdown(w->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+static void sink_forget(struct mysql_sink *s)
+{
+    struct sl_trouble ignored = { 0 };
+    MYSQL *db;
+    if (!s->opts.is_exact || !sink_connect(&db, &s->opts, &ignored))
+        return;
+    (void)!sl_sink_state_forget(db, &s->feed, &ignored); /* rows of a feed that is no more do no harm */
+    mysql_close(db);
+}
+
+static void sink_close(struct sl_sink *base, bool is_removed)
+{
+    struct mysql_sink *s = (struct mysql_sink *)base;
+    if (is_removed)
+        sink_forget(s);
+    sl_mariadb_target_wipe(&s->opts.target);
+    free(s);
+}
+
+static bool sink_start(struct mysql_sink *s, const struct sl_sink_open *o, struct sl_trouble *t)
+{
+    MYSQL *db;
+    if (!sink_parse(&s->opts, o->uri, t) || !sink_connect(&db, &s->opts, t))
+        return false;
+    bool is_good = !s->opts.is_exact || sl_sink_state_prepare(db, t);
+    mysql_close(db);
+    s->base.has_fencing = s->base.is_exact = s->opts.is_exact;
+    return is_good;
+}
+
+static bool sink_open(struct sl_sink **out, const struct sl_sink_open *o, struct sl_trouble *t)
+{
+    struct mysql_sink *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a sink");
+    s->base.driver = &sl_mysql_sink_driver;
+    s->feed = sl_sink_feed_key_of(o->feed);
+    if (!sink_start(s, o, t)) {
+        sink_close(&s->base, false);
+        return false;
+    }
+    *out = &s->base;
+    return true;
+}
+
+const struct sl_sink_driver sl_mysql_sink_driver = {
+    .schemes = "mysql mariadb tidb mysql+ssl mariadb+ssl tidb+ssl",
+    .check = sink_check,
+    .open = sink_open,
+    .open_writer = sink_open_writer,
+    .raise = sink_raise,
+    .append = sink_append,
+    .commit = sink_commit,
+    .discard = sink_discard,
+    .interrupt = sink_interrupt,
+    .close_writer = sink_close_writer,
+    .close = sink_close,
+};

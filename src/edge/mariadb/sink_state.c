@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/mariadb/sink_state.h"
+
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STATE_CHUNK 256u /* spans of one statement */
+#define STATE_SQL_MAX 65536u
+
+struct sl_sink_feed_key sl_sink_feed_key_of(const struct sl_feed_id *feed)
+{
+    struct sl_sink_feed_key key;
+    for (unsigned i = 0; i < 8; i++) {
+        key.bytes[i] = (uint8_t)(feed->high >> (56 - 8 * i));
+        key.bytes[8 + i] = (uint8_t)(feed->low >> (56 - 8 * i));
+    }
+    return key;
+}
+
+bool sl_sink_state_prepare(MYSQL *db, struct sl_trouble *t)
+{
+    return sl_mariadb_execute(db, "CREATE DATABASE IF NOT EXISTS sluice", t) &&
+           sl_mariadb_execute(db,
+                              "CREATE TABLE IF NOT EXISTS sluice.progress ("
+                              "feed BINARY(16) NOT NULL, table_id BIGINT NOT NULL, range_id BIGINT UNSIGNED NOT NULL, "
+                              "maintainer_epoch BIGINT UNSIGNED NOT NULL, placement_seq BIGINT UNSIGNED NOT NULL, "
+                              "ts BIGINT UNSIGNED NOT NULL, PRIMARY KEY (feed, table_id, range_id)) ENGINE=InnoDB",
+                              t);
+}
+
+/* All of these are numbers: nothing of them can be taken for SQL. */
+static void state_put_feed(struct sl_text *sql, const struct sl_sink_feed_key *feed)
+{
+    static const char digits[] = "0123456789abcdef";
+    sl_text_cstr(sql, "0x");
+    for (size_t i = 0; i < sizeof feed->bytes; i++) {
+        const char pair[2] = { digits[feed->bytes[i] >> 4], digits[feed->bytes[i] & 15] };
+        sl_text_str(sql, (struct sl_str){ pair, 2 });
+    }
+}
+
+static uint64_t state_range_id(const struct sl_span_key *key)
+{
+    uint64_t h = sl_hash_bytes(0, key->start_key.ptr, key->start_key.len);
+    return key->start_key.len + key->end_key.len > 0 ? sl_hash_bytes(h, key->end_key.ptr, key->end_key.len) : 0;
+}
+
+static void state_put_span(struct sl_text *sql, const struct sl_sink_span *span)
+{
+    sl_text_i64(sql, span->key.table_id);
+    sl_text_cstr(sql, ", ");
+    sl_text_u64(sql, state_range_id(&span->key));
+}
+
+static bool state_run(MYSQL *db, const struct sl_text *sql, struct sl_trouble *t)
+{
+    SL_REQUIRE(!sql->cut);
+    return mysql_real_query(db, sql->ptr, sql->len) == 0 || sl_mariadb_trouble(t, db, "progress in the sink");
+}
+
+/* ---- raise ---- */
+
+static void state_spell_read(struct sl_text *sql, const struct sl_sink_feed_key *feed,
+                             const struct sl_sink_claim *claims, uint32_t count)
+{
+    sl_text_cstr(sql, "SELECT table_id, range_id, maintainer_epoch, placement_seq, ts FROM sluice.progress WHERE "
+                      "feed = ");
+    state_put_feed(sql, feed);
+    sl_text_cstr(sql, " AND (table_id, range_id) IN (");
+    for (uint32_t i = 0; i < count; i++) {
+        sl_text_cstr(sql, i > 0 ? ", (" : "(");
+        state_put_span(sql, &claims[i].span);
+        sl_text_cstr(sql, ")");
+    }
+    sl_text_cstr(sql, ") FOR UPDATE");
+}
+
+static struct sl_sink_claim *state_find_claim(struct sl_sink_claim *claims, uint32_t count, int64_t table_id,
+                                              uint64_t range_id)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (claims[i].span.key.table_id == table_id && state_range_id(&claims[i].span.key) == range_id)
+            return &claims[i];
+    }
+    return NULL;
+}
+
+static void state_judge(struct sl_sink_claim *claims, uint32_t count, MYSQL_ROW row)
+{
+    struct sl_sink_claim *claim =
+        state_find_claim(claims, count, strtoll(row[0], NULL, 10), strtoull(row[1], NULL, 10));
+    const struct sl_placement stored = { strtoull(row[2], NULL, 10), strtoull(row[3], NULL, 10) };
+    if (!claim)
+        return;
+    claim->is_refused = sl_placement_cmp(stored, claim->span.placement) > 0;
+    claim->stored_ts = strtoull(row[4], NULL, 10);
+}
+
+static bool state_read(MYSQL *db, const struct sl_text *sql, struct sl_sink_claim *claims, uint32_t count,
+                       struct sl_trouble *t)
+{
+    if (!state_run(db, sql, t))
+        return false;
+    MYSQL_RES *result = mysql_store_result(db);
+    if (!result)
+        return sl_mariadb_trouble(t, db, "progress in the sink");
+    MYSQL_ROW row;
+    while ((row = mysql_fetch_row(result)))
+        state_judge(claims, count, row);
+    mysql_free_result(result);
+    return true;
+}
+
+/* False: every claim was refused. */
+static bool state_spell_write(struct sl_text *sql, const struct sl_sink_feed_key *feed,
+                              const struct sl_sink_claim *claims, uint32_t count)
+{
+    const char *between = "";
+    sl_text_cstr(sql, "INSERT INTO sluice.progress (feed, table_id, range_id, maintainer_epoch, placement_seq, ts) "
+                      "VALUES ");
+    for (uint32_t i = 0; i < count; i++) {
+        if (claims[i].is_refused)
+            continue;
+        sl_text_cstr(sql, between);
+        sl_text_cstr(sql, "(");
+        state_put_feed(sql, feed);
+        sl_text_cstr(sql, ", ");
+        state_put_span(sql, &claims[i].span);
+        sl_text_cstr(sql, ", ");
+        sl_text_u64(sql, claims[i].span.placement.maintainer_epoch);
+        sl_text_cstr(sql, ", ");
+        sl_text_u64(sql, claims[i].span.placement.seq);
+        sl_text_cstr(sql, ", 0)");
+        between = ", ";
+    }
+    sl_text_cstr(sql, " ON DUPLICATE KEY UPDATE maintainer_epoch = VALUES(maintainer_epoch), "
+                      "placement_seq = VALUES(placement_seq)");
+    return *between != 0;
+}
+
+static bool state_raise_chunk(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_sink_claim *claims,
+                              uint32_t count, char *memory, struct sl_trouble *t)
+{
+    struct sl_text sql;
+    for (uint32_t i = 0; i < count; i++) {
+        claims[i].is_refused = false;
+        claims[i].stored_ts = SL_TS_NONE;
+    }
+    sl_text_init(&sql, memory, STATE_SQL_MAX);
+    state_spell_read(&sql, feed, claims, count);
+    if (!state_read(db, &sql, claims, count, t))
+        return false;
+    sl_text_init(&sql, memory, STATE_SQL_MAX);
+    return !state_spell_write(&sql, feed, claims, count) || state_run(db, &sql, t);
+}
+
+bool sl_sink_state_raise(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_sink_claim *claims, uint32_t count,
+                         struct sl_trouble *t)
+{
+    char *memory = malloc(STATE_SQL_MAX);
+    bool is_good =
+        memory != NULL || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory to claim tables at the sink");
+    for (uint32_t i = 0; is_good && i < count; i += STATE_CHUNK) {
+        uint32_t chunk = count - i < STATE_CHUNK ? count - i : STATE_CHUNK;
+        is_good = state_raise_chunk(db, feed, claims + i, chunk, memory, t);
+    }
+    free(memory);
+    if (is_good && mysql_commit(db) == 0)
+        return true;
+    if (is_good)
+        sl_mariadb_trouble(t, db, "claim of tables at the sink");
+    (void)mysql_rollback(db);
+    return false;
+}
+
+/* ---- rows ---- */
+
+/* Rows that match count, also if they change nothing: a row that was found is ours. */
+bool sl_sink_state_advance(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span,
+                           sl_ts through, struct sl_trouble *t)
+{
+    char memory[1024];
+    struct sl_text sql;
+    sl_text_init(&sql, memory, sizeof memory);
+    sl_text_cstr(&sql, "UPDATE sluice.progress SET ts = GREATEST(ts, ");
+    sl_text_u64(&sql, through);
+    sl_text_cstr(&sql, ") WHERE feed = ");
+    state_put_feed(&sql, feed);
+    sl_text_cstr(&sql, " AND (table_id, range_id) = (");
+    state_put_span(&sql, span);
+    sl_text_cstr(&sql, ") AND maintainer_epoch = ");
+    sl_text_u64(&sql, span->placement.maintainer_epoch);
+    sl_text_cstr(&sql, " AND placement_seq = ");
+    sl_text_u64(&sql, span->placement.seq);
+    if (!state_run(db, &sql, t))
+        return false;
+    if (mysql_affected_rows(db) == 1)
+        return true;
+    t->table_id = span->key.table_id;
+    return sl_trouble_set(t, SL_TROUBLE_STALE, "STALE_OWNER", "", "table %" PRId64 " has another owner",
+                          span->key.table_id);
+}
+
+bool sl_sink_state_forget(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_trouble *t)
+{
+    char memory[256];
+    struct sl_text sql;
+    sl_text_init(&sql, memory, sizeof memory);
+    sl_text_cstr(&sql, "DELETE FROM sluice.progress WHERE feed = ");
+    state_put_feed(&sql, feed);
+    return state_run(db, &sql, t) && (mysql_commit(db) == 0 || sl_mariadb_trouble(t, db, "progress in the sink"));
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/mariadb/sink_statement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATEMENT_SQL_MAX ((size_t)1 << 20)
+
+void sl_statement_name(struct sl_text *sql, struct sl_str name)
+{
+    sl_text_cstr(sql, "`");
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '`')
+            sl_text_cstr(sql, "`");
+        sl_text_str(sql, (struct sl_str){ name.ptr + i, 1 });
+    }
+    sl_text_cstr(sql, "`");
+}
+
+bool sl_statement_trouble(struct sl_trouble *t, MYSQL_STMT *stmt)
+{
+    unsigned error = mysql_stmt_errno(stmt);
+    bool is_passing = sl_mariadb_is_passing(error);
+    const char *remedy = is_passing ? "it is tried again" : "compare the table's definition in source and sink";
+    return sl_trouble_set(t, is_passing ? SL_TROUBLE_PASSING : SL_TROUBLE_LASTING,
+                          is_passing ? "DATABASE_UNREACHABLE" : "SINK_REFUSES_ROW", remedy, "sink: error %u (%s)",
+                          error, mysql_stmt_sqlstate(stmt));
+}
+
+static void statement_table(struct sl_text *sql, const struct sl_table_def *def)
+{
+    sl_statement_name(sql, def->schema);
+    sl_text_cstr(sql, ".");
+    sl_statement_name(sql, def->table);
+}
+
+static void statement_spell_replace(struct sl_text *sql, const struct sl_table_def *def)
+{
+    const char *between = "";
+    sl_text_cstr(sql, "REPLACE INTO ");
+    statement_table(sql, def);
+    sl_text_cstr(sql, " (");
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        if (def->columns[i].flags & SL_COLUMN_GENERATED)
+            continue;
+        sl_text_cstr(sql, between);
+        sl_statement_name(sql, def->columns[i].name);
+        between = ", ";
+    }
+    sl_text_cstr(sql, ") VALUES (");
+    between = "?";
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        if (def->columns[i].flags & SL_COLUMN_GENERATED)
+            continue;
+        sl_text_cstr(sql, between);
+        between = ", ?";
+    }
+    sl_text_cstr(sql, ")");
+}
+
+/* ---- keys ---- */
+
+struct statement_charset { /* of a key column at the sink; empty: it has none */
+    char charset[64], collation[64];
+};
+
+/*
+ * Parameters are bytes without a charset. Compared as such with a text column they would cost the index; so they are
+ * said to be of the column's own charset, whose bytes they are.
+ */
+static bool statement_ask_charset(struct statement_charset *out, struct sl_apply *a, const struct sl_table_def *def,
+                                  const struct sl_column *column, struct sl_trouble *t)
+{
+    char names[3][2 * 256 + 1], sql[2048];
+    const struct sl_str of[] = { def->schema, def->table, column->name };
+    MYSQL_RES *result;
+    *out = (struct statement_charset){ { 0 }, { 0 } };
+    for (size_t i = 0; i < 3; i++) {
+        if (of[i].len > 256)
+            return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_NAME", "", "a name is too long");
+        mysql_hex_string(names[i], of[i].ptr, (unsigned long)of[i].len);
+    }
+    int len = snprintf(sql, sizeof sql,
+                       "SELECT character_set_name, collation_name FROM information_schema.columns WHERE "
+                       "table_schema = CONVERT(0x%s USING utf8mb4) AND table_name = CONVERT(0x%s USING utf8mb4) AND "
+                       "column_name = CONVERT(0x%s USING utf8mb4)",
+                       names[0], names[1], names[2]);
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
+    if (!sl_mariadb_select(&result, a->db, sql, t))
+        return false;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    if (row && row[0] && row[1]) {
+        snprintf(out->charset, sizeof out->charset, "%s", row[0]);
+        snprintf(out->collation, sizeof out->collation, "%s", row[1]);
+    }
+    mysql_free_result(result);
+    return true;
+}
+
+static void statement_spell_key(struct sl_text *sql, const struct sl_column *column, const struct statement_charset *c)
+{
+    sl_statement_name(sql, column->name);
+    if (c->charset[0]) {
+        sl_text_cstr(sql, " = CONVERT(? USING ");
+        sl_text_cstr(sql, c->charset);
+        sl_text_cstr(sql, ") COLLATE ");
+        sl_text_cstr(sql, c->collation);
+    } else {
+        sl_text_cstr(sql, " = ?");
+    }
+}
+
+static bool statement_spell_delete(struct sl_text *sql, struct sl_apply *a, const struct sl_table_def *def,
+                                   struct sl_trouble *t)
+{
+    const char *between = " WHERE ";
+    sl_text_cstr(sql, "DELETE FROM ");
+    statement_table(sql, def);
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        const struct sl_column *column = &def->columns[i];
+        struct statement_charset charset;
+        if (!(column->flags & SL_COLUMN_KEY))
+            continue;
+        if (!statement_ask_charset(&charset, a, def, column, t))
+            return false;
+        sl_text_cstr(sql, between);
+        statement_spell_key(sql, column, &charset);
+        between = " AND ";
+    }
+    return true;
+}
+
+/* ---- preparing ---- */
+
+static bool statement_prepare(MYSQL_STMT **out, struct sl_apply *a, const struct sl_text *sql, struct sl_trouble *t)
+{
+    *out = mysql_stmt_init(a->db);
+    if (!*out || sql->cut)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+    return mysql_stmt_prepare(*out, sql->ptr, sql->len) == 0 || sl_statement_trouble(t, *out);
+}
+
+static bool statement_prepare_both(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
+                                   char *memory, struct sl_trouble *t)
+{
+    struct sl_text sql;
+    sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
+    statement_spell_replace(&sql, def);
+    if (!statement_prepare(&s->replace, a, &sql, t))
+        return false;
+    sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
+    return statement_spell_delete(&sql, a, def, t) && statement_prepare(&s->del, a, &sql, t);
+}
+
+void sl_statement_free(struct sl_apply_statement *s)
+{
+    if (!s)
+        return;
+    if (s->replace)
+        mysql_stmt_close(s->replace);
+    if (s->del)
+        mysql_stmt_close(s->del);
+    free(s);
+}
+
+static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct sl_table_def *def,
+                                                struct sl_trouble *t)
+{
+    struct sl_apply_statement *s = calloc(1, sizeof *s + def->column_count * sizeof s->columns[0]);
+    char *memory = malloc(STATEMENT_SQL_MAX);
+    bool is_good = s && memory;
+    if (is_good) {
+        *s = (struct sl_apply_statement){
+            .def = def, .table_id = def->table_id, .version = def->version, .column_count = def->column_count
+        };
+        for (uint32_t i = 0; i < def->column_count; i++) {
+            s->columns[i].is_key = (def->columns[i].flags & SL_COLUMN_KEY) != 0;
+            s->columns[i].is_written = (def->columns[i].flags & SL_COLUMN_GENERATED) == 0;
+        }
+        is_good = statement_prepare_both(s, a, def, memory, t);
+    } else {
+        sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+    }
+    free(memory);
+    if (is_good)
+        return s;
+    sl_statement_free(s);
+    return NULL;
+}
+
+/* ---- keeping ---- */
+
+static void statement_drop_oldest(struct sl_apply *a)
+{
+    uint32_t oldest = 0;
+    for (uint32_t i = 1; i < a->statement_count; i++) {
+        if (a->statements[i]->used < a->statements[oldest]->used)
+            oldest = i;
+    }
+    sl_statement_free(a->statements[oldest]);
+    a->statements[oldest] = a->statements[--a->statement_count];
+}
+
+static bool statement_keep(struct sl_apply *a, struct sl_apply_statement *s)
+{
+    if (a->statement_count == SL_APPLY_STATEMENTS_MAX)
+        statement_drop_oldest(a);
+    if (a->statement_count == a->statement_cap) {
+        uint32_t cap = a->statement_cap > 0 ? a->statement_cap * 2 : 16;
+        struct sl_apply_statement **grown = realloc(a->statements, cap * sizeof(struct sl_apply_statement *));
+        if (!grown)
+            return false;
+        a->statements = grown;
+        a->statement_cap = cap;
+    }
+    a->statements[a->statement_count++] = s;
+    return true;
+}
+
+struct sl_apply_statement *sl_statement_of(struct sl_apply *a, const struct sl_table_def *def, struct sl_trouble *t)
+{
+    for (uint32_t i = 0; i < a->statement_count; i++) {
+        struct sl_apply_statement *s = a->statements[i];
+        if (s->def == def && s->table_id == def->table_id && s->version == def->version) {
+            s->used = ++a->use_last;
+            return s;
+        }
+    }
+    if (!sl_table_def_has_key(def)) {
+        t->table_id = def->table_id;
+        sl_trouble_set(t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY",
+                       "add a primary key, or leave the table out by a filter rule", "%.*s.%.*s has no primary key",
+                       (int)def->schema.len, def->schema.ptr, (int)def->table.len, def->table.ptr);
+        return NULL;
+    }
+    struct sl_apply_statement *s = statement_new(a, def, t);
+    if (s && !statement_keep(a, s)) {
+        sl_statement_free(s);
+        sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+        return NULL;
+    }
+    if (s)
+        s->used = ++a->use_last;
+    return s;
+}
