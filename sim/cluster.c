@@ -8,7 +8,6 @@
 
 #define CLUSTER_DELIVERIES_MAX (1u << 20)
 #define CLUSTER_CAP_MIN 16u
-#define CLUSTER_RESTART_NS (3 * SL_S)
 #define CLUSTER_EXIT_NS (200 * SL_MS) /* from a fence to the end of the process */
 
 struct cluster_delivery {
@@ -29,7 +28,7 @@ void sl_sim_cluster_init(struct sl_sim *sim, uint32_t host_cap)
     opts.mem = &e->mem;
     opts.seed = sl_sim_draw(e, SL_SIM_DRAW_STORE, 0, 0);
     opts.host_count_max = host_cap;
-    *c = (struct sl_sim_cluster){ .host_cap = host_cap, .due_at = SL_NEVER };
+    *c = (struct sl_sim_cluster){ .host_cap = host_cap, .due_at = SL_NEVER, .spared_host = SL_SIM_HOST_NONE };
     c->store = sl_store_sim_new(&opts);
     sl_slab_init(&c->deliveries, &e->mem, SL_TAG_SIM, sizeof(struct cluster_delivery), CLUSTER_DELIVERIES_MAX);
     c->hosts = sl_sim_alloc(e, host_cap * sizeof *c->hosts);
@@ -57,6 +56,10 @@ void sl_sim_cluster_deinit(struct sl_sim *sim)
     sl_store_sim_free(c->store);
     sl_sim_free(e, c->hosts, c->host_cap * sizeof *c->hosts);
     sl_sim_free(e, c->judge.targets, c->judge.target_cap * sizeof *c->judge.targets);
+    sl_sim_free(e, c->judge.drains, c->judge.drain_cap * sizeof *c->judge.drains);
+    sl_sim_free(e, c->judge.feeds, c->judge.feed_cap * sizeof *c->judge.feeds);
+    for (uint32_t i = 0; i < SL_SIM_ECHOES_MAX; i++)
+        sl_sim_free(e, c->echoes[i].bytes, c->echoes[i].size);
     sl_sim_free(e, c, sizeof *c);
     sim->cluster = NULL;
 }
@@ -184,6 +187,16 @@ void sl_sim_cluster_drop(struct sl_sim *sim, uint32_t delivery)
     cluster_free_delivery(sim, delivery);
 }
 
+/* A process that has not joined yet may lose its lease and take another one. */
+static void cluster_take_lease(struct sl_sim_host *h, sl_lease_id lease)
+{
+    h->sim->cluster->hosts[h->index].lease = lease;
+    if (h->is_exiting)
+        return;
+    h->is_unleased = false;
+    sl_sim_sink_process_leased(&h->sim->sink, h->process);
+}
+
 void sl_sim_cluster_deliver(struct sl_sim_host *h, uint32_t delivery)
 {
     struct sl_sim *sim = h->sim;
@@ -194,7 +207,7 @@ void sl_sim_cluster_deliver(struct sl_sim_host *h, uint32_t delivery)
     } else {
         in.u.store = d->u.result;
         if (in.u.store.verb == SL_STORE_GRANT && in.u.store.outcome == SL_STORE_OK)
-            sim->cluster->hosts[h->index].lease = in.u.store.lease;
+            cluster_take_lease(h, in.u.store.lease);
         cluster_end_wait(h, &in.u.store);
     }
     sl_sim_host_step(h, &in);
@@ -235,13 +248,20 @@ uint32_t sl_sim_cluster_owner(struct sl_sim *sim, uint32_t feed)
     return owner;
 }
 
+/* Past the fence a process does nothing more before it fences itself, however late it wakes up. */
+bool sl_sim_cluster_believes(const struct sl_sim_host *h, struct sl_membership_view *view)
+{
+    if (h->state == SL_SIM_HOST_DOWN)
+        return false;
+    const struct sl_membership *m = sl_node_membership(h->node);
+    sl_membership_view(m, view);
+    return sl_membership_lease_until(m) > sl_sim_host_now(h) + SL_MEMBERSHIP_OPTS_DEFAULT.fence_margin_ns;
+}
+
 static bool cluster_leads(const struct sl_sim_host *h)
 {
     struct sl_membership_view view;
-    if (h->state == SL_SIM_HOST_DOWN)
-        return false;
-    sl_membership_view(sl_node_membership(h->node), &view);
-    return view.leader;
+    return sl_sim_cluster_believes(h, &view) && view.leader;
 }
 
 uint32_t sl_sim_cluster_leader(const struct sl_sim *sim)
@@ -262,50 +282,6 @@ bool sl_sim_cluster_is_led(const struct sl_sim *sim)
     return c && sl_coordinator_is_running(c);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------------------ */
-
-static void cluster_kill_leader(struct sl_sim *sim)
-{
-    uint32_t leader = sl_sim_cluster_leader(sim);
-    if (leader == SL_SIM_HOST_NONE)
-        return;
-    sl_sim_host_kill(&sim->hosts[leader]);
-    struct sl_sim_fault start = { .action = SL_SIM_ACTION_START, .host = leader };
-    sl_sim_faults_at(sim, sim->engine.now + CLUSTER_RESTART_NS, &start);
-}
-
-bool sl_sim_cluster_fault(struct sl_sim *sim, const struct sl_sim_fault *fault)
-{
-    switch (fault->action) {
-    case SL_SIM_ACTION_KILL_DIRECTOR:
-        cluster_kill_leader(sim);
-        return true;
-    case SL_SIM_ACTION_LOSE_LEASE:
-        sl_store_sim_outage(sim->cluster->store, fault->host, sim->engine.now + fault->lasts_ns);
-        return true;
-    case SL_SIM_ACTION_ECHO: /* of the scripted coordinator */
-    case SL_SIM_ACTION_HASTE:
-    case SL_SIM_ACTION_LATE_ADD:
-        return true;
-    case SL_SIM_ACTION_CRASH:
-    case SL_SIM_ACTION_PAUSE:
-    case SL_SIM_ACTION_RESTART_SAME:
-    case SL_SIM_ACTION_RESTART_NEW:
-    case SL_SIM_ACTION_CUT:
-    case SL_SIM_ACTION_STALL:
-    case SL_SIM_ACTION_HANG_OPEN:
-    case SL_SIM_ACTION_HANG_CLOSE:
-    case SL_SIM_ACTION_SLOW:
-    case SL_SIM_ACTION_START:
-    case SL_SIM_ACTION_RESUME:
-    case SL_SIM_ACTION_HEAL:
-    case SL_SIM_ACTION_RELEASE:
-    case SL_SIM_ACTION_COUNT:
-        break;
-    }
-    return false;
-}
-
 void sl_sim_cluster_faults_end(struct sl_sim *sim)
 {
     struct sl_store_sim_opts *o = sl_store_sim_opts(sim->cluster->store);
@@ -319,10 +295,12 @@ void sl_sim_cluster_node_opts(const struct sl_sim_host *h, struct sl_node_opts *
 {
     struct sl_capture *self = &opts->membership.self;
     opts->membership.cluster = SL_STR(SL_SIM_CLUSTER_ID);
-    opts->coordinator.wall_offset_ns = opts->node_epoch - (uint64_t)h->sim->engine.now;
+    opts->coordinator.wall_offset_ns = opts->node_epoch - (uint64_t)sl_sim_host_now(h);
     snprintf(self->name, sizeof self->name, "%s", h->id.text);
     snprintf(self->address, sizeof self->address, "%s:8300", h->id.text);
     snprintf(self->version, sizeof self->version, "v8.5.4-sluice.0.1.0");
-    self->is_sluice = self->is_new_arch = true;
+    self->is_sluice = !h->is_foreign;
+    self->is_new_arch = true;
+    opts->interop = h->sim->opts.foreign_hosts != 0;
     self->start_timestamp_s = opts->node_epoch / SL_S;
 }

@@ -46,17 +46,50 @@ struct sl_sim_durable_target {
     uint64_t epoch;
 };
 
+/* A drain as the store last showed it; kept when it is forgotten there. */
+struct sl_sim_seen_drain {
+    char id[SL_DRAIN_ID_MAX + 1];
+    sl_revision mod_revision;
+    struct sl_node_id target;
+    uint64_t node_epoch; /* when it was safe */
+    enum sl_drain_phase phase;
+    bool was_safe;
+};
+
+/* A feed as the store shows it. */
+struct sl_sim_seen_feed {
+    sl_revision info_revision, status_revision; /* 0: there is no such key */
+    enum sl_feed_state state;
+    sl_ts checkpoint;
+};
+
 struct sl_sim_cluster_judge { /* oracle_cluster.c */
     sl_revision revision;     /* of the last look */
     struct sl_sim_durable_target *targets;
-    uint32_t target_count, target_cap;
+    struct sl_sim_seen_drain *drains;
+    struct sl_sim_seen_feed *feeds; /* by feed number */
+    uint32_t target_count, target_cap, drain_count, drain_cap, feed_cap;
     uint64_t leader_version_max;
     uint32_t leader_process; /* which leads with it */
     uint64_t elections;
 };
 
+/* A request on its way to a host, kept so that it can come once more. */
+#define SL_SIM_ECHOES_MAX 16u
+struct sl_sim_echo {
+    uint16_t from, to;
+    uint32_t from_process, to_process;
+    enum sl_msg_type type;
+    uint8_t *bytes;
+    uint32_t size;
+};
+
 struct sl_sim_cluster {
     struct sl_store_sim *store;
+    struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* a ring */
+    uint64_t echo_count;                          /* ever kept */
+    uint32_t spared_host;                         /* is never drained; SL_SIM_HOST_NONE */
+    uint32_t planted;                             /* bit i: nonsense i was written into the store */
     struct sl_slab deliveries;
     struct sl_sim_cluster_host *hosts; /* by host number */
     uint32_t host_cap;
@@ -97,15 +130,32 @@ void sl_sim_cluster_drop(struct sl_sim *sim, uint32_t delivery);
 /* STORE_DUE event: what is due at the store happens. */
 void sl_sim_cluster_on_due(struct sl_sim *sim, uint32_t serial);
 
-/* A fault that means something else here, or nothing. False: it does not. */
-bool sl_sim_cluster_fault(struct sl_sim *sim, const struct sl_sim_fault *fault);
 /* The store is healthy from now on. */
 void sl_sim_cluster_faults_end(struct sl_sim *sim);
+
+/* ---- mischief: cluster_mischief.c ---- */
+
+/* Keeps a copy of requests that may come late. */
+void sl_sim_cluster_keep_echo(struct sl_sim *sim, const struct sl_sim_echo *message);
+/* One of them reaches the process that it was for once more, if that still runs on this host. */
+void sl_sim_cluster_echo(struct sl_sim *sim, uint32_t host, uint64_t draw);
+/* What a hasty coordinator would send from where the present one is: stop, whatever you host; and, if the host is
+ * STOPPING, add this feed. */
+void sl_sim_cluster_haste(struct sl_sim *sim, uint32_t host);
+void sl_sim_cluster_late_add(struct sl_sim *sim, uint32_t host, uint32_t feed);
+/* Writes a value that means nothing into the store. */
+#define SL_SIM_PLANTED "planted"
+void sl_sim_cluster_plant(struct sl_sim *sim, uint32_t which);
+/* They are still as they were written. */
+void sl_sim_judge_planted(struct sl_sim *sim);
 
 /* ---- views ---- */
 
 /* Host of the feed's bootstrapped maintainer with the highest epoch; SL_SIM_HOST_NONE. */
 uint32_t sl_sim_cluster_owner(struct sl_sim *sim, uint32_t feed);
+/* Its view, and whether its process believes in its lease now, by its own clock. */
+struct sl_membership_view;
+bool sl_sim_cluster_believes(const struct sl_sim_host *h, struct sl_membership_view *view);
 /* Host whose node believes it leads; SL_SIM_HOST_NONE. */
 uint32_t sl_sim_cluster_leader(const struct sl_sim *sim);
 /* Coordinator RUNNING there. */
@@ -123,6 +173,13 @@ void sl_sim_judge_set(struct sl_sim *sim, const struct sl_sim_host *h, const str
 void sl_sim_judge_safe(struct sl_sim *sim, const struct sl_node_id *node, uint64_t node_epoch);
 /* The phase of a drain of this node in the store, of the last one. False: there is none. */
 bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase);
+/* The answer to an old client's DrainNode. is_zero_final: 0 was said before of the same process. */
+void sl_sim_judge_old_answer(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_node_id *node,
+                             const struct sl_reply *reply, bool is_zero_final);
+/* A bad request was performed. */
+void sl_sim_judge_refusal(struct sl_sim *sim, const struct sl_sim_host *h, uint32_t which);
+/* A feed as the store shows it. */
+const struct sl_sim_seen_feed *sl_sim_judge_feed(struct sl_sim *sim, uint32_t feed);
 /* After a step of this host. */
 void sl_sim_judge_leader(struct sl_sim *sim, const struct sl_sim_host *h);
 
@@ -130,6 +187,5 @@ void sl_sim_judge_leader(struct sl_sim *sim, const struct sl_sim_host *h);
 
 /* Initialises sim and runs. */
 void sl_sim_cluster_basic(struct sl_sim *sim, uint64_t seed, FILE *trace);
-void sl_sim_cluster_swarm(struct sl_sim *sim, uint64_t seed, FILE *trace);
 
 #endif

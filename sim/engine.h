@@ -68,6 +68,8 @@ enum sl_sim_stream {
     SL_SIM_DRAW_NODE,
     SL_SIM_DRAW_FAULT,
     SL_SIM_DRAW_SWARM,
+    SL_SIM_DRAW_CLOCK,
+    SL_SIM_DRAW_GARBAGE,
 };
 
 struct sl_sim_violation {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/faults.h"
-
+#include "sim/actions.h"
 #include "sim/sim.h"
 
 #define FAULTS_CAP_MIN 16u
-#define FAULTS_SLOW_NS (3 * SL_S)
 
 static const char *const action_texts[SL_SIM_ACTION_COUNT] = {
-#define ACTION_TEXT(name, text) text,
+#define ACTION_TEXT(name, text, handler, undo) text,
     SL_SIM_ACTIONS(ACTION_TEXT)
 #undef ACTION_TEXT
 };
@@ -16,6 +14,19 @@ static const char *const moment_texts[SL_SIM_MOMENT_COUNT] = {
 #define MOMENT_TEXT(name, text) text,
     SL_SIM_MOMENTS(MOMENT_TEXT)
 #undef MOMENT_TEXT
+};
+
+static sl_sim_action_handler *const action_handlers[SL_SIM_ACTION_COUNT] = {
+#define ACTION_HANDLER(name, text, handler, undo) sl_sim__do_##handler,
+    SL_SIM_ACTIONS(ACTION_HANDLER)
+#undef ACTION_HANDLER
+};
+
+/* What takes a fault back after a while. */
+static const enum sl_sim_action action_undos[SL_SIM_ACTION_COUNT] = {
+#define ACTION_UNDO(name, text, handler, undo) SL_SIM_ACTION_##undo,
+    SL_SIM_ACTIONS(ACTION_UNDO)
+#undef ACTION_UNDO
 };
 
 const char *sl_sim_action_text(enum sl_sim_action action)
@@ -83,155 +94,36 @@ void sl_sim_faults_on_moment(struct sl_sim *sim, enum sl_sim_moment moment, uint
         if (fault->host == SL_SIM_HOST_NONE)
             fault->host = host;
         faults_push(sim, i,
-                    sl_sim_between(&sim->engine, SL_SIM_DRAW_FAULT, i, moment, sim->engine.now + fault->delay_ns,
-                                   fault->delay_width_ns));
+                    sl_sim_between(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, moment,
+                                   sim->engine.now + fault->delay_ns, fault->delay_width_ns));
     }
 }
 
-/* What takes a fault back after a while. */
-static enum sl_sim_action faults_undo_of(enum sl_sim_action action)
+/* False: it is aimed at somebody who is not there. */
+static bool faults_find_host(const struct sl_sim *sim, struct sl_sim_fault *fault)
 {
-    switch (action) {
-    case SL_SIM_ACTION_CRASH:
-    case SL_SIM_ACTION_LOSE_LEASE:
-        return SL_SIM_ACTION_START;
-    case SL_SIM_ACTION_PAUSE:
-        return SL_SIM_ACTION_RESUME;
-    case SL_SIM_ACTION_CUT:
-        return SL_SIM_ACTION_HEAL;
-    case SL_SIM_ACTION_HANG_OPEN:
-    case SL_SIM_ACTION_HANG_CLOSE:
-    case SL_SIM_ACTION_SLOW:
-        return SL_SIM_ACTION_RELEASE;
-    case SL_SIM_ACTION_STALL:
-    case SL_SIM_ACTION_RESTART_SAME:
-    case SL_SIM_ACTION_RESTART_NEW:
-    case SL_SIM_ACTION_KILL_DIRECTOR:
-    case SL_SIM_ACTION_ECHO:
-    case SL_SIM_ACTION_HASTE:
-    case SL_SIM_ACTION_LATE_ADD:
-    case SL_SIM_ACTION_START:
-    case SL_SIM_ACTION_RESUME:
-    case SL_SIM_ACTION_HEAL:
-    case SL_SIM_ACTION_RELEASE:
-    case SL_SIM_ACTION_COUNT:
-        break;
-    }
-    return SL_SIM_ACTION_COUNT;
+    if (fault->host == SL_SIM_HOST_LEADER)
+        fault->host = sim->cluster ? sl_sim_cluster_leader(sim) : SL_SIM_HOST_NONE;
+    if (fault->host >= sim->host_count)
+        return false;
+    if (fault->peer == fault->host || fault->peer >= sim->host_count)
+        fault->peer = (fault->host + 1) % sim->host_count;
+    return true;
 }
 
-static void faults_start(struct sl_sim_host *h, bool with_new_id)
+void sl_sim_faults_do(struct sl_sim *sim, const struct sl_sim_fault *planned)
 {
-    if (h->state != SL_SIM_HOST_DOWN)
+    struct sl_sim_fault fault = *planned;
+    if (!faults_find_host(sim, &fault) && fault.action != SL_SIM_ACTION_KILL_DIRECTOR)
         return;
-    sl_sim_host_start(h, with_new_id);
-    sl_sim_host_meet(h);
-}
-
-static void faults_act_on_host(struct sl_sim *sim, enum sl_sim_action action, struct sl_sim_host *h)
-{
-    switch (action) {
-    case SL_SIM_ACTION_CRASH:
-        sl_sim_host_kill(h);
-        return;
-    case SL_SIM_ACTION_PAUSE:
-        sl_sim_host_pause(h);
-        return;
-    case SL_SIM_ACTION_RESUME:
-        sl_sim_host_resume(h);
-        return;
-    case SL_SIM_ACTION_RESTART_SAME:
-    case SL_SIM_ACTION_RESTART_NEW:
-        sl_sim_host_kill(h);
-        faults_start(h, action == SL_SIM_ACTION_RESTART_NEW);
-        return;
-    case SL_SIM_ACTION_START:
-        faults_start(h, true);
-        return;
-    case SL_SIM_ACTION_LOSE_LEASE:
-        if (sl_sim_host_is_up(h))
-            sl_sim_members_expire(sim, h->member);
-        return;
-    case SL_SIM_ACTION_HANG_OPEN:
-        h->plane.mood.hangs_open = true;
-        return;
-    case SL_SIM_ACTION_HANG_CLOSE:
-        h->plane.mood.hangs_close = true;
-        return;
-    case SL_SIM_ACTION_SLOW:
-        h->plane.mood.slow_open_ns = h->plane.mood.slow_close_ns = FAULTS_SLOW_NS;
-        return;
-    case SL_SIM_ACTION_RELEASE:
-        if (h->state != SL_SIM_HOST_DOWN)
-            sl_sim_plane_release(&h->plane);
-        return;
-    case SL_SIM_ACTION_CUT:
-    case SL_SIM_ACTION_STALL:
-    case SL_SIM_ACTION_HEAL:
-    case SL_SIM_ACTION_KILL_DIRECTOR:
-    case SL_SIM_ACTION_ECHO:
-    case SL_SIM_ACTION_HASTE:
-    case SL_SIM_ACTION_LATE_ADD:
-    case SL_SIM_ACTION_COUNT:
-        break;
-    }
-    SL_UNREACHABLE();
-}
-
-static void faults_act(struct sl_sim *sim, const struct sl_sim_fault *fault)
-{
-    if (sim->cluster && sl_sim_cluster_fault(sim, fault))
-        return;
-    switch (fault->action) {
-    case SL_SIM_ACTION_CUT:
-    case SL_SIM_ACTION_HEAL:
-        sl_sim_net_cut(&sim->net, fault->host, fault->peer, fault->action == SL_SIM_ACTION_CUT);
-        return;
-    case SL_SIM_ACTION_STALL:
-        sl_sim_net_stall(&sim->net, fault->host, fault->peer, sim->engine.now + fault->lasts_ns);
-        return;
-    case SL_SIM_ACTION_KILL_DIRECTOR:
-        sl_sim_director_resign(sim, fault->host);
-        return;
-    case SL_SIM_ACTION_ECHO:
-        sl_sim_director_echo(sim, fault->host);
-        return;
-    case SL_SIM_ACTION_HASTE:
-        sl_sim_director_haste(sim, fault->host);
-        return;
-    case SL_SIM_ACTION_LATE_ADD:
-        sl_sim_director_late_add(sim, fault->host);
-        return;
-    case SL_SIM_ACTION_CRASH:
-    case SL_SIM_ACTION_PAUSE:
-    case SL_SIM_ACTION_RESTART_SAME:
-    case SL_SIM_ACTION_RESTART_NEW:
-    case SL_SIM_ACTION_HANG_OPEN:
-    case SL_SIM_ACTION_HANG_CLOSE:
-    case SL_SIM_ACTION_SLOW:
-    case SL_SIM_ACTION_LOSE_LEASE:
-    case SL_SIM_ACTION_START:
-    case SL_SIM_ACTION_RESUME:
-    case SL_SIM_ACTION_RELEASE:
-        faults_act_on_host(sim, fault->action, &sim->hosts[fault->host]);
-        return;
-    case SL_SIM_ACTION_COUNT:
-        break;
-    }
-    SL_UNREACHABLE();
-}
-
-void sl_sim_faults_do(struct sl_sim *sim, const struct sl_sim_fault *fault)
-{
-    SL_REQUIRE(fault->host < sim->host_count || fault->action == SL_SIM_ACTION_KILL_DIRECTOR);
-    sim->faults.done_counts[fault->action]++;
-    sl_sim_log_note(&sim->log, fault->host < sim->host_count ? sim->hosts[fault->host].name : "-", "fault %s",
-                    sl_sim_action_text(fault->action));
-    faults_act(sim, fault);
-    enum sl_sim_action undo = faults_undo_of(fault->action);
-    if (fault->lasts_ns > 0 && undo != SL_SIM_ACTION_COUNT) {
-        struct sl_sim_fault later = { .action = undo, .host = fault->host, .peer = fault->peer };
-        sl_sim_faults_at(sim, sim->engine.now + fault->lasts_ns, &later);
+    sim->faults.done_counts[fault.action]++;
+    sl_sim_log_note(&sim->log, fault.host < sim->host_count ? sim->hosts[fault.host].name : "-", "does %s",
+                    sl_sim_action_text(fault.action));
+    action_handlers[fault.action](sim, &fault);
+    enum sl_sim_action undo = action_undos[fault.action];
+    if (fault.lasts_ns > 0 && undo != SL_SIM_ACTION_NONE) {
+        struct sl_sim_fault later = { .action = undo, .host = fault.host, .peer = fault.peer };
+        sl_sim_faults_at(sim, sim->engine.now + fault.lasts_ns, &later);
     }
 }
 
@@ -243,25 +135,32 @@ void sl_sim_faults_on_event(struct sl_sim *sim, uint32_t fault)
     sl_sim_faults_do(sim, &copy);
 }
 
+static void faults_end_on_host(struct sl_sim *sim, struct sl_sim_host *h, bool down_stays)
+{
+    struct sl_sim_fault start = { .action = SL_SIM_ACTION_START, .host = h->index };
+    if (h->is_frozen)
+        return;
+    sl_sim_host_resume(h);
+    if (h->state == SL_SIM_HOST_DOWN && !down_stays)
+        sl_sim__do_start(sim, &start);
+    else if (h->state != SL_SIM_HOST_DOWN && !h->plane.mood.is_wedged)
+        sl_sim_plane_release(&h->plane);
+}
+
 void sl_sim_faults_end(struct sl_sim *sim, bool down_stays)
 {
     sim->faults.is_over = true;
     for (uint32_t i = 0; i < SL_SIM_MOMENT_COUNT; i++)
         sim->faults.armed_counts[i] = 0;
     struct sl_sim_net_opts *net = &sim->net.opts;
-    net->loss_ppm = net->copy_ppm = net->spike_ppm = net->break_ppm = 0;
+    net->loss_ppm = net->copy_ppm = net->spike_ppm = net->break_ppm = net->garbage_ppm = 0;
     struct sl_sim_plane_opts *plane = &sim->opts.plane;
     plane->fail_ppm = plane->feed_fail_ppm = plane->slow_ppm = plane->hang_open_ppm = plane->hang_close_ppm = 0;
     sim->opts.schema_fail_ppm = 0;
+    sim->sink.away_until = 0;
     sl_sim_net_heal(&sim->net);
     if (sim->cluster)
         sl_sim_cluster_faults_end(sim);
-    for (uint32_t i = 0; i < sim->host_count; i++) {
-        struct sl_sim_host *h = &sim->hosts[i];
-        sl_sim_host_resume(h);
-        if (h->state != SL_SIM_HOST_DOWN)
-            sl_sim_plane_release(&h->plane);
-        else if (!down_stays)
-            faults_start(h, true);
-    }
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        faults_end_on_host(sim, &sim->hosts[i], down_stays);
 }

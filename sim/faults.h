@@ -5,38 +5,68 @@
 #include "sim/engine.h"
 
 /*
- * Faults that are planned: at a time, or aimed at a moment of the protocol ("crash n2 a few milliseconds after it
- * reports a dispatcher stopped"), because faults at random times hardly ever hit the narrow places.
+ * What is done to a cluster from outside: faults, and the deeds of an operator. Each is planned at a time, or aimed at a
+ * moment of the protocol ("crash n2 a few milliseconds after it reports a dispatcher stopped"), because what comes at
+ * random times hardly ever hits the narrow places.
+ *
+ * A row: name, text, the function that does it (actions.c, deeds.c), the action that takes it back after a while.
  */
-#define SL_SIM_ACTIONS(X)                                                                      \
-    X(CRASH, "crash")                 /* host */                                               \
-    X(PAUSE, "pause")                 /* host, for */                                          \
-    X(RESTART_SAME, "restart")        /* host: crash if needed, then start with the same id */ \
-    X(RESTART_NEW, "restart-new")     /* with a new id */                                      \
-    X(CUT, "cut")                     /* host -> peer, for; one direction */                   \
-    X(STALL, "stall")                 /* host -> peer, for */                                  \
-    X(HANG_OPEN, "hang-open")         /* host, for */                                          \
-    X(HANG_CLOSE, "hang-close")       /* host, for */                                          \
-    X(SLOW, "slow")                   /* host, for: opens and closes take seconds */           \
-    X(KILL_DIRECTOR, "kill-director") /* the role ends; another host leads */                  \
-    X(LOSE_LEASE, "lose-lease")       /* host: while it runs */                                \
-    X(ECHO, "echo")                   /* host: an earlier drain target reaches it again */     \
-    X(HASTE, "haste")                 /* host: is asked to stop, whatever runs there */        \
-    X(LATE_ADD, "late-add")           /* host: a feed is added there, if it is STOPPING */     \
-    X(START, "start")                 /* host, if it is down, with a new id */                 \
-    X(RESUME, "resume")                                                                        \
-    X(HEAL, "heal")       /* host -> peer */                                                   \
-    X(RELEASE, "release") /* host: hanging and slow dispatchers go on */
+#define SL_SIM_ACTIONS(X)                                                                                       \
+    X(CRASH, "crash", crash, START)                        /* host */                                           \
+    X(PAUSE, "pause", pause, RESUME)                       /* host, for */                                      \
+    X(RESTART_SAME, "restart", restart_same, NONE)         /* host: crash if needed, start with the same id */  \
+    X(RESTART_NEW, "restart-new", restart_new, NONE)       /* with a new id */                                  \
+    X(CUT, "cut", cut, HEAL)                               /* host -> peer, for; one direction */               \
+    X(STALL, "stall", stall, NONE)                         /* host -> peer, for */                              \
+    X(HANG_OPEN, "hang-open", hang_open, RELEASE)          /* host, for */                                      \
+    X(HANG_CLOSE, "hang-close", hang_close, RELEASE)       /* host, for */                                      \
+    X(SLOW, "slow", slow, RELEASE)                         /* host, for: opens and closes take seconds */       \
+    X(KILL_DIRECTOR, "kill-director", kill_director, NONE) /* whoever coordinates */                            \
+    X(LOSE_LEASE, "lose-lease", lose_lease, START)         /* host: while it runs */                            \
+    X(STORE_AWAY, "store-away", store_away, NONE)          /* for: nobody reaches the store */                  \
+    X(SINK_AWAY, "sink-away", sink_away, NONE)             /* for: the sink refuses everything */               \
+    X(CLOCK_JUMP, "clock-jump", clock_jump, NONE)          /* host, for: its clock goes ahead by so much */     \
+    X(FREEZE, "freeze", freeze, NONE)                      /* host: never wakes up again */                     \
+    X(WEDGE, "wedge", wedge, NONE)                         /* host: what closes there hangs for good */         \
+    X(ECHO, "echo", echo, NONE)                            /* host: an earlier request reaches it again */      \
+    X(HASTE, "haste", haste, NONE)                         /* host: is asked to stop, whatever runs there */    \
+    X(LATE_ADD, "late-add", late_add, NONE)                /* host: a feed is added there, if it is STOPPING */ \
+    X(BAD_VALUE, "bad-value", bad_value, NONE)             /* somebody writes nonsense into the store */        \
+    X(START, "start", start, NONE)                         /* host, if it is down, with a new id */             \
+    X(RESUME, "resume", resume, NONE)                                                                           \
+    X(HEAL, "heal", heal, NONE)          /* host -> peer */                                                     \
+    X(RELEASE, "release", release, NONE) /* host: hanging and slow dispatchers go on */                         \
+    /* deeds of the operator */                                                                                 \
+    X(DRAIN, "drain", drain, NONE)             /* count hosts from host on, with options */                     \
+    X(OLD_DRAIN, "old-drain", old_drain, NONE) /* host, by a client that knows DrainNode alone */               \
+    X(DRY_RUN, "dry-run", dry_run, NONE)       /* host */                                                       \
+    X(UNDRAIN, "undrain", undrain, NONE)       /* host */                                                       \
+    X(RESIGN, "resign", resign, NONE)                                                                           \
+    X(LEAVE, "leave", leave, START)                  /* host ends in an orderly way */                          \
+    X(JOIN, "join", join, NONE)                      /* one more host */                                        \
+    X(START_ALL, "start-all", start_all, NONE)       /* whoever is down */                                      \
+    X(CREATE_FEED, "create-feed", create_feed, NONE) /* with count tables */                                    \
+    X(PAUSE_FEED, "pause-feed", pause_feed, NONE)    /* feed */                                                 \
+    X(RESUME_FEED, "resume-feed", resume_feed, NONE)                                                            \
+    X(REMOVE_FEED, "remove-feed", remove_feed, NONE)                                                            \
+    X(UPDATE_FEED, "update-feed", update_feed, NONE)                                                            \
+    X(MOVE_FEED, "move-feed", move_feed, NONE)    /* feed, to host */                                           \
+    X(ADD_TABLES, "add-tables", add_tables, NONE) /* feed, count */                                             \
+    X(DROP_TABLES, "drop-tables", drop_tables, NONE)                                                            \
+    X(LOOK, "look", look, NONE)                      /* every list and view there is */                         \
+    X(BAD_REQUEST, "bad-request", bad_request, NONE) /* what has to be refused */
 
 enum sl_sim_action {
-#define SL_SIM_ACTION_ENUM(name, text) SL_SIM_ACTION_##name,
+#define SL_SIM_ACTION_ENUM(name, text, handler, undo) SL_SIM_ACTION_##name,
     SL_SIM_ACTIONS(SL_SIM_ACTION_ENUM)
 #undef SL_SIM_ACTION_ENUM
         SL_SIM_ACTION_COUNT
 };
+#define SL_SIM_ACTION_NONE SL_SIM_ACTION_COUNT
 const char *sl_sim_action_text(enum sl_sim_action action);
 
-/* Moments at which a fault can be aimed: what a node was just given or just said. */
+/* Moments: what a node was just given or just said, what the store just got. PHASE_*: of a drain, of the target's host,
+ * in the order of enum sl_drain_phase. */
 #define SL_SIM_MOMENTS(X)                                                   \
     X(TIME, "time")                                                         \
     X(TARGET_APPLIED, "target-applied") /* a node applied a drain target */ \
@@ -49,7 +79,17 @@ const char *sl_sim_action_text(enum sl_sim_action action);
     X(HANDOVER, "handover") /* a maintainer is asked to leave */            \
     X(DRAINING, "draining") /* a node became DRAINING */                    \
     X(STOPPING, "stopping")                                                 \
-    X(TARGET_CLEARED, "target-cleared")
+    X(TARGET_CLEARED, "target-cleared")                                     \
+    X(PHASE_PENDING, "phase-pending")                                       \
+    X(PHASE_EVACUATING, "phase-evacuating")                                 \
+    X(PHASE_STOPPING, "phase-stopping")                                     \
+    X(PHASE_SAFE, "phase-safe")                                             \
+    X(PHASE_CLEARING, "phase-clearing")                                     \
+    X(PHASE_DONE, "phase-done")                                             \
+    X(PHASE_CANCELLED, "phase-cancelled")                                   \
+    X(PHASE_FAILED, "phase-failed")                                         \
+    X(PUSHED, "pushed")   /* a coordinator sends a target: its own host */  \
+    X(ELECTED, "elected") /* a node leads that did not before */
 
 enum sl_sim_moment {
 #define SL_SIM_MOMENT_ENUM(name, text) SL_SIM_MOMENT_##name,
@@ -59,10 +99,23 @@ enum sl_sim_moment {
 };
 const char *sl_sim_moment_text(enum sl_sim_moment moment);
 
+#define SL_SIM_HOST_NONE UINT32_MAX         /* of a fault: the host of the moment */
+#define SL_SIM_HOST_LEADER (UINT32_MAX - 1) /* whoever leads when it happens; nobody: it does not */
+
+enum {                             /* of a drain */
+       SL_SIM_OPTION_DEADLINE = 1, /* after lasts_ns */
+       SL_SIM_OPTION_CANCEL = 2,   /* at the deadline */
+       SL_SIM_OPTION_LAG_BUDGET = 4,
+       SL_SIM_OPTION_STOP_NODE = 8,
+       SL_SIM_OPTION_KEPT = 16, /* the process is stopped only some seconds after it is safe */
+};
+
 struct sl_sim_fault {
     enum sl_sim_action action;
-    uint32_t host, peer; /* SL_SIM_HOST_NONE: the host of the moment */
-    sl_ns lasts_ns;      /* undone after this; 0 = not undone */
+    uint32_t host, peer;
+    uint32_t feed, count, options;
+    sl_ns lasts_ns; /* undone after this; 0 = not undone */
+    uint32_t draw;  /* names its random choices */
     /* aimed faults */
     enum sl_sim_moment moment;
     uint32_t at_host; /* the moment counts on this host only; SL_SIM_HOST_NONE = on any */
@@ -96,7 +149,7 @@ void sl_sim_faults_on_moment(struct sl_sim *sim, enum sl_sim_moment moment, uint
 
 /*
  * The end of trouble: links heal, what hangs goes on, sleepers wake up, who is down is started again (down_stays: it is
- * not), random faults end. What is planned is dropped.
+ * not), random faults end. What is planned is dropped. Who is frozen or wedged stays so.
  */
 void sl_sim_faults_end(struct sl_sim *sim, bool down_stays);
 

@@ -7,15 +7,67 @@
 #define HOST_CAP_MIN 16u
 #define HOST_TICK_COST_NS (10 * SL_US) /* work that is due at once still takes time */
 #define HOST_EXIT_NS (200 * SL_MS)     /* from noticing that the lease is gone to the end of the process */
+#define HOST_LEAVE_NS (15 * SL_S)      /* whoever asked it to leave ends it then */
 #define HOST_WALL_EPOCH UINT64_C(1700000000000000000)
+#define HOST_PPM 1000000
 
+static void host_arm_tick(struct sl_sim_host *h);
 static bool host_report_change(void *ctx, uint32_t feed, uint32_t change);
 static void host_report(void *ctx, const struct sl_report *report);
+
+/* ---- clocks ---- */
+
+/* Every other one is slow. A run without drift has clocks that all read the time of the simulation. */
+static void host_set_clock(struct sl_sim_host *h)
+{
+    const struct sl_sim *sim = h->sim;
+    sl_ns now = sim->engine.now;
+    h->clock = (struct sl_sim_clock){ .base = now, .local = now };
+    if (sim->opts.drift_ppm > 0) {
+        uint64_t draw = sl_sim_draw(&sim->engine, SL_SIM_DRAW_CLOCK, h->index, 0);
+        int32_t drift = (int32_t)(draw % (sim->opts.drift_ppm + 1));
+        h->clock.drift_ppm = draw >> 32 & 1 ? -drift : drift;
+        h->clock.local += (sl_ns)(draw >> 40 & 0xff) * SL_S;
+    }
+    if (sim->opts.skew_ns > 0)
+        h->clock.wall_skew_ns = sl_sim_between(&sim->engine, SL_SIM_DRAW_CLOCK, h->index, 1, 0, sim->opts.skew_ns);
+}
+
+sl_ns sl_sim_host_now(const struct sl_sim_host *h)
+{
+    sl_ns passed = h->sim->engine.now - h->clock.base;
+    return h->clock.local + passed + passed / HOST_PPM * h->clock.drift_ppm +
+           passed % HOST_PPM * h->clock.drift_ppm / HOST_PPM;
+}
+
+/* When its clock will have reached a time: not earlier. */
+static sl_ns host_when(const struct sl_sim_host *h, sl_ns local)
+{
+    sl_ns left = local - sl_sim_host_now(h);
+    if (left <= 0)
+        return h->sim->engine.now;
+    if (h->clock.drift_ppm == 0)
+        return h->sim->engine.now + left;
+    sl_ns rate = HOST_PPM + h->clock.drift_ppm;
+    return h->sim->engine.now + left / rate * HOST_PPM + left % rate * HOST_PPM / rate + 1;
+}
+
+void sl_sim_host_jump(struct sl_sim_host *h, sl_ns by)
+{
+    h->clock.local = sl_sim_host_now(h) + by;
+    h->clock.base = h->sim->engine.now;
+    if (h->state != SL_SIM_HOST_UP)
+        return;
+    h->tick_at = SL_NEVER;
+    host_arm_tick(h);
+}
 
 void sl_sim_host_init(struct sl_sim_host *h, struct sl_sim *sim, uint16_t index)
 {
     *h = (struct sl_sim_host){ .sim = sim, .index = index, .tick_at = SL_NEVER };
     snprintf(h->name, sizeof h->name, "n%u", index + 1u);
+    h->is_foreign = index < 32 && (sim->opts.foreign_hosts >> index & 1) != 0;
+    host_set_clock(h);
     sl_sim_plane_init(&h->plane, &sim->engine, &sim->sink, &sim->catalog, &sim->opts.plane);
 }
 
@@ -50,7 +102,7 @@ static void host_new_node(struct sl_sim_host *h)
     sl_node_opts_default(&opts);
     opts.mem = &h->mem;
     opts.id = h->id;
-    opts.node_epoch = HOST_WALL_EPOCH + (uint64_t)sim->engine.now;
+    opts.node_epoch = HOST_WALL_EPOCH + (uint64_t)(sl_sim_host_now(h) + h->clock.wall_skew_ns);
     opts.seed = sl_sim_draw(&sim->engine, SL_SIM_DRAW_NODE, h->index, h->lives);
     opts.node_count_max = SL_SIM_HOST_MAX;
     opts.manager.maintainer.reference_pacing = sim->opts.reference_pacing;
@@ -59,7 +111,7 @@ static void host_new_node(struct sl_sim_host *h)
     if (sim->cluster)
         sl_sim_cluster_node_opts(h, &opts);
     h->node_epoch = opts.node_epoch;
-    enum sl_code code = sl_node_new(&h->node, &opts, sim->engine.now);
+    enum sl_code code = sl_node_new(&h->node, &opts, sl_sim_host_now(h));
     SL_REQUIRE(code == SL_OK);
 }
 
@@ -86,7 +138,7 @@ void sl_sim_host_start(struct sl_sim_host *h, bool with_new_id)
     host_name_process(h, with_new_id);
     h->process = ++sim->process_count;
     h->state = SL_SIM_HOST_UP;
-    h->is_unleased = h->is_exiting = false;
+    h->is_unleased = h->is_exiting = h->is_leaving = h->is_frozen = false;
     host_new_node(h);
     struct sl_sim_plane_port port = { .ctx = h, .report = host_report, .change = host_report_change };
     sl_sim_plane_start(&h->plane, h->index, h->process, &port);
@@ -182,6 +234,7 @@ static void host_arm_tick(struct sl_sim_host *h)
     sl_ns due = sl_node_deadline(h->node);
     if (due == SL_NEVER)
         return;
+    due = host_when(h, due);
     due = due > sim->engine.now + HOST_TICK_COST_NS ? due : sim->engine.now + HOST_TICK_COST_NS;
     if (sim->opts.tick_late_ns > 0)
         due = sl_sim_between(&sim->engine, SL_SIM_DRAW_TICK, h->index, h->tick_serial, due, sim->opts.tick_late_ns);
@@ -273,6 +326,12 @@ static void host_digest_input(struct sl_sim_host *h, const struct sl_input *in)
     }
 }
 
+static void host_exit_after(struct sl_sim_host *h, sl_ns delay)
+{
+    sl_sim_engine_push(&h->sim->engine, h->sim->engine.now + delay,
+                       (struct sl_sim_event){ .kind = SL_SIM_EVENT_EXIT, .host = h->index, .life = h->process });
+}
+
 void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
 {
     struct sl_sim *sim = h->sim;
@@ -280,7 +339,7 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
     host_digest_input(h, in);
     sl_sim_observe_input(sim, h, in);
     sl_outbox_reset(&sim->outbox);
-    sl_node_step(h->node, sim->engine.now, in, &sim->outbox);
+    sl_node_step(h->node, sl_sim_host_now(h), in, &sim->outbox);
     if (sim->cluster)
         sl_sim_cluster_before_outputs(h);
     for (uint32_t i = 0; i < sim->outbox.count; i++)
@@ -288,6 +347,17 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
     host_arm_tick(h);
     if (sim->cluster)
         sl_sim_judge_leader(sim, h);
+    if (h->is_leaving && !h->is_exiting && sl_node_has_left(h->node))
+        host_exit_after(h, 0);
+}
+
+void sl_sim_host_leave(struct sl_sim_host *h)
+{
+    if (h->state != SL_SIM_HOST_UP || h->is_leaving)
+        return;
+    h->is_leaving = true;
+    host_exit_after(h, HOST_LEAVE_NS);
+    sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_LEAVE });
 }
 
 uint64_t sl_sim_host_work(const struct sl_sim_host *h)
@@ -359,7 +429,7 @@ static void host_on_tick(struct sl_sim_host *h, uint32_t serial)
     if (serial != h->tick_serial)
         return;
     h->tick_at = SL_NEVER;
-    if (h->sim->engine.now < sl_node_deadline(h->node)) {
+    if (sl_sim_host_now(h) < sl_node_deadline(h->node)) {
         host_arm_tick(h);
         return;
     }
@@ -389,8 +459,7 @@ static void host_on_lease_lost(struct sl_sim_host *h)
     struct sl_input in = { .kind = SL_IN_LEASE_LOST };
     h->is_exiting = true;
     sl_sim_host_step(h, &in);
-    sl_sim_engine_push(&h->sim->engine, h->sim->engine.now + HOST_EXIT_NS,
-                       (struct sl_sim_event){ .kind = SL_SIM_EVENT_EXIT, .host = h->index, .life = h->process });
+    host_exit_after(h, HOST_EXIT_NS);
 }
 
 static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *event)

@@ -20,6 +20,13 @@ enum sl_sim_host_state { SL_SIM_HOST_DOWN, SL_SIM_HOST_UP, SL_SIM_HOST_PAUSED };
 
 struct sl_sim;
 
+/* A machine's clock: it counts on while the process sleeps, is off by a rate, and may jump ahead. */
+struct sl_sim_clock {
+    sl_ns base, local; /* it read local at base, in time of the simulation */
+    int32_t drift_ppm;
+    sl_ns wall_skew_ns; /* of the wall clock */
+};
+
 struct sl_sim_host {
     struct sl_sim *sim;
     uint16_t index;
@@ -40,6 +47,10 @@ struct sl_sim_host {
     uint32_t held_count, held_cap;
     bool is_unleased; /* its process lives without a lease */
     bool is_exiting;  /* it noticed, and ends soon */
+    bool is_leaving;  /* it was asked to end, and ends as soon as it has left */
+    bool is_frozen;   /* it never wakes up again */
+    bool is_foreign;  /* its messages lose their extension fields on the way (strip.h) */
+    struct sl_sim_clock clock;
 };
 
 void sl_sim_host_init(struct sl_sim_host *h, struct sl_sim *sim, uint16_t index);
@@ -47,6 +58,12 @@ void sl_sim_host_deinit(struct sl_sim_host *h);
 
 /* Starts a process with the host's last id, or a new one. It must be down. sl_sim_host_meet comes next. */
 void sl_sim_host_start(struct sl_sim_host *h, bool with_new_id);
+/* The process is asked to end in an orderly way: it ends when it has left the cluster. No effect unless it is up. */
+void sl_sim_host_leave(struct sl_sim_host *h);
+/* Its clock goes ahead. */
+void sl_sim_host_jump(struct sl_sim_host *h, sl_ns by);
+/* What its clock reads now. */
+sl_ns sl_sim_host_now(const struct sl_sim_host *h);
 /* Ends the process at once: memory and what was not flushed are gone. No effect when down. */
 void sl_sim_host_kill(struct sl_sim_host *h);
 /* The process ends in an orderly way: it takes its key out of the store. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/scenario.h"
+#include "sim/many.h"
 #include "sim/script.h"
 
 #include <errno.h>
@@ -11,17 +11,20 @@
 #define SL_SIM_DATA_DIR "tests/data" /* from the root of the tree, where ./dev runs everything */
 #endif
 #define MAIN_WORKERS 2
+#define MAIN_SWARM_SEEDS 1000
 
 struct main_args {
     struct sl_sim_request request;
     const char *script;
     enum sl_sim_script_mode mode;
-    uint64_t seed_first, seed_last, worker_count;
-    bool is_range, as_json, is_twice, wants_help, wants_script_help;
+    uint64_t seed_first, seed_last, worker_count, minutes;
+    bool is_range, is_swarm, must_shrink, as_json, is_twice, wants_help, wants_script_help, wants_plan;
 };
 
 static const char main_help[] =
     "usage: sluice-sim --scenario NAME [--seed S | --seeds A..B] [options]\n"
+    "       sluice-sim --swarm [--seeds A..B] [--minutes M] [--workers N]\n"
+    "       sluice-sim --shrink --seed S\n"
     "       sluice-sim --script FILE [--check | --rewrite] [--seed S]\n"
     "\n"
     "Runs a whole cluster in one thread and in virtual time; the same seed gives the same run, to the bit.\n"
@@ -30,6 +33,13 @@ static const char main_help[] =
     "\n"
     "  --seed S          default 1\n"
     "  --seeds A..B      many runs and a table by kind of fault\n"
+    "  --minutes M       no run begins after so many; without --seeds: from 1 upward\n"
+    "  --swarm           whole clusters with random faults: --scenario cluster-swarm, over many seeds\n"
+    "  --mode safety|liveness                cluster-swarm: faults to the end, or all must come into order after them\n"
+    "  --shrink          cluster-swarm: the least part of a failing run that still fails\n"
+    "  --keep 3,7,9      cluster-swarm: only these of what was drawn\n"
+    "  --variant V       cluster-swarm: the same plan, other draws of chance\n"
+    "  --plan            cluster-swarm: what is drawn for the seed, and no run\n"
     "  --first           of many runs, the first that fails is the last\n"
     "  --nodes N --feeds F --dispatchers D   sizes; a scripted scenario is then replaced by drain-scale\n"
     "  --reference-pacing                    drain-scale with max(10, 1 %) moves and rounds of 200 ms\n"
@@ -80,6 +90,12 @@ static bool main_flag(const char *option, struct main_args *a)
         a->as_json = true;
     else if (strcmp(option, "--twice") == 0)
         a->is_twice = true;
+    else if (strcmp(option, "--swarm") == 0)
+        a->is_swarm = true;
+    else if (strcmp(option, "--shrink") == 0)
+        a->must_shrink = true;
+    else if (strcmp(option, "--plan") == 0)
+        a->wants_plan = true;
     else if (strcmp(option, "--first") == 0)
         a->request.stops_at_failure = true;
     else if (strcmp(option, "--reference-pacing") == 0)
@@ -99,6 +115,19 @@ static bool main_flag(const char *option, struct main_args *a)
     return true;
 }
 
+static bool main_mode(const char *text, enum sl_sim_mode *out)
+{
+    *out = strcmp(text, "safety") == 0 ? SL_SIM_MODE_SAFETY : SL_SIM_MODE_LIVENESS;
+    return *out == SL_SIM_MODE_SAFETY || strcmp(text, "liveness") == 0;
+}
+
+static bool main_keep(const char *text, const char **out)
+{
+    struct sl_sim_keep keep;
+    *out = text;
+    return sl_sim_keep_parse(&keep, text);
+}
+
 /* True if the option is known and its value is good. */
 static bool main_value(const char *option, const char *value, struct main_args *a)
 {
@@ -115,8 +144,16 @@ static bool main_value(const char *option, const char *value, struct main_args *
         return main_number(value, UINT64_MAX, &r->seed);
     else if (strcmp(option, "--seeds") == 0)
         return main_range(value, a);
+    else if (strcmp(option, "--minutes") == 0)
+        return main_number(value, 100000, &a->minutes) && a->minutes > 0;
+    else if (strcmp(option, "--mode") == 0)
+        return main_mode(value, &r->mode);
+    else if (strcmp(option, "--keep") == 0)
+        return main_keep(value, &r->keep);
+    else if (strcmp(option, "--variant") == 0)
+        return main_number(value, UINT64_MAX, &r->variant);
     else if (strcmp(option, "--workers") == 0)
-        return main_number(value, 64, &a->worker_count) && a->worker_count > 0;
+        return main_number(value, SL_SIM_MANY_WORKERS_MAX, &a->worker_count) && a->worker_count > 0;
     else if (strcmp(option, "--nodes") == 0)
         return main_size(value, SL_SIM_HOST_MAX, &r->node_count);
     else if (strcmp(option, "--feeds") == 0)
@@ -139,6 +176,13 @@ static bool main_parse(int argc, char **argv, struct main_args *a)
             return false;
         }
         i++;
+    }
+    if ((a->is_swarm || a->must_shrink || a->wants_plan) && !a->request.scenario)
+        a->request.scenario = "cluster-swarm";
+    if ((a->is_swarm || a->minutes > 0) && !a->is_range) {
+        a->is_range = true;
+        a->seed_first = 1;
+        a->seed_last = a->minutes > 0 ? UINT64_MAX - SL_SIM_MANY_WORKERS_MAX : MAIN_SWARM_SEEDS;
     }
     if (!a->script && !a->request.scenario && !a->wants_help && !a->wants_script_help) {
         fputs(main_help, stderr);
@@ -183,6 +227,38 @@ static int main_one(const struct main_args *a)
     return first.has_failed ? 1 : 0;
 }
 
+static int main_plan(const struct main_args *a)
+{
+    const struct sl_sim_request *r = &a->request;
+    struct sl_sim_plan_opts opts = { .seed = r->seed,
+                                     .node_count = r->node_count,
+                                     .feed_count = r->feed_count,
+                                     .dispatcher_count = r->dispatcher_count,
+                                     .mode = r->mode };
+    struct sl_sim_plan plan;
+    char text[SL_SIM_ITEM_TEXT];
+    sl_sim_plan_draw(&plan, &opts);
+    printf("%s, %" PRId64 " s, %" PRIu32 " nodes, %" PRIu32 " feeds\n",
+           plan.mode == SL_SIM_MODE_SAFETY ? "safety" : "liveness", plan.trouble_ns / SL_S, plan.host_count,
+           plan.feed_count);
+    for (uint32_t i = 0; i < plan.item_count; i++) {
+        if (!plan.items[i].is_knob || plan.items[i].value > 0)
+            printf("%3" PRIu32 "  %s\n", i, sl_sim_item_text(&plan.items[i], text));
+    }
+    return 0;
+}
+
+static int main_many(const struct main_args *a)
+{
+    struct sl_sim_many many = { .request = a->request,
+                                .first = a->seed_first,
+                                .last = a->seed_last,
+                                .minutes = (sl_ns)a->minutes,
+                                .worker_count = (uint32_t)a->worker_count,
+                                .as_json = a->as_json };
+    return sl_sim_run_many(&many) == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct main_args args;
@@ -196,10 +272,9 @@ int main(int argc, char **argv)
         return main_script_help();
     if (args.script)
         return sl_sim_scenario_file(args.script, &args.request, args.mode);
-    if (!args.is_range)
-        return main_one(&args);
-    return sl_sim_scenario_run_many(&args.request, args.seed_first, args.seed_last, (uint32_t)args.worker_count,
-                                    args.as_json) == 0
-               ? 0
-               : 1;
+    if (args.wants_plan)
+        return main_plan(&args);
+    if (args.must_shrink)
+        return sl_sim_shrink(&args.request);
+    return args.is_range ? main_many(&args) : main_one(&args);
 }

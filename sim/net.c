@@ -88,11 +88,13 @@ static bool net_is_lost(struct sl_sim_net *n, const struct sl_sim_link *link, co
                          n->opts.loss_ppm);
 }
 
-static sl_ns net_delay(const struct sl_sim_net *n, uint64_t object, uint64_t count)
+static sl_ns net_delay(struct sl_sim_net *n, uint64_t object, uint64_t count)
 {
     sl_ns delay = sl_sim_between(n->engine, SL_SIM_DRAW_DELAY, object, count, n->opts.delay_ns, n->opts.jitter_ns);
-    if (sl_sim_chance(n->engine, SL_SIM_DRAW_SPIKE, object, 2 * count, n->opts.spike_ppm))
+    if (sl_sim_chance(n->engine, SL_SIM_DRAW_SPIKE, object, 2 * count, n->opts.spike_ppm)) {
+        n->spike_count++;
         delay += sl_sim_between(n->engine, SL_SIM_DRAW_SPIKE, object, 2 * count + 1, 0, n->opts.spike_ns);
+    }
     return delay;
 }
 
@@ -103,20 +105,32 @@ static void net_push(struct sl_sim_net *n, uint32_t message, sl_ns at)
                        (struct sl_sim_event){ .kind = SL_SIM_EVENT_DELIVER, .host = m->to, .a = message });
 }
 
-static void net_send_copy(struct sl_sim_net *n, uint32_t message, uint64_t object, uint64_t count)
+/* Of size bytes, outside of any stream. */
+static void net_send_copy(struct sl_sim_net *n, uint32_t message, uint32_t size, uint64_t object, uint64_t count)
 {
     uint32_t handle;
     const struct sl_sim_message original = *(const struct sl_sim_message *)sl_slab_at(&n->messages, message);
-    uint8_t *bytes = sl_sim_net_new(n, original.size, &handle);
+    uint8_t *bytes = sl_sim_net_new(n, size, &handle);
     struct sl_sim_message *copy = sl_slab_at(&n->messages, handle);
-    memcpy(bytes, original.bytes, original.size);
+    memcpy(bytes, original.bytes, size);
     *copy = original;
     copy->bytes = bytes;
+    copy->size = size;
     copy->is_stale = true;
-    n->copy_count++;
     net_push(n, handle,
              n->engine->now + sl_sim_between(n->engine, SL_SIM_DRAW_COPY, object, 2 * count + 1, n->opts.delay_ns,
                                              n->opts.stale_ns));
+}
+
+static void net_send_garbage(struct sl_sim_net *n, uint32_t message, uint64_t object, uint64_t count)
+{
+    uint32_t size = ((const struct sl_sim_message *)sl_slab_at(&n->messages, message))->size;
+    if (size < 2 || !sl_sim_chance(n->engine, SL_SIM_DRAW_GARBAGE, object, 2 * count, n->opts.garbage_ppm))
+        return;
+    n->garbage_count++;
+    net_send_copy(n, message,
+                  1 + (uint32_t)(sl_sim_draw(n->engine, SL_SIM_DRAW_GARBAGE, object, 2 * count + 1) % (size - 1)),
+                  object, count);
 }
 
 static void net_begin_stream(struct sl_sim_net *n, struct sl_sim_link *link)
@@ -154,8 +168,11 @@ void sl_sim_net_send(struct sl_sim_net *n, uint32_t message, const struct sl_sim
     sl_ns at = n->engine->now + (is_self ? n->opts.self_ns : net_delay(n, object, count));
     at = at > link->stalled_until ? at : link->stalled_until;
     link->last_at = at > link->last_at ? at : link->last_at;
-    if (!is_self && sl_sim_chance(n->engine, SL_SIM_DRAW_COPY, object, 2 * count, n->opts.copy_ppm))
-        net_send_copy(n, message, object, count);
+    if (!is_self && sl_sim_chance(n->engine, SL_SIM_DRAW_COPY, object, 2 * count, n->opts.copy_ppm)) {
+        n->copy_count++;
+        net_send_copy(n, message, ((struct sl_sim_message *)sl_slab_at(&n->messages, message))->size, object, count);
+    }
+    net_send_garbage(n, message, object, count);
     net_push(n, message, link->last_at);
 }
 

@@ -24,6 +24,7 @@ struct sl_sim_net_opts {
     sl_ns self_ns;
     sl_ns spike_ns, stale_ns; /* at most; how late a spike, a message of a broken stream comes */
     uint32_t loss_ppm, copy_ppm, spike_ppm, break_ppm; /* per message */
+    uint32_t garbage_ppm; /* a part of a message arrives as well, as from somebody who speaks the protocol badly */
 };
 #define SL_SIM_NET_OPTS_DEFAULT \
     ((struct sl_sim_net_opts){  \
@@ -58,7 +59,7 @@ struct sl_sim_net {
     uint32_t host_count_max;
     struct sl_sim_loss losses[SL_SIM_LOSSES_MAX];
     uint32_t loss_count;
-    uint64_t sent_count, lost_count, copy_count, break_count;
+    uint64_t sent_count, lost_count, copy_count, break_count, spike_count, garbage_count;
 };
 
 void sl_sim_net_init(struct sl_sim_net *n, struct sl_sim_engine *e, const struct sl_sim_net_opts *opts,

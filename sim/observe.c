@@ -88,9 +88,10 @@ static void observe_liveness(struct sl_sim *sim, const struct sl_sim_host *h, co
 }
 
 /* With a set, the single target is its oldest at the version of the set, for peers that know no sets. */
-static void observe_push(struct sl_sim *sim, const Pb__SetDispatcherDrainTargetRequest *r)
+static void observe_push(struct sl_sim *sim, uint32_t to, const Pb__SetDispatcherDrainTargetRequest *r)
 {
     struct sl_drain_target target;
+    sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_PUSHED, to);
     sl_sim_oracle_drain_epoch_used(&sim->oracle, r->target_epoch);
     observe_target(&target, r->target_node_id, r->target_epoch);
     if (!r->has_target_set)
@@ -107,7 +108,7 @@ void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const 
     if (send->type != SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST && send->type != SL_MSG_ADD_MAINTAINER_REQUEST)
         sl_sim_oracle_secret(&sim->oracle, send->payload, "a message");
     if (sim->cluster && send->type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST)
-        observe_push(sim, (const Pb__SetDispatcherDrainTargetRequest *)observe_decode(sim, send));
+        observe_push(sim, h->index, (const Pb__SetDispatcherDrainTargetRequest *)observe_decode(sim, send));
     if (send->type == SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE) {
         observe_bootstrap(sim, h, (const Pb__CoordinatorBootstrapResponse *)observe_decode(sim, send));
     } else if (send->type == SL_MSG_NODE_HEARTBEAT_REQUEST) {

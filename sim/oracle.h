@@ -25,7 +25,10 @@
     X(STOPPING, 8, "a node that agrees to stop has no work then, and gets none later")                         \
     X(PROGRESS, 9, "after the faults every drain ends or names what blocks it, and every feed advances")       \
     X(SECRET, 10, "no password in an event or in a message that is not a configuration")                       \
-    X(LEADER, 7, "at no instant two nodes believe in leadership; versions of leaderships grow")
+    X(LEADER, 7, "at no instant two nodes believe in leadership; versions of leaderships grow")                \
+    X(CONTRACT, 8, "old clients: 0 only after STOPPING and the proof, and for good; every doubt is a number")  \
+    X(WISHED, 9, "a feed is paused or gone only if somebody asked for it")                                     \
+    X(INPUT, 10, "bad requests are refused, bad values in the store left alone")
 
 enum sl_sim_oracle_id {
 #define SL_SIM_ORACLE_ENUM(name, invariant, text) SL_SIM_ORACLE_##name,
@@ -47,6 +50,7 @@ struct sl_sim_oracle {
     struct sl_sim_oracle_feed *feeds;        /* by feed number */
     uint32_t process_cap, feed_cap;
     uint64_t drain_epoch_durable;
+    bool has_foreign; /* peers without extensions: placements may lack their sequence */
     bool has_undrain; /* a process may take a new node epoch and begin anew, until it is STOPPING */
 };
 

@@ -22,6 +22,16 @@ static const char *oracle_writer_name(enum sl_sim_writer_state state)
     SL_UNREACHABLE();
 }
 
+/* Orders of or to a peer without extensions carry no sequence: then the epochs decide, and who gave an order last. */
+static int oracle_order(const struct sl_sim_oracle *o, const struct sl_sim_claim *c)
+{
+    uint64_t now = c->placement.maintainer_epoch, before = c->previous_placement.maintainer_epoch;
+    bool has_no_sequence = o->has_foreign && (c->placement.seq == 0 || c->previous_placement.seq == 0);
+    if (!has_no_sequence)
+        return sl_placement_cmp(c->placement, c->previous_placement);
+    return now < before ? -1 : 1;
+}
+
 /*
  * A smaller placement is refused by the sink, so it does no harm; but only a process without a lease may come to that
  * point, because the control plane fences everybody else before.
@@ -29,7 +39,7 @@ static const char *oracle_writer_name(enum sl_sim_writer_state state)
 static bool oracle_judge_placement(struct sl_sim_oracle *o, const struct sl_sim_claim *c)
 {
     sl_sim_oracle_count(o, SL_SIM_ORACLE_WRITER);
-    int order = sl_placement_cmp(c->placement, c->previous_placement);
+    int order = oracle_order(o, c);
     /* A Create that is sent again finds a new process under the old id: the placement is the node's, and it has one. */
     bool is_heir = order == 0 && c->is_same_node && c->previous == SL_SIM_WRITER_DEAD;
     if (c->previous == SL_SIM_WRITER_NONE || order > 0 || is_heir)

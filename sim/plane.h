@@ -48,7 +48,7 @@ struct sl_sim_plane_port {
 
 /* What an operator of the simulator turned on for this process alone. */
 struct sl_sim_plane_mood {
-    bool hangs_open, hangs_close;
+    bool hangs_open, hangs_close, is_wedged; /* wedged: for good */
     sl_ns slow_open_ns, slow_close_ns;
 };
 

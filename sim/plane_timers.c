@@ -9,8 +9,9 @@
 static void plane_feed_opened(struct sl_sim_plane *p, struct plane_feed *f)
 {
     struct sl_report report = { .kind = SL_REPORT_FEED_OPENED, .feed = f->token };
-    if (sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, UINT64_C(1) << 40 ^ f->feed,
-                      (uint64_t)p->process << 32 ^ f->serial, p->opts->feed_fail_ppm)) {
+    bool fails = sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, UINT64_C(1) << 40 ^ f->feed,
+                               (uint64_t)p->process << 32 ^ f->serial, p->opts->feed_fail_ppm);
+    if (fails || sl_sim_sink_is_away(p->sink)) {
         report.kind = SL_REPORT_FEED_FAILED;
         report.code = SL_STR("SINK_UNREACHABLE");
         report.text = SL_STR("the sink does not answer");
@@ -72,6 +73,10 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
     f->is_ticking = false;
     if (f->followers == 0 || sl_sim_sink_is_robbed(p->sink, f->session))
         return;
+    if (sl_sim_sink_is_away(p->sink)) {
+        sl_sim__plane_arm_group(p, slot);
+        return;
+    }
     sl_ts before = sl_sim_sink_session_progress(p->sink, f->session);
     sl_ts wanted = sl_ts_max(before, sl_sim_head(p->engine->now - p->opts->behind_ns));
     bool trigger_follows =
@@ -158,8 +163,9 @@ static void plane_ready(struct sl_sim_plane *p, uint32_t handle)
 {
     struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
     struct plane_draw draw = sl_sim__plane_draw(p, d);
-    if (!d->is_trigger &&
-        sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, draw.object, 8 * draw.n + 4, p->opts->fail_ppm)) {
+    bool fails =
+        !d->is_trigger && sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, draw.object, 8 * draw.n + 4, p->opts->fail_ppm);
+    if (fails || sl_sim_sink_is_away(p->sink)) {
         plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused the first write"));
         return;
     }
@@ -248,6 +254,11 @@ void sl_sim_plane_on_span(struct sl_sim_plane *p, uint32_t handle, uint32_t seri
     const struct plane_dispatcher *d = sl_sim__plane_dispatcher(p, handle, serial);
     if (!d)
         return;
+    bool must_wait = d->state == PLANE_LAGGING || (d->state == PLANE_CLOSING && d->has_claimed);
+    if (must_wait && sl_sim_sink_is_away(p->sink)) {
+        sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
+        return;
+    }
     switch ((enum plane_state)d->state) {
     case PLANE_OPENING:
         plane_ready(p, handle);

@@ -12,10 +12,14 @@ void sl_sim_result_take(struct sl_sim_result *r, const struct sl_sim *sim)
     r->message_count = sim->net.sent_count;
     r->lost_count = sim->net.lost_count;
     r->copy_count = sim->net.copy_count;
-    r->move_count = sim->stats.moves_done;
+    r->move_count = sim->cluster ? sim->sink.move_count : sim->stats.moves_done;
     r->drains_asked = sim->cluster ? sim->cluster->client.drain_count : sim->store.drain_count;
     r->drains_done = sim->stats.drains_done;
     r->drains_safe = sim->stats.drains_safe;
+    r->drains_begun = sim->cluster ? sim->stats.drains_begun : sim->store.drain_count;
+    r->drains_ended = sim->cluster ? sim->stats.drains_ended : sim->stats.drains_done;
+    for (uint32_t i = 0; i < SL_SIM_KNOB_COUNT && sim->cluster; i++)
+        r->knob_counts[i] = sl_sim_knob_count(sim, (enum sl_sim_knob)i);
     r->simulated_ns = sim->engine.now;
     r->drain_rounds = sim->stats.waves;
     r->maintainer_bytes_peak = sim->stats.maintainer_bytes_peak;
@@ -107,43 +111,57 @@ void sl_sim_result_print_json(const struct sl_sim_result *r, const char *scenari
     printf("}\n");
 }
 
+static void tally_row(struct sl_sim_tally_row *row, const struct sl_sim_result *r, uint64_t count)
+{
+    if (count == 0)
+        return;
+    row->runs++;
+    row->faults += count;
+    row->begun += r->drains_begun;
+    row->ended += r->drains_ended;
+    row->moves += r->move_count;
+    row->failures += r->has_failed;
+}
+
 void sl_sim_tally_add(struct sl_sim_tally *t, const struct sl_sim_result *r)
 {
+    uint64_t faults = 0;
     t->run_count++;
     t->failure_count += r->has_failed;
     t->event_count += r->event_count;
     t->cpu_ns += r->cpu_ns;
     t->simulated_ns += r->simulated_ns;
-    t->all.runs++;
-    t->all.drains += r->drains_done;
-    t->all.moves += r->move_count;
-    t->all.failures += r->has_failed;
-    for (uint32_t i = 0; i < SL_SIM_ACTION_COUNT; i++) {
-        if (r->action_counts[i] == 0)
-            continue;
-        t->rows[i].runs++;
-        t->rows[i].faults += r->action_counts[i];
-        t->rows[i].drains += r->drains_done;
-        t->rows[i].moves += r->move_count;
-        t->rows[i].failures += r->has_failed;
-        t->all.faults += r->action_counts[i];
+    for (uint32_t i = 0; i < SL_SIM_KNOB_COUNT; i++) {
+        tally_row(&t->knobs[i], r, r->knob_counts[i]);
+        faults += r->knob_counts[i];
     }
+    for (uint32_t i = 0; i < SL_SIM_ACTION_COUNT; i++) {
+        tally_row(&t->actions[i], r, r->action_counts[i]);
+        faults += r->action_counts[i];
+    }
+    tally_row(&t->all, r, 1);
+    t->all.faults += faults - 1;
 }
 
-#define TALLY_ROW(name, row)                                                                               \
-    printf("%-15s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n", name, (row).runs, \
-           (row).faults, (row).drains, (row).moves, (row).failures)
+static void tally_print_row(const char *name, const struct sl_sim_tally_row *row)
+{
+    if (row->runs > 0)
+        printf("%-20s %8" PRIu64 " %10" PRIu64 " %8" PRIu64 " %8" PRIu64 " %10" PRIu64 " %10" PRIu64 "\n", name,
+               row->runs, row->faults, row->begun, row->ended, row->moves, row->failures);
+}
 
 void sl_sim_tally_print(const struct sl_sim_tally *t, const char *scenario)
 {
-    printf("%-15s %8s %8s %8s %10s %10s\n", "fault", "runs", "injected", "drains", "moves", "violations");
-    for (uint32_t i = 0; i < SL_SIM_ACTION_COUNT; i++) {
-        if (t->rows[i].runs > 0)
-            TALLY_ROW(sl_sim_action_text((enum sl_sim_action)i), t->rows[i]);
-    }
-    TALLY_ROW("all", t->all);
-    printf("%s: %" PRIu64 " runs, %" PRIu64 " violations, %" PRIu64 " events, %" PRIu64
-           " events per second of processor time, %" PRId64 " s simulated\n",
-           scenario, t->run_count, t->failure_count, t->event_count, result_per_second(t->event_count, t->cpu_ns),
-           t->simulated_ns / SL_S);
+    printf("%-20s %8s %10s %8s %8s %10s %10s\n", "fault", "runs", "injected", "begun", "ended", "moves", "violations");
+    for (uint32_t i = 0; i < SL_SIM_KNOB_COUNT; i++)
+        tally_print_row(sl_sim_knob_text((enum sl_sim_knob)i), &t->knobs[i]);
+    for (uint32_t i = 0; i < SL_SIM_ACTION_COUNT; i++)
+        tally_print_row(sl_sim_action_text((enum sl_sim_action)i), &t->actions[i]);
+    tally_print_row("all", &t->all);
+    uint64_t tenths_of_hours = (uint64_t)(t->simulated_ns / (360 * SL_S));
+    printf("%s: %" PRIu64 " seeds, %" PRIu64 " violations, %" PRIu64 ".%" PRIu64 " hours simulated, %" PRIu64
+           " events, %" PRIu64 " events per second of processor time, %" PRIu64 " per second, %" PRId64 " s\n",
+           scenario, t->run_count, t->failure_count, tenths_of_hours / 10, tenths_of_hours % 10, t->event_count,
+           result_per_second(t->event_count, t->cpu_ns), result_per_second(t->event_count, t->wall_ns),
+           t->wall_ns / SL_S);
 }

@@ -40,6 +40,16 @@ const char *sl_sim_repeat_text(const struct sl_sim_request *r, uint64_t seed, ch
         sl_text_cstr(&t, sizes[i].option);
         sl_text_u64(&t, sizes[i].value);
     }
+    if (r->mode != SL_SIM_MODE_DRAWN)
+        sl_text_cstr(&t, r->mode == SL_SIM_MODE_SAFETY ? " --mode safety" : " --mode liveness");
+    if (r->variant > 0) {
+        sl_text_cstr(&t, " --variant ");
+        sl_text_u64(&t, r->variant);
+    }
+    if (r->keep) {
+        sl_text_cstr(&t, " --keep ");
+        sl_text_cstr(&t, r->keep);
+    }
     return out;
 }
 
@@ -126,10 +136,23 @@ static bool scenario_is_whole(const char *name)
 
 static void scenario_whole(struct sl_sim *sim, const struct sl_sim_request *r)
 {
-    if (strcmp(r->scenario, "cluster-basic") == 0)
+    struct sl_sim_keep keep;
+    struct sl_sim_plan_opts opts = { .seed = r->seed,
+                                     .node_count = r->node_count,
+                                     .feed_count = r->feed_count,
+                                     .dispatcher_count = r->dispatcher_count,
+                                     .mode = r->mode };
+    struct sl_sim_plan_run run = { .variant = r->variant, .trace = r->trace };
+    if (strcmp(r->scenario, "cluster-basic") == 0) {
         sl_sim_cluster_basic(sim, r->seed, r->trace);
-    else
-        sl_sim_cluster_swarm(sim, r->seed, r->trace);
+        return;
+    }
+    if (r->keep) {
+        bool is_list = sl_sim_keep_parse(&keep, r->keep);
+        SL_REQUIRE(is_list); /* main looked at it */
+        run.keep = &keep;
+    }
+    sl_sim_plan_run(sim, &opts, &run);
 }
 
 /* ---- scripts ---- */
@@ -186,6 +209,7 @@ bool sl_sim_scenario_run(const struct sl_sim_request *r, struct sl_sim_result *o
         else
             scenario_scale(sim, r, out);
         sl_sim_result_take(out, sim);
+        out->seed = r->seed; /* not the one of a variant */
         out->cpu_ns = sl_sim_cpu_now() - cpu;
         sl_sim_deinit(sim);
         free(sim);

@@ -2,6 +2,7 @@
 #ifndef SL_SIM_SCENARIO_H
 #define SL_SIM_SCENARIO_H
 
+#include "sim/plan.h"
 #include "sim/result.h"
 
 /*
@@ -13,6 +14,9 @@ struct sl_sim_request {
     const char *data_dir;
     uint64_t seed;
     uint32_t node_count, feed_count, dispatcher_count; /* 0 = the scenario's own */
+    enum sl_sim_mode mode;                             /* cluster-swarm */
+    uint64_t variant;                                  /* likewise: other draws of chance for the same plan */
+    const char *keep;                                  /* likewise: numbers of the items that are kept; null: all */
     FILE *trace;
     bool reference_pacing; /* drain-scale: the reference's rule instead of feedback */
     bool prints_story;     /* scripts: the text with its output goes to standard output */
@@ -32,15 +36,9 @@ int sl_sim_scenario_file(const char *path, const struct sl_sim_request *request,
 /* Nanoseconds of processor time of this process, for rates only. */
 sl_ns sl_sim_cpu_now(void);
 
-/*
- * Seeds first .. last, spread over worker processes, in order of seeds. Prints failures as they come, then the table.
- * Returns how many failed; UINT64_MAX if a worker died.
- */
-uint64_t sl_sim_scenario_run_many(const struct sl_sim_request *request, uint64_t first, uint64_t last,
-                                  uint32_t worker_count, bool as_json);
-
 /* The command that does a run again, into out. */
-#define SL_SIM_REPEAT_TEXT 256
+#define SL_SIM_REPEAT_TEXT 512
+#define SL_SIM_EXIT_USAGE 2
 const char *sl_sim_repeat_text(const struct sl_sim_request *request, uint64_t seed, char out[SL_SIM_REPEAT_TEXT]);
 
 #endif

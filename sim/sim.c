@@ -2,6 +2,7 @@
 #include "sim/sim.h"
 
 #include "core/common/mem_tags.h"
+#include "sim/strip.h"
 
 #define SIM_OUTBOX_COUNT 20000u
 #define SIM_OUTBOX_BYTES ((size_t)256 << 20)
@@ -60,6 +61,7 @@ void sl_sim_init(struct sl_sim *sim, const struct sl_sim_opts *opts)
     if (opts->whole)
         sl_sim_cluster_init(sim, sim_host_cap(sim));
     sim->oracle.has_undrain = opts->whole;
+    sim->oracle.has_foreign = opts->foreign_hosts != 0;
     sim_start_all(sim);
     if (!opts->whole)
         sl_sim_engine_push(e, e->now, (struct sl_sim_event){ .kind = SL_SIM_EVENT_ELECTION });
@@ -122,9 +124,21 @@ uint32_t sl_sim_create_feed(struct sl_sim *sim, struct sl_str name, uint32_t tab
 
 /* ---- messages ---- */
 
+static bool sim_is_stripped(const struct sl_sim *sim, const struct sl_sim_host *from, uint32_t to_member,
+                            enum sl_msg_type type)
+{
+    const struct sl_sim_host *to = &sim->hosts[sim->members.items[to_member].host];
+    return from != to && (from->is_foreign || to->is_foreign) && sl_msg_row((int32_t)type)->kind == SL_PAYLOAD_PB;
+}
+
 void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struct sl_node_id *to, uint32_t to_member,
                  enum sl_msg_type type, enum sl_topic topic, struct sl_bytes payload)
 {
+    bool is_stripped = to_member != SL_SIM_MEMBER_NONE && sim_is_stripped(sim, from, to_member, type);
+    uint8_t *stripped = is_stripped ? sl_sim_alloc(&sim->engine, payload.len + 1) : NULL;
+    size_t room = payload.len + 1;
+    if (is_stripped)
+        payload = (struct sl_bytes){ stripped, sl_sim_strip(type, payload, stripped) };
     struct sl_envelope e = { .type = type,
                              .from = sl_node_id_str(&from->id),
                              .to = sl_node_id_str(to),
@@ -135,6 +149,8 @@ void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struc
     size_t size = sl_envelope_size(&e);
     uint8_t *bytes = sl_sim_net_new(&sim->net, (uint32_t)size, &message);
     sl_envelope_encode(&e, bytes);
+    if (is_stripped)
+        sl_sim_free(&sim->engine, stripped, room);
     sl_sim_digest_bytes(&sim->engine, (struct sl_bytes){ bytes, size });
     struct sl_sim_route route = { .from = from->index,
                                   .to = from->index,
@@ -145,6 +161,16 @@ void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struc
         const struct sl_sim_member *m = &sim->members.items[to_member];
         route.to = m->host;
         route.to_process = sim->hosts[m->host].process == m->process ? m->process : 0;
+    }
+    if (sim->cluster) {
+        struct sl_sim_echo echo = { .from = route.from,
+                                    .to = route.to,
+                                    .from_process = route.from_process,
+                                    .to_process = route.to_process,
+                                    .type = type,
+                                    .bytes = bytes,
+                                    .size = (uint32_t)size };
+        sl_sim_cluster_keep_echo(sim, &echo);
     }
     sl_sim_log_note(&sim->log, from->id.text, "-> %s %s, %zu bytes", to->text, sl_msg_row((int32_t)type)->name, size);
     sl_sim_net_send(&sim->net, message, &route);

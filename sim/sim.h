@@ -24,6 +24,10 @@ struct sl_sim_opts {
     sl_ns schema_ns;    /* a schema load takes this long */
     sl_ns store_ns;     /* until something is durable in the metadata store */
     uint32_t schema_fail_ppm;
+    uint32_t drift_ppm;            /* clocks are up to this much too fast or too slow */
+    sl_ns skew_ns;                 /* wall clocks are up to this far apart */
+    uint32_t feed_count_max;       /* the operator creates no more than so many */
+    uint32_t foreign_hosts;        /* bit i: host i speaks the protocol without extensions (strip.h) */
     bool balances;                 /* nodes balance spans after 15 s; off keeps long scripts readable */
     bool reference_pacing;         /* max(10, 1 %) and rounds of 200 ms instead of feedback: for comparison */
     bool keeps_log;                /* of events, for scripts */
@@ -33,7 +37,7 @@ struct sl_sim_opts {
 };
 
 struct sl_sim_stats {
-    uint64_t moves_done, drains_done, drains_safe;
+    uint64_t moves_done, drains_done, drains_safe, drains_begun, drains_ended;
     uint64_t moves_in_flight, wave_left, waves; /* a wave of moves ends when what was in flight at its start arrived */
     size_t maintainer_bytes_peak;               /* spans, indexes, operators of all nodes */
     size_t control_bytes_peak;                  /* the same and the dispatchers */
@@ -57,6 +61,7 @@ struct sl_sim {
     struct sl_outbox outbox;        /* of the step that runs */
     struct sl_arena arena;          /* for what one event needs */
     struct sl_sim_cluster *cluster; /* null unless opts.whole */
+    uint64_t knobs;                 /* bit i: the circumstance was set when the run began (plan.h) */
     sl_ns sample_at;
     struct sl_sim_stats stats;
 };
@@ -74,7 +79,6 @@ uint32_t sl_sim_add_host(struct sl_sim *sim);
 bool sl_sim_run_until(struct sl_sim *sim, sl_ns at);
 
 /* The host whose process has this id, or whose name it is; SL_SIM_HOST_NONE if there is none. */
-#define SL_SIM_HOST_NONE UINT32_MAX
 uint32_t sl_sim_find_host(const struct sl_sim *sim, struct sl_str id);
 
 /* A feed that the coordinator is to place; its number. */

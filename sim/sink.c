@@ -153,6 +153,12 @@ void sl_sim_sink_process_unleased(struct sl_sim_sink *s, uint32_t process)
     sink_flag_process(s, process, SINK_PROCESS_UNLEASED);
 }
 
+void sl_sim_sink_process_leased(struct sl_sim_sink *s, uint32_t process)
+{
+    if (process < s->process_cap)
+        s->processes[process] &= (uint8_t)~SINK_PROCESS_UNLEASED;
+}
+
 static struct sink_session *sink_session(const struct sl_sim_sink *s, uint32_t handle)
 {
     return sl_slab_at(&s->sessions, handle);
@@ -276,6 +282,7 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         return false;
     }
     s->claim_count++;
+    s->move_count += claim.previous == SL_SIM_WRITER_STOPPED && !claim.is_same_node && !span->is_trigger;
     if (span->is_following)
         sink_session(s, span->session)->is_robbed = true;
     sink_end_following(s, f, span);

@@ -31,6 +31,8 @@ struct sl_sim_sink {
     uint8_t *processes; /* flags by process number */
     uint32_t feed_count, feed_cap, process_cap;
     uint64_t claim_count, refusal_count; /* accepted writers; refused claims and writes */
+    uint64_t move_count;                 /* writers accepted after another node's had stopped */
+    sl_ns away_until;                    /* it refuses everything until then */
 };
 
 void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_sim_oracle *o);
@@ -46,6 +48,7 @@ void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t tabl
 /* Processes are numbered from 1. */
 void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process);
 void sl_sim_sink_process_unleased(struct sl_sim_sink *s, uint32_t process);
+void sl_sim_sink_process_leased(struct sl_sim_sink *s, uint32_t process); /* again */
 
 /* A feed's connection of one process, which runs on this node (a host's number). Handles stay valid until closed. */
 uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t process, uint32_t node);
@@ -58,6 +61,11 @@ struct sl_sim_writer {
     int64_t table_id;
     struct sl_placement placement;
 };
+
+static inline bool sl_sim_sink_is_away(const struct sl_sim_sink *s)
+{
+    return s->engine->now < s->away_until;
+}
 
 /* First write: raises the placement. False: refused, a larger one has written. start is where the dispatcher begins. */
 bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts start);
