@@ -20,6 +20,7 @@
 #define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
 #define SOURCE_INFLATE_MAX ((size_t)1 << 30)
 #define SOURCE_TABLES_MAX 65536u
+#define SOURCE_TRANSACTION_BYTES_MAX ((size_t)1 << 30)
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
 #define SOURCE_EOF 0xfeu
 #define SOURCE_SQL_MAX 512u
@@ -208,7 +209,16 @@ static bool source_next_event(struct mariadb_reader *r, struct sl_bytes *out, st
     return true;
 }
 
-/* The first event is a rotation that names the place; the second shows whether there is an event there. */
+/* A server that is asked for a place inside of an event may send what stands there as if it were one. */
+static bool source_is_event_at(const struct mariadb_reader *r, struct sl_bytes bytes, uint32_t pos)
+{
+    struct sl_binlog_event event;
+    return sl_binlog_event_parse(&event, bytes, &r->stream.format, true, NULL) == SL_OK &&
+           (event.type == SL_BINLOG_HEARTBEAT || event.flags & SL_BINLOG_FLAG_ARTIFICIAL || pos == SOURCE_LOG_START ||
+            event.next_pos - event.size == pos);
+}
+
+/* The first event is a rotation that names the place; the third shows whether there is an event there. */
 static bool source_try_position(struct mariadb_reader *r, const char *file, uint32_t pos, struct sl_trouble *t)
 {
     struct sl_binlog_item item;
@@ -238,7 +248,9 @@ static bool source_try_position(struct mariadb_reader *r, const char *file, uint
         if (i < 2 && sl_binlog_stream_feed(&r->stream, r->pending, &item, &err) != SL_OK)
             return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_LOG", "", "%s", err.text);
     }
-    return true;
+    return source_is_event_at(r, r->pending, pos) ||
+           sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_POSITION", "copy the tables anew",
+                          "no transaction starts at %s:%u", file, pos);
 }
 
 /*
@@ -423,6 +435,18 @@ static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_
     return SOURCE_SEAL;
 }
 
+/* A transaction is not split over batches, so it has to fit one. */
+static enum source_next source_check_size(const struct sl_batch *into, const struct sl_binlog_item *item,
+                                          struct sl_trouble *t)
+{
+    if (sl_batch_size(into) <= SOURCE_TRANSACTION_BYTES_MAX)
+        return SOURCE_GO_ON;
+    sl_trouble_set(t, SL_TROUBLE_LASTING, "TRANSACTION_TOO_LARGE", "write it in smaller transactions at the source",
+                   "one transaction has more than %zu MiB of rows (ts %llu)", SOURCE_TRANSACTION_BYTES_MAX >> 20,
+                   (unsigned long long)item->ts);
+    return SOURCE_FAIL;
+}
+
 static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch *into,
                                        const struct sl_binlog_item *item, size_t bytes_max, struct sl_trouble *t)
 {
@@ -433,7 +457,7 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
     case SL_BINLOG_ROWS:
         if (!r->is_skipped && !source_add_rows(r, into, item, t))
             return SOURCE_FAIL;
-        return sl_batch_size(into) >= bytes_max ? SOURCE_SEAL : SOURCE_GO_ON;
+        return source_check_size(into, item, t);
     case SL_BINLOG_STATEMENT:
         return r->is_skipped ? SOURCE_GO_ON : source_on_statement(r, into, item, t);
     case SL_BINLOG_END:
