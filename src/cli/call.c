@@ -183,10 +183,28 @@ static bool call_pause(struct sl_cli_client *c, uint64_t until_ms)
     return true;
 }
 
+/* The node asked for becomes the first one for a moment. */
+static void call_at(struct sl_cli_client *c, const struct sl_cli_call *call, struct sl_cli_answer *a)
+{
+    size_t kept = c->first, index = sl__cli_server_index(c, call->at);
+    a->reach = SL_CLI_UNREACHED;
+    if (index == SIZE_MAX) {
+        (void)snprintf(a->error, sizeof a->error, "%.200s is no address", call->at);
+        return;
+    }
+    c->first = index;
+    call_once(c, call, a);
+    c->first = kept;
+}
+
 void sl_cli_client_call(struct sl_cli_client *c, const struct sl_cli_call *call, struct sl_cli_answer *a)
 {
     uint64_t give_up_ms = sl_cli_now_ms() + (call->timeout_ms > 0 ? call->timeout_ms : c->timeout_ms);
     *a = (struct sl_cli_answer){ 0 };
+    if (call->at) {
+        call_at(c, call, a);
+        return;
+    }
     for (;;) {
         call_round(c, call, a);
         bool may_wait = !call->is_single && sl_cli_now_ms() + CLIENT_BACKOFF_MS < give_up_ms;

@@ -30,26 +30,28 @@ static bool client_normalize(const char *text, size_t len, bool is_tls, char out
     return !strpbrk(out, " \t\r\n@?#\\") && !strpbrk(strstr(out, "://") + 3, "/");
 }
 
-/* False: not an address, or no room. */
-static bool client_add_server(struct sl_cli_client *c, const char *text, size_t len)
+/* SIZE_MAX: not an address, or no room. */
+static size_t client_add_server(struct sl_cli_client *c, const char *text, size_t len)
 {
     char url[CLIENT_URL_MAX + 1];
     bool is_tls = c->ca || (c->server_count > 0 && strncasecmp(c->servers[0], "https://", 8) == 0);
-    if (c->server_count == CLIENT_SERVERS_MAX || !client_normalize(text, len, is_tls, url))
-        return false;
+    if (!client_normalize(text, len, is_tls, url))
+        return SIZE_MAX;
     for (size_t i = 0; i < c->server_count; i++) {
         if (strcasecmp(c->servers[i], url) == 0)
-            return true;
+            return i;
     }
-    memcpy(c->servers[c->server_count++], url, sizeof url);
-    return true;
+    if (c->server_count == CLIENT_SERVERS_MAX)
+        return SIZE_MAX;
+    memcpy(c->servers[c->server_count], url, sizeof url);
+    return c->server_count++;
 }
 
 static bool client_add_servers(struct sl_cli_client *c, const char *list, char *problem, size_t size)
 {
     for (const char *p = list;;) {
         size_t len = strcspn(p, ",");
-        if (!client_add_server(c, p, len)) {
+        if (client_add_server(c, p, len) == SIZE_MAX) {
             (void)snprintf(problem, size, "'%.*s' is no address: give http://HOST:PORT", (int)(len > 80 ? 80 : len), p);
             return false;
         }
@@ -57,6 +59,11 @@ static bool client_add_servers(struct sl_cli_client *c, const char *list, char *
             return true;
         p += len + 1;
     }
+}
+
+size_t sl__cli_server_index(struct sl_cli_client *c, const char *address)
+{
+    return client_add_server(c, address, strlen(address));
 }
 
 void sl_cli_client_learn(struct sl_cli_client *c, const char *address)

@@ -56,6 +56,7 @@ bool sl_cli_answer_is_transient(const struct sl_cli_answer *a);
 struct sl_cli_call {
     const char *method, *path; /* path with query, encoded: "/api/v2/nodes" */
     const char *body;          /* JSON, null = none */
+    const char *at;            /* "host:port": ask this node and no other; null = any */
     bool is_idempotent;        /* may be sent again when it is unknown whether it arrived */
     bool is_single;            /* one round over the servers; else transient answers are waited out up to the timeout */
     uint64_t timeout_ms;       /* 0 = the client's */

@@ -33,6 +33,8 @@ struct sl_cli_client {
     struct client_stream stream;
 };
 
+/* Of this address, which is added if it is new; SIZE_MAX: it is none, or there is no room. */
+size_t sl__cli_server_index(struct sl_cli_client *c, const char *address);
 /* A new handle for this server and path with everything that all requests have in common; null: no memory. */
 CURL *sl__cli_easy(const struct sl_cli_client *c, size_t server, const char *path, struct curl_slist *headers);
 /* Waits for the network or a signal, at most that long; false: interrupted. */

@@ -8,6 +8,8 @@
 #define SL_CLI_VERSION "0.1.0"
 #endif
 
+#define CLUSTER_STOP_MS 130000 /* checkpoints are written first */
+
 /* ---- status ---- */
 
 struct cluster_counts {
@@ -154,25 +156,57 @@ int sl_cli_restart_plan(struct sl_cli *c)
 
 /* ---- stop ---- */
 
+/* Asks the nodes to exit, the coordinator last; how many could not be asked. */
+static size_t cluster_stop_nodes(struct sl_cli *c, const struct sl_cli_nodes *nodes)
+{
+    size_t failed = 0;
+    for (int owner = 0; owner < 2; owner++) {
+        for (size_t i = 0; i < nodes->count; i++) {
+            const struct sl_cli_node *n = &nodes->items[i];
+            const struct sl_cli_call call = {
+                .method = "POST", .path = "/api/v2/stop", .body = "{}", .at = n->address, .is_idempotent = true
+            };
+            struct sl_cli_answer a;
+            char what[100];
+            if (n->is_owner != (owner == 1))
+                continue;
+            sl_cli_client_call(c->client, &call, &a);
+            (void)snprintf(what, sizeof what, "cluster stop: %s", n->name);
+            failed += !sl_cli_answer_is_good(&a);
+            if (!sl_cli_answer_is_good(&a))
+                (void)sl_cli_fail_answer(c, what, &a);
+            else if (!c->is_json)
+                (void)fprintf(c->out, "%s flushes, checkpoints and exits\n", n->name);
+            sl_cli_answer_deinit(&a);
+        }
+    }
+    return failed;
+}
+
 int sl_cli_cluster_stop(struct sl_cli *c)
 {
+    struct sl_cli_nodes nodes;
     struct sl_cli_answer a;
-    int exit = SL_CLI_EXIT_OK;
+    int exit = SL_CLI_EXIT_USAGE;
     if (!sl_cli_confirm(c, "cluster stop: stop replication on every node?"))
-        return SL_CLI_EXIT_USAGE;
-    if (!sl_cli_connect(c))
-        return SL_CLI_EXIT_USAGE;
-    const struct sl_cli_call call = {
-        .method = "POST", .path = "/api/v2/cluster/stop", .body = "{}", .is_idempotent = true, .timeout_ms = 130000
-    };
-    sl_cli_client_call(c->client, &call, &a);
-    if (!sl_cli_answer_is_good(&a))
-        exit = sl_cli_fail_answer(c, "cluster stop", &a);
-    else if (c->is_json)
-        sl_cli_print_json(c, a.json);
-    else
-        (void)fputs("every node flushes, writes its checkpoints and exits\n", c->out);
-    sl_cli_answer_deinit(&a);
+        return exit;
+    if (sl_cli_nodes_load(c, "cluster stop", &nodes, &exit)) {
+        const struct sl_cli_call call = { .method = "POST",
+                                          .path = "/api/v2/cluster/stop",
+                                          .body = "{}",
+                                          .is_idempotent = true,
+                                          .timeout_ms = CLUSTER_STOP_MS };
+        sl_cli_client_call(c->client, &call, &a);
+        exit = SL_CLI_EXIT_OK;
+        if (!sl_cli_answer_is_good(&a))
+            exit = sl_cli_fail_answer(c, "cluster stop", &a);
+        else if (cluster_stop_nodes(c, &nodes) > 0)
+            exit = SL_CLI_EXIT_FAILED;
+        if (exit == SL_CLI_EXIT_OK && c->is_json)
+            sl_cli_print_json(c, a.json);
+        sl_cli_answer_deinit(&a);
+    }
+    sl_cli_nodes_deinit(&nodes);
     return exit;
 }
 

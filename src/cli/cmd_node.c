@@ -10,9 +10,7 @@
 
 static const char *node_state(const struct sl_cli_node *n)
 {
-    if (n->is_unknown)
-        return "silent";
-    return n->liveness[0] != '\0' ? n->liveness : "starting";
+    return n->is_unknown ? "silent" : n->liveness;
 }
 
 int sl_cli_node_list(struct sl_cli *c)
@@ -49,18 +47,27 @@ int sl_cli_node_list(struct sl_cli *c)
     return SL_CLI_EXIT_OK;
 }
 
+static void node_count(struct sl_cli_buf *b, const char *label, struct sl_cli_number n)
+{
+    sl_cli_add(b, label);
+    if (n.is_known)
+        sl_cli_add_count(b, n.v);
+    else
+        sl_cli_add(b, "not known");
+    sl_cli_add(b, "\n");
+}
+
 static void node_print(struct sl_cli *c, const struct sl_cli_node *n)
 {
     struct sl_cli_buf b = { 0 };
     sl_cli_addf(&b, "name         %s\nid           %s\naddress      %s\nversion      %s\n", n->name, n->id, n->address,
                 n->version);
     sl_cli_addf(&b, "state        %s%s\n", node_state(n), n->is_owner ? ", coordinator" : "");
-    sl_cli_add(&b, "maintainers  ");
-    sl_cli_add_count(&b, n->maintainers.v);
-    sl_cli_add(&b, "\ndispatchers  ");
-    sl_cli_add_count(&b, n->dispatchers.v);
-    sl_cli_addf(&b, "\n%s%s%s", n->drain_id[0] != '\0' ? "drain        " : "", n->drain_id,
-                n->drain_id[0] != '\0' ? "\n" : "");
+    node_count(&b, "maintainers  ", n->maintainers);
+    node_count(&b, "dispatchers  ", n->dispatchers);
+    node_count(&b, "readers      ", n->readers);
+    node_count(&b, "unflushed    ", n->unflushed_rows);
+    sl_cli_addf(&b, "drain        %s\n", n->is_draining ? "yes: 'sluice drain list' shows it" : "no");
     sl_cli_print(c, &b);
     sl_cli_buf_free(&b);
 }
@@ -123,9 +130,9 @@ static void node_drain_body(struct sl_cli *c, const struct node_drain *o, const 
     if (o->deadline_ms > 0)
         json_object_object_add(body, "deadline_ms", json_object_new_uint64(o->deadline_ms));
     if (o->max_lag_ms > 0)
-        json_object_object_add(body, "lag_budget_ms", json_object_new_uint64(o->max_lag_ms));
+        json_object_object_add(body, "max_lag_ms", json_object_new_uint64(o->max_lag_ms));
     json_object_object_add(body, "dry_run", json_object_new_boolean(o->dry_run));
-    json_object_object_add(body, "stop_node", json_object_new_boolean(o->stop));
+    json_object_object_add(body, "stop", json_object_new_boolean(o->stop));
     json_object_object_add(body, "cancel_at_deadline", json_object_new_boolean(o->cancel_at_deadline));
     sl_cli_add(out, json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN));
     json_object_put(body);
@@ -167,7 +174,7 @@ static int node_plan(struct sl_cli *c, const struct sl_cli_node *node, const str
         return exit;
     }
     node_plan_table(c, rows);
-    sl_cli_member_text(a->json, sl_cli_member(a->json, "detail") ? "detail" : "blocker_text", why, sizeof why);
+    sl_cli_member_text(a->json, "blocker", why, sizeof why);
     if (works)
         (void)fprintf(c->out, "the drain of %s would work; nothing was changed\n", node->name);
     else
@@ -175,13 +182,19 @@ static int node_plan(struct sl_cli *c, const struct sl_cli_node *node, const str
     return exit;
 }
 
-/* Refused because nothing could take the work, which is what "blocked" means to a script. */
-static bool node_is_refused(const struct sl_cli_answer *a)
+/* Refused because nothing could take the work: that is what "blocked" means to a script. */
+static int node_drain_refused(struct sl_cli *c, const char *what, const struct sl_cli_answer *a)
 {
-    return a->reach == SL_CLI_ANSWERED && strcmp(a->code, "REFUSED") == 0;
+    if (a->reach == SL_CLI_ANSWERED && strcmp(a->code, "REFUSED") == 0)
+        return sl_cli_fail(c, SL_CLI_EXIT_BLOCKED, what, a->error, "");
+    if (a->reach == SL_CLI_ANSWERED && strcmp(a->code, "EXISTS") == 0)
+        return sl_cli_fail(c, SL_CLI_EXIT_FAILED, what, a->error,
+                           "'sluice drain list' shows it; without options you join it");
+    return sl_cli_fail_answer(c, what, a);
 }
 
-static int node_drain_started(struct sl_cli *c, const struct node_drain *o, const struct sl_cli_answer *a)
+static int node_drain_started(struct sl_cli *c, const struct node_drain *o, const struct sl_cli_nodes *nodes,
+                              const struct sl_cli_answer *a)
 {
     struct sl_cli_drain drain;
     struct json_object *nested = sl_cli_member(a->json, "drain"), *json = nested ? nested : a->json;
@@ -193,6 +206,7 @@ static int node_drain_started(struct sl_cli *c, const struct node_drain *o, cons
     }
     const struct sl_cli_watch_opts opts = {
         .id = drain.id,
+        .nodes = nodes,
         .first = json,
         .fail_if_blocked_ms = o->fail_if_blocked_ms,
         .deadline_in_ms = o->deadline_ms,
@@ -201,7 +215,8 @@ static int node_drain_started(struct sl_cli *c, const struct node_drain *o, cons
     return sl_cli_watch_run(c, &opts);
 }
 
-static int node_drain_ask(struct sl_cli *c, const struct node_drain *o, const struct sl_cli_node *node)
+static int node_drain_ask(struct sl_cli *c, const struct node_drain *o, const struct sl_cli_nodes *nodes,
+                          const struct sl_cli_node *node)
 {
     struct sl_cli_buf body = { 0 };
     struct sl_cli_answer a;
@@ -217,11 +232,9 @@ static int node_drain_ask(struct sl_cli *c, const struct node_drain *o, const st
     if (o->dry_run && a.reach == SL_CLI_ANSWERED && (sl_cli_answer_is_good(&a) || sl_cli_member(a.json, "plan")))
         exit = node_plan(c, node, &a);
     else if (sl_cli_answer_is_good(&a))
-        exit = node_drain_started(c, o, &a);
+        exit = node_drain_started(c, o, nodes, &a);
     else
-        exit = sl_cli_fail_answer(c, what, &a);
-    if (!sl_cli_answer_is_good(&a) && node_is_refused(&a))
-        exit = SL_CLI_EXIT_BLOCKED;
+        exit = node_drain_refused(c, what, &a);
     sl_cli_answer_deinit(&a);
     sl_cli_buf_free(&body);
     return exit;
@@ -236,7 +249,7 @@ int sl_cli_node_drain(struct sl_cli *c)
         return SL_CLI_EXIT_USAGE;
     const struct sl_cli_node *node = node_wanted(c, &list, "node drain", &exit);
     if (node)
-        exit = node_drain_ask(c, &o, node);
+        exit = node_drain_ask(c, &o, &list, node);
     sl_cli_nodes_deinit(&list);
     return exit;
 }

@@ -4,6 +4,7 @@
 #include "cli/text.h"
 #include "wire/values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- members ---- */
@@ -38,6 +39,28 @@ bool sl_cli_member_bool(struct json_object *json, const char *name)
     return json_object_is_type(member, json_type_boolean) && json_object_get_boolean(member);
 }
 
+/* Days since 1970 of a date of the proleptic Gregorian calendar; years begin in March, so that leap days come last. */
+static int64_t model_days(int64_t year, int64_t month, int64_t day)
+{
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t era = y / 400, year_of_era = y - era * 400;
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+uint64_t sl_cli_member_time_ms(struct json_object *json, const char *name)
+{
+    char text[40];
+    unsigned f[7] = { 0 };
+    sl_cli_member_text(json, name, text, sizeof text);
+    int count = sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u.%3u", &f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6]);
+    bool is_date = count >= 6 && f[0] >= 1970 && f[1] >= 1 && f[1] <= 12 && f[2] >= 1 && f[2] <= 31;
+    if (!is_date || f[3] > 23 || f[4] > 59 || f[5] > 60)
+        return 0;
+    uint64_t seconds = (uint64_t)model_days(f[0], f[1], f[2]) * 86400 + f[3] * 3600u + f[4] * 60u + f[5];
+    return seconds * 1000 + f[6];
+}
+
 static uint64_t model_u64(struct json_object *json, const char *name)
 {
     return sl_cli_member_number(json, name).v;
@@ -69,17 +92,20 @@ bool sl_cli_node_decode(struct sl_cli_node *n, struct json_object *json)
 {
     *n = (struct sl_cli_node){
         .is_owner = sl_cli_member_bool(json, "is_owner"),
-        .is_unknown = sl_cli_member_bool(json, "unknown"),
+        .is_draining = sl_cli_member_bool(json, "is_draining"),
         .maintainers = sl_cli_member_number(json, "maintainers"),
         .dispatchers = sl_cli_member_number(json, "dispatchers"),
-        .start_ms = sl_cli_member_number(json, "start_time_ms"),
+        .readers = sl_cli_member_number(json, "readers"),
+        .unflushed_rows = sl_cli_member_number(json, "unflushed_rows"),
+        .silent_ms = sl_cli_member_number(json, "silent_ms"),
+        .started_ms = sl_cli_member_time_ms(json, "started_at"),
     };
     MODEL_TEXT(n->id, json, "id");
     MODEL_TEXT(n->name, json, "name");
     MODEL_TEXT(n->address, json, "address");
     MODEL_TEXT(n->version, json, "version");
     MODEL_TEXT(n->liveness, json, "liveness");
-    MODEL_TEXT(n->drain_id, json, "drain_id");
+    n->is_unknown = n->liveness[0] == '\0' || strcmp(n->liveness, "unknown") == 0;
     return n->id[0] != '\0';
 }
 
@@ -92,7 +118,7 @@ static void model_slow(struct sl_cli_drain *d, struct json_object *list)
         MODEL_TEXT(slow->feed, item, "feed");
         MODEL_TEXT(slow->span, item, "span");
         MODEL_TEXT(slow->phase, item, "phase");
-        MODEL_TEXT(slow->to, item, "to");
+        MODEL_TEXT(slow->waits_for, item, "waits_for");
         slow->age_ms = model_u64(item, "age_ms");
     }
 }
@@ -110,17 +136,17 @@ static void model_drain_counts(struct sl_cli_drain *d, struct json_object *left)
 
 static void model_drain_texts(struct sl_cli_drain *d, struct json_object *json)
 {
+    struct json_object *node = sl_cli_member(json, "node"), *blocker = sl_cli_member(json, "blocker");
     char proof[16];
     MODEL_TEXT(d->id, json, "id");
-    MODEL_TEXT(d->target, json, "target");
-    MODEL_TEXT(d->target_name, json, "target_name");
+    MODEL_TEXT(d->target, node, "id");
+    MODEL_TEXT(d->target_name, node, "name");
     MODEL_TEXT(d->phase, json, "phase");
-    MODEL_TEXT(d->ended_from, json, "ended_from");
     MODEL_TEXT(d->reason, json, "reason");
     MODEL_TEXT(d->actor, json, "actor");
-    MODEL_TEXT(d->blocker, json, "blocker");
-    MODEL_TEXT(d->blocker_text, json, "blocker_text");
-    MODEL_TEXT(d->blocker_detail, json, "blocker_detail");
+    MODEL_TEXT(d->blocker, blocker, "kind");
+    MODEL_TEXT(d->blocker_text, blocker, "text");
+    MODEL_TEXT(d->blocker_detail, blocker, "detail");
     MODEL_TEXT(proof, json, "proof");
     d->proof_reference = strcmp(proof, "reference") == 0;
 }
@@ -130,18 +156,18 @@ bool sl_cli_drain_decode(struct sl_cli_drain *d, struct json_object *json)
     *d = (struct sl_cli_drain){
         .safe_to_stop = sl_cli_member_bool(json, "safe_to_stop"),
         .cancelled = sl_cli_member_bool(json, "cancelled"),
-        .stop_node = sl_cli_member_bool(json, "stop_node"),
+        .stop_node = sl_cli_member_bool(json, "stop"),
         .cancel_at_deadline = sl_cli_member_bool(json, "cancel_at_deadline"),
         .dispatchers_at_start = model_u64(json, "dispatchers_at_start"),
         .moves_done = model_u64(json, "moves_done"),
         .lag_ms = sl_cli_member_number(json, "lag_ms_worst"),
         .lag_budget_ms = sl_cli_member_number(json, "lag_budget_ms"),
         .eta_ms = sl_cli_member_number(json, "eta_ms"),
-        .elapsed_ms = sl_cli_member_number(json, "since_ms"),
-        .idle_ms = sl_cli_member_number(json, "progress_ms"),
-        .created_ms = model_u64(json, "created_ms"),
-        .deadline_ms = model_u64(json, "deadline_ms"),
-        .ended_ms = model_u64(json, "ended_ms"),
+        .elapsed_ms = sl_cli_member_number(json, "age_ms"),
+        .idle_ms = sl_cli_member_number(json, "since_progress_ms"),
+        .created_ms = sl_cli_member_time_ms(json, "created_at"),
+        .deadline_ms = sl_cli_member_time_ms(json, "deadline_at"),
+        .ended_ms = sl_cli_member_time_ms(json, "ended_at"),
         .epoch = model_u64(json, "epoch"),
     };
     model_drain_texts(d, json);
@@ -177,8 +203,8 @@ bool sl_cli_plan_decode(struct sl_cli_plan_row *p, struct json_object *json)
         .dispatchers_before = model_u64(json, "dispatchers_before"),
         .dispatchers_after = model_u64(json, "dispatchers_after"),
     };
-    MODEL_TEXT(p->id, json, "node");
-    MODEL_TEXT(p->name, json, "name");
+    MODEL_TEXT(p->id, sl_cli_member(json, "node"), "id");
+    MODEL_TEXT(p->name, sl_cli_member(json, "node"), "name");
     return p->id[0] != '\0';
 }
 
@@ -197,9 +223,9 @@ bool sl_cli_drain_is_over(const struct sl_cli_drain *d)
 
 bool sl_cli_drain_was_safe(const struct sl_cli_drain *d)
 {
-    bool left_safe = !d->cancelled && model_is_phase(d->ended_from, SL_DRAIN_SAFE) &&
-                     (model_is_phase(d->phase, SL_DRAIN_CLEARING) || model_is_phase(d->phase, SL_DRAIN_DONE));
-    return (d->safe_to_stop && model_is_phase(d->phase, SL_DRAIN_SAFE)) || left_safe;
+    bool is_late_enough = model_is_phase(d->phase, SL_DRAIN_SAFE) || model_is_phase(d->phase, SL_DRAIN_CLEARING) ||
+                          model_is_phase(d->phase, SL_DRAIN_DONE);
+    return d->safe_to_stop && !d->cancelled && is_late_enough;
 }
 
 uint64_t sl_cli_drain_left(const struct sl_cli_drain *d)

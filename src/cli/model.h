@@ -19,21 +19,24 @@ struct sl_cli_number {
 };
 
 struct sl_cli_node {
-    char id[64], name[80], address[264], version[64], liveness[16], drain_id[40];
-    bool is_owner, is_unknown;
-    struct sl_cli_number maintainers, dispatchers, start_ms; /* start: wall clock */
+    char id[64], name[80], address[264], version[64];
+    char liveness[16]; /* alive, draining, stopping; unknown: it is silent */
+    bool is_owner, is_unknown, is_draining;
+    struct sl_cli_number maintainers, dispatchers, readers, unflushed_rows, silent_ms;
+    uint64_t started_ms; /* wall clock; 0 = not known */
 };
 
 #define SL_CLI_SLOW_MAX 10
-struct sl_cli_slow { /* a span that takes long to move */
-    char feed[140], span[80], phase[32], to[80];
+struct sl_cli_slow {                                    /* a span that takes long to move */
+    char feed[140], span[80], phase[32], waits_for[80]; /* waits_for: a node */
     uint64_t age_ms;
 };
 
 struct sl_cli_drain {
-    char id[40], target[64], target_name[80], phase[16], ended_from[16], reason[204], actor[68];
-    char blocker[32], blocker_text[160], blocker_detail[164];
-    bool safe_to_stop, cancelled, proof_reference, stop_node, cancel_at_deadline;
+    char id[40], target[64], target_name[80], phase[16], reason[204], actor[68];
+    char blocker[32], blocker_text[160], blocker_detail[164]; /* empty: nothing is known to block it */
+    bool safe_to_stop;                                        /* proved; still true after the node has left */
+    bool cancelled, proof_reference, stop_node, cancel_at_deadline;
     struct sl_cli_number maintainers, operators, dispatchers, moves, feeds_unsettled, peers_unacked, stuck;
     uint64_t dispatchers_at_start, moves_done;
     struct sl_cli_number lag_ms, lag_budget_ms, eta_ms;
@@ -69,10 +72,12 @@ struct json_object *sl_cli_member(struct json_object *json, const char *name);
 void sl_cli_member_text(struct json_object *json, const char *name, char *to, size_t size);
 struct sl_cli_number sl_cli_member_number(struct json_object *json, const char *name);
 bool sl_cli_member_bool(struct json_object *json, const char *name);
+/* A time such as "2026-11-23T18:00:00.123Z" as ms of the wall clock; 0 if it is none. */
+uint64_t sl_cli_member_time_ms(struct json_object *json, const char *name);
 
 /* Phases (wire/values.h SL_DRAIN_PHASES) as the command reads them. */
 bool sl_cli_drain_is_over(const struct sl_cli_drain *d); /* done, cancelled, failed */
-/* The proof was given, or the node left after it. */
+/* The proof was given, perhaps by the other nodes alone (proof_reference). */
 bool sl_cli_drain_was_safe(const struct sl_cli_drain *d);
 /* All that still has to go away. */
 uint64_t sl_cli_drain_left(const struct sl_cli_drain *d);

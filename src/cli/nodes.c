@@ -95,7 +95,7 @@ const struct sl_cli_node *sl_cli_nodes_find(struct sl_cli *c, const struct sl_cl
 
 const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; list && i < list->count; i++) {
         if (strcmp(list->items[i].id, id) == 0 && list->items[i].name[0] != '\0')
             return list->items[i].name;
     }

@@ -24,7 +24,7 @@ void sl_cli_nodes_deinit(struct sl_cli_nodes *list);
  */
 const struct sl_cli_node *sl_cli_nodes_find(struct sl_cli *c, const struct sl_cli_nodes *list, const char *what,
                                             const char *text);
-/* The name of a node with this id; the id itself if there is none. */
+/* The name of a node with this id; the id itself if there is none. list may be null. */
 const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id);
 
 /*

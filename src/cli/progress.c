@@ -47,7 +47,7 @@ void sl_cli_progress_blocker(struct sl_cli_buf *b, const struct sl_cli_drain *d)
 
 static bool progress_is_blocked(const struct sl_cli_drain *d)
 {
-    return !sl_cli_drain_was_safe(d) && d->blocker[0] != '\0' && strcmp(d->blocker, "NONE") != 0;
+    return !sl_cli_drain_was_safe(d) && d->blocker[0] != '\0';
 }
 
 static bool progress_is_late(const struct sl_cli_drain *d)
@@ -155,8 +155,8 @@ static void progress_slow(struct sl_cli_buf *b, struct sl_cli_buf *line, const s
         const struct sl_cli_slow *slow = &d->slow[i];
         sl_cli_addf(line, "%s%s %s %s ", i == 0 ? "slowest: " : "         ", slow->feed, slow->span, slow->phase);
         sl_cli_add_ms(line, slow->age_ms);
-        if (slow->to[0] != '\0')
-            sl_cli_addf(line, " -> %s", slow->to);
+        if (slow->waits_for[0] != '\0')
+            sl_cli_addf(line, ", waits for %s", slow->waits_for);
         progress_end_line(b, line, p);
     }
 }

@@ -304,6 +304,9 @@ static void watch_take(struct watch *w, struct json_object *json)
     json_object_get(nested ? nested : json);
     json_object_put(w->json);
     w->json = nested ? nested : json;
+    for (size_t i = 0; i < drain.slow_count; i++)
+        sl_cli_clean(drain.slow[i].waits_for, sizeof drain.slow[i].waits_for,
+                     sl_cli_nodes_name(w->opts->nodes, drain.slow[i].waits_for));
     w->drain = drain;
     w->has_drain = true;
     w->heard_ms = now_ms;

@@ -3,19 +3,20 @@
 #define SL_CLI_WATCH_H
 
 #include "cli/cli.h"
-#include "cli/model.h"
+#include "cli/nodes.h"
 
 /*
  * Waits for a drain: events of any node that answers, else asking again and again. The drain belongs to the cluster:
  * nothing here changes it, and its end is believed only from the cluster.
  */
 struct sl_cli_watch_opts {
-    const char *id;              /* of the drain, whole */
-    struct json_object *first;   /* the drain as it was last seen; not owned; may be null */
-    uint64_t fail_if_blocked_ms; /* 0 = wait for ever */
-    uint64_t deadline_in_ms;     /* relative to now, as asked for; 0 = what the drain says */
-    bool waits_for_exit;         /* --stop: also until the node has left, a while */
-    bool prints_changes;         /* with --json: one object for each change, not only the last */
+    const char *id;                   /* of the drain, whole */
+    const struct sl_cli_nodes *nodes; /* for their names */
+    struct json_object *first;        /* the drain as it was last seen; not owned; may be null */
+    uint64_t fail_if_blocked_ms;      /* 0 = wait for ever */
+    uint64_t deadline_in_ms;          /* relative to now, as asked for; 0 = what the drain says */
+    bool waits_for_exit;              /* --stop: also until the node has left, a while */
+    bool prints_changes;              /* with --json: one object for each change, not only the last */
 };
 
 /* What a drain in this state means for one who waits; -1: wait on. Pure. */
