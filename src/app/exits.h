@@ -8,16 +8,16 @@
  * Why sluiced ended, as its exit status: number, name, meaning. A supervisor starts it again after FENCED, STORE and
  * FAILED; after USAGE, CONFIG, ADDRESS and FILES somebody has to change something first.
  */
-#define SL_EXITS(X)                                                                                \
-    X(0, STOPPED, "stopped as asked, after it left the cluster")                                   \
-    X(1, FAILED, "something else; the last line says what")                                        \
-    X(2, USAGE, "an option that is not known, or a value that is not understood")                  \
-    X(3, CONFIG, "the configuration file cannot be used, or options do not fit together")          \
-    X(4, ADDRESS, "the address cannot be listened on: in use, not of this machine, not allowed")   \
-    X(5, FILES, "a file or folder cannot be used: permissions, no room, not there")                \
-    X(6, STORE, "the metadata store cannot be opened or reached")                                  \
-    X(7, CUT_SHORT, "stopped at once by a second signal: the cluster notices when the lease ends") \
-    X(8, FENCED, "the node lost its lease and stopped all work; start it again")                   \
+#define SL_EXITS(X)                                                                              \
+    X(0, STOPPED, "stopped as asked, after it left the cluster")                                 \
+    X(1, FAILED, "something else; the last line says what")                                      \
+    X(2, USAGE, "an option that is not known, or a value that is not understood")                \
+    X(3, CONFIG, "the configuration file cannot be used, or options do not fit together")        \
+    X(4, ADDRESS, "the address cannot be listened on: in use, not of this machine, not allowed") \
+    X(5, FILES, "a file or folder cannot be used: permissions, no room, not there")              \
+    X(6, STORE, "the metadata store cannot be opened or reached")                                \
+    X(7, CUT_SHORT, "stopped by a second signal, without waiting for the end of the drain")      \
+    X(8, FENCED, "the node lost its lease and stopped all work; start it again")                 \
     X(9, REPLAY, "a replay gave other outputs than the journal, or the journal cannot be read to its end")
 
 enum sl_exit {

@@ -42,13 +42,13 @@ enum sl_code sl_params_node_new(struct sl_params_node *out, const struct sl_para
 {
     struct sl_mem_opts mem = sl_mem_opts_of((size_t)p->memory_bytes);
     struct sl_node_opts opts;
-    *out = (struct sl_params_node){ 0 };
+    *out = (struct sl_params_node){ .params = *p };
     sl_mem_init(&out->mem, &mem);
     enum sl_code code =
         sl_outbox_init(&out->outbox, &out->mem, SL_TAG_OUTBOX, PARAMS_OUTPUTS_MAX, PARAMS_OUTPUT_BYTES_MAX);
     if (code != SL_OK)
         return code;
-    params_node_opts(&opts, p);
+    params_node_opts(&opts, &out->params);
     opts.mem = &out->mem;
     code = sl_node_new(&out->node, &opts, p->now);
     if (code != SL_OK)

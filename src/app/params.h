@@ -21,8 +21,9 @@ struct sl_params {
     char cluster[SL_KEY_MAX + 1], name[SL_NODE_NAME_MAX + 1], address[SL_ADDRESS_MAX + 1], version[64];
 };
 
-/* A node with its memory and the outbox that its steps fill. */
+/* A node with its memory and the outbox that its steps fill. Stays where it is: the node points into it. */
 struct sl_params_node {
+    struct sl_params params;
     struct sl_mem mem;
     struct sl_outbox outbox;
     struct sl_node *node;
