@@ -131,8 +131,8 @@ static void help_group(struct sl_cli_buf *b, const char *const *words, size_t co
 static void help_program(struct sl_cli_buf *b)
 {
     sl_cli_add(b, "usage: sluice COMMAND [options]\n\n"
-                  "Looks at a Sluice cluster and changes it. A node, drain or feed is named by its name, its id,\n"
-                  "or the beginning of either if only one begins so.\n\n");
+                  "Looks at a Sluice cluster and changes it. A node, drain or feed is named by its\n"
+                  "name, its id, or the beginning of either if only one begins so.\n\n");
     for (size_t i = 0; i < sl_cli_command_count; i++)
         help_command_line(b, &sl_cli_commands[i]);
     help_options(b, "options of all commands", SL_CLI_GLOBAL);

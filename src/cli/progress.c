@@ -23,9 +23,19 @@ static void progress_kind(struct sl_cli_buf *b, struct sl_cli_number n, const ch
     sl_cli_addf(b, " %s", n.is_known && n.v == 1 ? one : many);
 }
 
+/* A coordinator that only begins has counted nothing. */
+static bool progress_is_counted(const struct sl_cli_drain *d)
+{
+    return d->maintainers.is_known || d->dispatchers.is_known;
+}
+
 void sl_cli_progress_left(struct sl_cli_buf *b, const struct sl_cli_drain *d)
 {
     struct sl_cli_buf kinds = { 0 };
+    if (!progress_is_counted(d)) {
+        sl_cli_add(b, "not known yet");
+        return;
+    }
     progress_kind(&kinds, d->maintainers, "maintainer", "maintainers");
     progress_kind(&kinds, d->operators, "of them moving", "of them moving");
     progress_kind(&kinds, d->dispatchers, "dispatcher", "dispatchers");
@@ -83,7 +93,7 @@ void sl_cli_progress_line(struct sl_cli_buf *b, const struct sl_cli_drain *d, co
 {
     sl_cli_addf(b, "%s %s %u %%: ", sl_cli_drain_node(d), d->phase, sl_cli_drain_percent(d));
     sl_cli_progress_left(b, d);
-    sl_cli_add(b, " left");
+    sl_cli_add(b, progress_is_counted(d) ? " left" : "");
     if (d->lag_ms.is_known)
         sl_cli_add(b, "; ");
     progress_lag(b, d);
