@@ -25,7 +25,7 @@ struct sl_plane_client {
     void (*on_head)(void *ctx, uint64_t request, enum sl_code code, sl_ts ts, const struct sl_trouble *t);
     /* Something an operator should read: a source that is not reachable and tried again, a slow dispatcher detached. */
     void (*on_note)(void *ctx, const struct sl_feed_id *feed, const struct sl_trouble *t);
-    /* Any thread: sl_plane_poll is to be called soon. Never called from inside a function of the plane. */
+    /* Any thread, the loop thread included: sl_plane_poll is to be called soon. Must not call the plane itself. */
     void (*wake)(void *ctx);
 };
 

@@ -97,7 +97,6 @@ struct sl_row {
 struct sl_batch_table {
     struct sl_table_def *def;
     uint32_t first, last, count; /* rows */
-    uint32_t next_same_hash;     /* internal */
 };
 
 /* A change of the schema. Ends its batch: rows before it are older, rows after it are in later batches. */
@@ -107,7 +106,7 @@ struct sl_ddl {
     struct sl_str statement; /* in the batch */
 };
 
-struct sl_batch; /* opaque to sinks but for the functions below */
+struct sl_batch;
 
 /* Empty; holds one reference. Null without memory. */
 struct sl_batch *sl_batch_new(void);
@@ -130,9 +129,8 @@ uint8_t *sl_batch_bytes(struct sl_batch *b, size_t size);
 /* Copies the statement. Nothing may be added after it. */
 SL_CHECKED bool sl_batch_set_ddl(struct sl_batch *b, sl_ts ts, struct sl_str schema, struct sl_str statement);
 /*
- * Everything of the source up to and with through is in this batch or in an earlier one. If the last transaction of the
- * batch goes on in the next one (it is too large for one), through is below its ts. arrived_ns: when the oldest row was
- * read, on CLOCK_MONOTONIC.
+ * Everything of the source up to and with through is in this batch or in an earlier one, so a transaction is never split
+ * over batches. arrived_ns: when the oldest row was read, on CLOCK_MONOTONIC.
  */
 void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns);
 

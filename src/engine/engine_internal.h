@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_ENGINE_ENGINE_INTERNAL_H
+#define SL_ENGINE_ENGINE_INTERNAL_H
+
+#include "base/map.h"
+#include "base/slab.h"
+#include "engine/mailbox.h"
+#include "engine/plane.h"
+
+/*
+ * The inside of a plane. Shared by the files of this folder.
+ *
+ *   hub      one per source URI: its readers, the window of recent batches, who takes which table. One mutex guards all of
+ *            it and all that hangs on it (feeds, lanes, flows); it is never held during a call into a source or a sink.
+ *   reader   a thread that reads the source: the shared one, or one that catches up.
+ *   feed     the opened sink of one feed on this node, and its lanes.
+ *   lane     a thread of a feed with a writer of its own. A table belongs to one lane, so its order is kept.
+ *   flow     the rows of one dispatcher.
+ *   cargo    a batch on its way to lanes; parcel: the part of it that goes to one lane.
+ *
+ * A flow is a state machine with one setter (flow.c):
+ *
+ *   OPEN          raised               caught up          replay done
+ *   -----> CLAIMING ------> CATCHING -----------> JOINING ------------> FOLLOWING
+ *             |    \           |  ^                  |                     |
+ *             |     \-> WAITING --+--- lane too slow +---------------------+
+ *             |            |   |                     |                     |
+ *             +------------+---+--- CLOSE -----------+---------------------+--> CLOSING --flushed--> OVER
+ *                                   any --- failed, fenced, feed dropped ---------------------------> OVER
+ *
+ * Invariants (under the hub's mutex):
+ *   E1  A flow is in the routing table and in the list of a reader iff it is CATCHING, JOINING or FOLLOWING.
+ *   E2  Entries of a flow lie in its lane in order of ts; pending counts those not yet durable, in the queue or in flight.
+ *   E3  Everything of the flow up to max(from, reader.routed) is durable or pending; nothing after it is.
+ *   E4  A FOLLOWING flow has nothing pending that is older than an entry of the shared reader in its lane, so what
+ *       holds back the lane's shared parcels holds back it.
+ *   E5  The window holds all batches of the shared reader in (window_from, routed].
+ *   E6  A flow's memory goes back when it is OVER, nothing is pending and no worker is raising it.
+ */
+
+#define SL_FLOW_STATES(X)                                                                          \
+    /* name, legal next states */                                                                  \
+    X(CLAIMING, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER)) \
+    X(WAITING, GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER))                \
+    X(CATCHING, GO(WAITING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER))                \
+    X(JOINING, GO(FOLLOWING) | GO(WAITING) | GO(CLOSING) | GO(OVER))                               \
+    X(FOLLOWING, GO(WAITING) | GO(CLOSING) | GO(OVER))                                             \
+    X(CLOSING, GO(OVER))                                                                           \
+    X(OVER, 0u)
+
+enum sl_flow_state {
+#define SL_FLOW_ENUM(name, next) SL_FLOW_##name,
+    SL_FLOW_STATES(SL_FLOW_ENUM)
+#undef SL_FLOW_ENUM
+        SL_FLOW_STATE_COUNT
+};
+
+/* How a flow ended, for its last report. */
+enum sl_flow_end { SL_FLOW_END_NONE, SL_FLOW_END_CLOSED, SL_FLOW_END_FAILED, SL_FLOW_END_SILENT };
+
+struct sl_hub;
+struct sl_plane_lane;
+struct sl_plane_feed;
+
+struct sl_flow {
+    /* -- fixed when it is made -- */
+    sl_dispatcher_token token;
+    struct sl_plane_feed *feed;
+    struct sl_plane_lane *lane;
+    struct sl_placement placement;
+    int64_t table_id;
+    sl_ts start_ts;
+    uint32_t handle; /* in the plane's slab */
+    uint32_t keyspace_id;
+    bool is_table_trigger;
+
+    /* -- under the hub's mutex -- */
+    uint8_t state;   /* enum sl_flow_state; sl__flow_go */
+    uint8_t end;     /* enum sl_flow_end, when OVER */
+    bool is_raising; /* in the hands of its lane, to be raised */
+    bool is_close_asked, is_told_ready;
+    bool is_dirty, is_ahead;
+    sl_ts from;       /* rows up to it are not for this flow, or done */
+    sl_ts durable;    /* of entries that are done */
+    sl_ts checkpoint; /* last reported */
+    uint32_t pending;
+    uint32_t join_count; /* JOINING: entries that must be done before it follows */
+    struct sl_reader_slot *reader;
+    struct sl_trouble *trouble; /* FAILED: why; owned */
+    struct sl_flow *bucket_next;
+    struct sl_flow *next, *prev; /* in the reader's members, or the hub's waiting list */
+    struct sl_flow *dirty_next;
+    struct sl_flow *claim_next;
+    struct sl_flow *ahead_next, *ahead_prev;
+    struct sl_flow *feed_next, *feed_prev;
+};
+
+struct sl_flow_list {
+    struct sl_flow *head, *tail;
+    uint32_t count;
+};
+
+/* ---- readers ---- */
+
+enum sl_reader_state {
+    SL_READER_OFF,
+    SL_READER_STARTING, /* the thread runs; from where it will read can still be lowered */
+    SL_READER_RUNNING,
+    SL_READER_STOPPING, /* asked to end */
+    SL_READER_OVER,     /* its thread has nothing more to do and waits to be joined */
+};
+
+struct sl_reader_slot {
+    struct sl_hub *hub;
+    pthread_t thread;
+    pthread_cond_t changed;   /* room, stop */
+    struct sl_reader *source; /* the driver's; null while it is opened or closed */
+    enum sl_reader_state state;
+    bool is_shared;
+    sl_ts routed; /* everything up to it has been handed out */
+    size_t queued_bytes;
+    size_t queued_bytes_max;
+    struct sl_flow_list members;
+};
+
+struct sl_cargo {
+    struct sl_batch *batch;
+    struct sl_reader_slot *reader;
+    struct sl_cargo *window_next;
+    size_t size;
+    sl_ts from;             /* what was routed before it */
+    uint32_t refs, parcels; /* parcels of refs */
+};
+
+struct sl_entry {
+    struct sl_flow *flow; /* null: the flow is over, nobody wants it */
+    uint32_t table;       /* in the batch */
+    sl_ts after;
+};
+
+struct sl_parcel {
+    struct sl_parcel *next, *shared_next;
+    struct sl_cargo *cargo;
+    uint64_t row_count;
+    uint32_t count, cap;
+    bool is_shared; /* from the shared reader in its course, no replay */
+    struct sl_entry entries[];
+};
+
+struct sl_parcel_list {
+    struct sl_parcel *head, *tail;
+};
+
+struct sl_hub {
+    struct sl_plane *plane;
+    struct sl_hub *next;
+    const struct sl_source_driver *driver; /* null if there is none for the URI */
+    struct sl_bytes uri;                   /* owned; secret */
+    uint32_t feed_count;                   /* loop thread */
+
+    pthread_mutex_t mutex;
+    struct sl_reader_slot *readers; /* [0] is the shared one */
+    uint32_t reader_count, readers_active;
+    struct sl_flow **buckets; /* by table id */
+    uint32_t bucket_count, routed_count;
+    struct sl_cargo *window_head, *window_tail;
+    size_t window_bytes;
+    sl_ts window_from;
+    struct sl_flow *ahead; /* JOINING, and the shared reader has not come to sl__flow_joins_at yet */
+    struct sl_flow_list waiting;
+    struct sl_flow *dirty_head, *dirty_tail;
+    struct sl_plane_feed *feeds, *dirty_feeds;
+    uint64_t rows_read, rows_durable, rows_unflushed, detached;
+};
+
+/* ---- feeds and lanes ---- */
+
+enum sl_plane_feed_state {
+    SL_PLANE_FEED_OPENING,
+    SL_PLANE_FEED_OPEN,
+    SL_PLANE_FEED_FAILED,  /* it could not be opened */
+    SL_PLANE_FEED_DROPPED, /* CLOSE_FEED */
+};
+
+struct sl_plane_lane {
+    struct sl_plane_feed *feed;
+    pthread_t thread;
+    pthread_cond_t changed; /* work, end */
+    uint32_t index;
+    struct sl_writer *writer;
+    bool is_running, is_calling; /* a thread exists; it is inside a call of the driver */
+    struct sl_flow *claims_head, *claims_tail;
+    struct sl_parcel_list queue, in_flight;
+    struct sl_parcel *shared_head, *shared_tail; /* of both */
+    struct sl_parcel *building;                  /* while a batch is routed */
+    struct sl_plane_lane *touched_next;
+    uint64_t row_count;         /* queued and in flight */
+    sl_ns trouble_ns, retry_ns; /* since when; how long to wait next */
+    bool is_in_doubt;           /* the last commit may have happened */
+};
+
+struct sl_plane_feed {
+    sl_feed_token token;
+    struct sl_plane *plane;
+    struct sl_hub *hub;
+    struct sl_feed_id id;
+    struct sl_bytes config;   /* owned; secret */
+    struct sl_bytes sink_uri; /* owned; secret */
+    uint32_t handle, lane_count;
+    struct sl_sink *sink;
+    struct sl_plane_lane *lanes;
+    _Atomic bool is_fenced;
+
+    /* -- under the hub's mutex -- */
+    struct sl_plane_feed *next, *dirty_next;
+    struct sl_flow *flows;
+    enum sl_plane_feed_state state;
+    uint32_t lanes_opened, lanes_running, follower_count;
+    sl_ts checkpoint, resolved; /* last reported */
+    struct sl_trouble trouble;  /* FAILED, or a note */
+    bool is_dirty, is_told, is_noted, is_removed;
+};
+
+/* ---- the plane ---- */
+
+struct sl_refused {
+    sl_feed_token feed;
+    sl_dispatcher_token dispatcher; /* 0: the feed itself */
+    sl_ts start_ts;
+};
+
+struct sl_plane {
+    struct sl_plane_opts opts;
+    struct sl_plane_client client;
+    struct sl_mem mem;
+    struct sl_slab feeds, flows;
+    struct sl_map feed_by_token, flow_by_token;
+    struct sl_hub *hubs;
+    _Atomic bool is_woken;
+    sl_ns progress_due_ns;
+    uint32_t readers_told;
+    uint64_t unflushed_told;
+
+    struct sl_refused *refused; /* OPENs without memory */
+    uint32_t refused_count, refused_cap;
+
+    pthread_t ticker, loader;
+    struct sl_mailbox ticks; /* nothing is ever put: its end is the ticker's */
+    bool has_ticker, has_loader;
+    struct sl_mailbox asked, answered; /* of the loader */
+};
+
+sl_ns sl__now(void);
+/* Waits are on CLOCK_MONOTONIC. */
+void sl__cond_init(pthread_cond_t *c);
+void sl__cond_wait(pthread_cond_t *c, pthread_mutex_t *m, sl_ns at_most_ns);
+/* Tells the client, once until the next poll. Any thread, with or without a hub's mutex. */
+void sl__plane_wake(struct sl_plane *p);
+
+/* ---- flow.c; all under the hub's mutex ---- */
+
+bool sl__flow_may_go(enum sl_flow_state from, enum sl_flow_state to);
+void sl__flow_go(struct sl_flow *f, enum sl_flow_state to);
+/* It has something to report. */
+void sl__flow_touch(struct sl_flow *f);
+/* Ends it: out of all lists; its entries are skipped. trouble (copied) for FAILED. */
+void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_trouble *trouble);
+/* CLOSE. */
+void sl__flow_close(struct sl_flow *f);
+/* One entry less; what follows from that. */
+void sl__flow_entry_done(struct sl_flow *f, sl_ts through, bool is_durable);
+/* It is a member of the shared reader: follows once all that is pending now is done and the reader has come to from. */
+void sl__flow_join(struct sl_flow *f);
+/*
+ * Who follows is said to be where the feed's last progress was, so a shared reader that began anew, further back, has to
+ * come there first.
+ */
+sl_ts sl__flow_joins_at(const struct sl_flow *f);
+/* The shared reader has come there. */
+void sl__flow_come(struct sl_flow *f);
+void sl__flow_leave_ahead(struct sl_flow *f); /* no effect if it is not ahead */
+/* Everything up to it is durable. */
+sl_ts sl__flow_durable(const struct sl_flow *f);
+bool sl__flow_is_free(const struct sl_flow *f);
+void sl__flow_list_add(struct sl_flow_list *l, struct sl_flow *f);
+void sl__flow_list_remove(struct sl_flow_list *l, struct sl_flow *f);
+
+/* ---- hub.c; under the hub's mutex but new and free ---- */
+
+struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri);
+void sl__hub_free(struct sl_hub *h); /* no feeds, no threads */
+/* Gives a flow to the reader that can serve it, or lets it wait. Its from says from where. */
+void sl__hub_attach(struct sl_flow *f);
+/* Takes it off its reader or the waiting list; from becomes what was taken. */
+void sl__hub_detach(struct sl_flow *f);
+/* Readers that nobody needs end. After flows have left. */
+void sl__hub_stop_idle(struct sl_hub *h);
+/* Hands a batch out; consumes the reference. False without memory: nothing of it was handed out. */
+SL_CHECKED bool sl__hub_route(struct sl_reader_slot *r, struct sl_batch *batch);
+/* Flows that wait and could go on. */
+void sl__hub_retry(struct sl_hub *h);
+/* A reader that catches up has come into the window: its members join the shared one. */
+void sl__hub_merge(struct sl_reader_slot *r);
+bool sl__hub_can_merge(const struct sl_reader_slot *r);
+/* The shared reader has ended: nothing is known of what comes next. */
+void sl__hub_drop_window(struct sl_hub *h);
+/* The lane for which the shared reader waits while others have nothing to do, or null. */
+struct sl_plane_lane *sl__hub_slow_lane(struct sl_hub *h);
+
+/* ---- reader.c; under the hub's mutex ---- */
+
+/* OFF -> STARTING; false: no thread. */
+SL_CHECKED bool sl__reader_start(struct sl_reader_slot *r, sl_ts from);
+void sl__reader_stop(struct sl_reader_slot *r);
+void sl__reader_join(struct sl_reader_slot *r); /* OVER -> OFF */
+SL_CHECKED bool sl__thread_start(pthread_t *thread, void *(*main)(void *), void *arg);
+
+/* ---- parcels (parcel.c); under the hub's mutex ---- */
+
+struct sl_cargo *sl__cargo_new(struct sl_reader_slot *r, struct sl_batch *batch); /* takes the batch */
+void sl__cargo_unref(struct sl_cargo *c);
+/* Adds the rows of a table to what the lane gets of this cargo. False without memory. */
+bool sl__plane_lane_add(struct sl_plane_lane *l, struct sl_cargo *c, struct sl_flow *f, uint32_t table);
+/* What was added goes into the queue. */
+void sl__plane_lane_push(struct sl_plane_lane *l, bool is_shared);
+/* Entries of flows that are over are done. */
+void sl__parcel_skip_over(struct sl_parcel *p);
+/* Takes from the queue what one transaction may hold. */
+void sl__plane_lane_take(struct sl_plane_lane *l);
+/* What is in flight is durable, or nobody wants it. */
+void sl__plane_lane_finish(struct sl_plane_lane *l, bool is_durable);
+/* Drops the queue: its flows wait until the lane has room again. */
+void sl__plane_lane_detach(struct sl_plane_lane *l);
+/* Drops the queue of a feed that is dropped or fenced. */
+void sl__plane_lane_clear(struct sl_plane_lane *l);
+
+/* ---- lane.c ---- */
+
+void *sl__plane_lane_main(void *lane);
+
+/* ---- feed.c; loop thread ---- */
+
+/* False without memory. */
+SL_CHECKED bool sl__plane_feed_open(struct sl_plane *p, const struct sl_command *c);
+/* Under the hub's mutex: ends all flows without a word. */
+void sl__plane_feed_silence(struct sl_plane_feed *f);
+void sl__plane_feed_drop(struct sl_plane_feed *f, bool is_removed);
+void sl__plane_feed_touch(struct sl_plane_feed *f);
+/* After its threads have ended. */
+void sl__plane_feed_free(struct sl_plane_feed *f);
+
+/* ---- loader.c ---- */
+
+void *sl__loader_main(void *plane);
+void sl__loader_deliver(struct sl_plane *p);
+void sl__loader_drop(struct sl_plane *p);
+
+#endif

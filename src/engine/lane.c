@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine_internal.h"
+
+#include <stdlib.h>
+
+#define LANE_CLAIMS_MAX 1024u
+
+/*
+ * The worker of one lane. It holds the hub's mutex but for the calls into the sink (between lane_enter and lane_leave).
+ */
+static void lane_enter(struct sl_plane_lane *l)
+{
+    l->is_calling = true;
+    pthread_mutex_unlock(&l->feed->hub->mutex);
+}
+
+static void lane_leave(struct sl_plane_lane *l)
+{
+    pthread_mutex_lock(&l->feed->hub->mutex);
+    l->is_calling = false;
+}
+
+static bool lane_goes_on(const struct sl_plane_lane *l)
+{
+    return l->feed->state == SL_PLANE_FEED_OPENING || l->feed->state == SL_PLANE_FEED_OPEN;
+}
+
+static bool lane_may_write(const struct sl_plane_lane *l)
+{
+    return lane_goes_on(l) && !atomic_load(&l->feed->is_fenced);
+}
+
+/* ---- troubles ---- */
+
+/* Waits before the same is tried again. False: it has gone on for too long. */
+static bool lane_wait_again(struct sl_plane_lane *l, const struct sl_trouble *t)
+{
+    const struct sl_plane_opts *opts = &l->feed->plane->opts;
+    sl_ns now = sl__now();
+    if (l->trouble_ns == 0) {
+        l->trouble_ns = now;
+        l->retry_ns = opts->retry_ns;
+    }
+    if (now - l->trouble_ns >= opts->give_up_ns)
+        return false;
+    l->feed->trouble = *t;
+    l->feed->is_noted = true;
+    sl__plane_feed_touch(l->feed);
+    sl_ns end = now + l->retry_ns;
+    for (sl_ns left = l->retry_ns; left > 0 && lane_may_write(l); left = end - sl__now())
+        sl__cond_wait(&l->changed, &l->feed->hub->mutex, left);
+    l->retry_ns = sl_ns_min(l->retry_ns * 2, opts->retry_ns_max);
+    return true;
+}
+
+/* An interruption that nobody asked for is one more trouble that passes. */
+static bool lane_is_passing(const struct sl_trouble *t)
+{
+    return t->kind == SL_TROUBLE_PASSING || t->kind == SL_TROUBLE_ENDED;
+}
+
+/* What it last did may have happened or not; the next one starts anew. */
+static void lane_drop_writer(struct sl_plane_lane *l)
+{
+    struct sl_writer *w = l->writer;
+    l->writer = NULL;
+    l->is_in_doubt = true;
+    if (!w)
+        return;
+    lane_enter(l);
+    w->driver->close_writer(w);
+    lane_leave(l);
+}
+
+static bool lane_open_writer(struct sl_plane_lane *l, struct sl_trouble *t)
+{
+    struct sl_writer *writer = NULL;
+    lane_enter(l);
+    bool is_open = l->feed->sink->driver->open_writer(&writer, l->feed->sink, l->index, t);
+    lane_leave(l);
+    if (is_open)
+        l->writer = writer;
+    return is_open;
+}
+
+static struct sl_sink_span lane_span(const struct sl_flow *f)
+{
+    return (struct sl_sink_span){ .key = { .table_id = f->table_id, .keyspace_id = f->keyspace_id },
+                                  .placement = f->placement,
+                                  .is_table_trigger = f->is_table_trigger };
+}
+
+static void lane_refuse(struct sl_flow *f)
+{
+    struct sl_trouble t;
+    sl_trouble_set(&t, SL_TROUBLE_STALE, "FENCED", "", "a larger placement owns the span at the sink");
+    sl__flow_end(f, SL_FLOW_END_FAILED, &t);
+}
+
+/* ---- claims: raising placements ---- */
+
+static uint32_t lane_take_claims(struct sl_plane_lane *l, struct sl_flow **flows)
+{
+    uint32_t count = 0;
+    while (l->claims_head && count < LANE_CLAIMS_MAX) {
+        flows[count++] = l->claims_head;
+        l->claims_head = l->claims_head->claim_next;
+    }
+    return count;
+}
+
+/* Only what may still begin is worth asking the sink. */
+static uint32_t lane_list_claims(struct sl_flow **flows, uint32_t count, struct sl_sink_claim *claims,
+                                 struct sl_flow **asked)
+{
+    uint32_t asked_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sl_flow *f = flows[i];
+        if (f->state != SL_FLOW_CLAIMING || f->is_close_asked || f->is_table_trigger)
+            continue;
+        asked[asked_count] = f;
+        claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f) };
+    }
+    return asked_count;
+}
+
+static void lane_begin(struct sl_flow *f)
+{
+    f->is_raising = false;
+    if (f->state == SL_FLOW_OVER) {
+        sl__flow_touch(f);
+    } else if (f->is_close_asked) {
+        sl__flow_end(f, SL_FLOW_END_CLOSED, NULL);
+    } else {
+        f->durable = f->from;
+        sl__hub_attach(f);
+    }
+}
+
+static bool lane_raise(struct sl_plane_lane *l, struct sl_sink_claim *claims, uint32_t count, struct sl_trouble *t)
+{
+    if (count == 0 || !l->feed->sink->has_fencing)
+        return true;
+    if (!l->writer && !lane_open_writer(l, t))
+        return false;
+    struct sl_writer *w = l->writer;
+    lane_enter(l);
+    bool is_raised = w->driver->raise(w, claims, count, t);
+    lane_leave(l);
+    return is_raised;
+}
+
+static void lane_apply_claims(struct sl_flow **asked, const struct sl_sink_claim *claims, uint32_t count, bool is_exact)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (claims[i].is_refused)
+            lane_refuse(asked[i]);
+        else if (is_exact)
+            asked[i]->from = sl_ts_max(asked[i]->from, claims[i].stored_ts);
+    }
+}
+
+static void lane_fail_claims(struct sl_flow **flows, uint32_t count, const struct sl_trouble *t)
+{
+    for (uint32_t i = 0; i < count; i++)
+        sl__flow_end(flows[i], SL_FLOW_END_FAILED, t);
+}
+
+struct lane_claims {
+    struct sl_flow *flows[LANE_CLAIMS_MAX], *asked[LANE_CLAIMS_MAX];
+    struct sl_sink_claim claims[LANE_CLAIMS_MAX];
+};
+
+static void lane_claim(struct sl_plane_lane *l, struct lane_claims *c)
+{
+    uint32_t count = lane_take_claims(l, c->flows);
+    for (;;) {
+        struct sl_trouble t = { 0 };
+        uint32_t asked = lane_list_claims(c->flows, count, c->claims, c->asked);
+        if (!lane_may_write(l))
+            break;
+        if (lane_raise(l, c->claims, asked, &t)) {
+            lane_apply_claims(c->asked, c->claims, asked, l->feed->sink->is_exact);
+            l->trouble_ns = 0;
+            break;
+        }
+        lane_drop_writer(l);
+        if (!lane_is_passing(&t) || !lane_wait_again(l, &t)) {
+            lane_fail_claims(c->asked, asked, &t);
+            break;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++)
+        lane_begin(c->flows[i]);
+}
+
+/* ---- rows ---- */
+
+static bool lane_append(struct sl_writer *w, const struct sl_parcel *p, struct sl_trouble *t)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct sl_entry *e = &p->entries[i];
+        if (!e->flow)
+            continue;
+        struct sl_sink_span span = lane_span(e->flow);
+        struct sl_row_run run = {
+            .batch = p->cargo->batch, .table = e->table, .after = e->after, .through = sl_batch_through(p->cargo->batch)
+        };
+        if (!w->driver->append(w, &span, &run, t))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * One transaction of all that is in flight. The feed may be fenced at any moment: it is looked at right before the
+ * commit, and a commit that has begun is interrupted by whoever fences.
+ */
+static bool lane_write(struct sl_plane_lane *l, struct sl_trouble *t)
+{
+    struct sl_writer *w = l->writer;
+    lane_enter(l);
+    bool is_done = true;
+    for (struct sl_parcel *p = l->in_flight.head; p && is_done; p = p->next)
+        is_done = lane_append(w, p, t);
+    if (is_done && atomic_load(&l->feed->is_fenced))
+        is_done = sl_trouble_set(t, SL_TROUBLE_ENDED, "FENCED", "", "the feed was fenced");
+    is_done = is_done && w->driver->commit(w, t);
+    if (!is_done)
+        w->driver->discard(w);
+    lane_leave(l);
+    return is_done;
+}
+
+/* The flow of a table in flight fails, and nobody else. False: no flow has this table. */
+static bool lane_fail_table(struct sl_plane_lane *l, int64_t table_id, const struct sl_trouble *t)
+{
+    bool is_found = false;
+    for (struct sl_parcel *p = l->in_flight.head; p; p = p->next) {
+        for (uint32_t i = 0; i < p->count; i++) {
+            struct sl_flow *f = p->entries[i].flow;
+            if (!f || (table_id != 0 && f->table_id != table_id))
+                continue;
+            sl__flow_end(f, SL_FLOW_END_FAILED, t);
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+/* Flows that have ended meanwhile want nothing of it. */
+static bool lane_trim(struct sl_plane_lane *l)
+{
+    bool is_wanted = false;
+    for (struct sl_parcel *p = l->in_flight.head; p; p = p->next) {
+        sl__parcel_skip_over(p);
+        for (uint32_t i = 0; i < p->count; i++)
+            is_wanted = is_wanted || p->entries[i].flow != NULL;
+    }
+    return is_wanted;
+}
+
+/* After doubt: what the sink has stored decides what is written again (sink.h K4). */
+static bool lane_resume(struct sl_plane_lane *l, struct sl_trouble *t)
+{
+    if (!l->writer && !lane_open_writer(l, t))
+        return false;
+    if (!l->feed->sink->is_exact)
+        return true;
+    for (struct sl_parcel *p = l->in_flight.head; p; p = p->next) {
+        for (uint32_t i = 0; i < p->count; i++) {
+            struct sl_entry *e = &p->entries[i];
+            if (!e->flow)
+                continue;
+            struct sl_sink_claim claim = { .span = lane_span(e->flow) };
+            if (!lane_raise(l, &claim, 1, t))
+                return false;
+            if (claim.is_refused)
+                lane_refuse(e->flow);
+            e->after = sl_ts_max(e->after, claim.stored_ts);
+        }
+    }
+    l->is_in_doubt = false;
+    return true;
+}
+
+/* Either the same can be tried again, or who is at fault has failed. */
+static void lane_on_trouble(struct sl_plane_lane *l, const struct sl_trouble *t)
+{
+    if (lane_is_passing(t)) {
+        lane_drop_writer(l);
+        if (lane_wait_again(l, t))
+            return;
+    }
+    if (!lane_fail_table(l, t->table_id, t))
+        lane_fail_table(l, 0, t);
+}
+
+static bool lane_try(struct sl_plane_lane *l, struct sl_trouble *t)
+{
+    bool is_ready = (l->writer && !l->is_in_doubt) || lane_resume(l, t);
+    return is_ready && (!lane_trim(l) || lane_write(l, t));
+}
+
+static void lane_flush(struct sl_plane_lane *l)
+{
+    bool is_done = false;
+    sl__plane_lane_take(l);
+    while (!is_done && lane_may_write(l) && lane_trim(l)) {
+        struct sl_trouble t = { 0 };
+        is_done = lane_try(l, &t);
+        if (is_done)
+            l->trouble_ns = 0;
+        else
+            lane_on_trouble(l, &t);
+    }
+    SL_REQUIRE(is_done || !lane_trim(l)); /* nobody's rows are forgotten */
+    sl__plane_lane_finish(l, is_done);
+}
+
+/* ---- life ---- */
+
+static void lane_fail_feed(struct sl_plane_lane *l, const struct sl_trouble *t)
+{
+    struct sl_plane_feed *f = l->feed;
+    if (f->state != SL_PLANE_FEED_OPENING)
+        return;
+    f->state = SL_PLANE_FEED_FAILED;
+    f->trouble = *t;
+    for (uint32_t i = 0; i < f->lane_count; i++)
+        pthread_cond_signal(&f->lanes[i].changed);
+}
+
+static bool lane_open_sink(struct sl_plane_lane *l, struct sl_trouble *t)
+{
+    struct sl_plane_feed *f = l->feed;
+    struct sl_sink *sink = NULL;
+    struct sl_sink_open o = { .feed = &f->id,
+                              .uri = sl_secret_of(f->sink_uri),
+                              .config = sl_secret_of(f->config),
+                              .writer_count = f->lane_count };
+    lane_enter(l);
+    const struct sl_sink_driver *driver = sl_sink_find(f->plane->opts.sinks, o.uri, t);
+    bool is_open = driver && driver->open(&sink, &o, t);
+    lane_leave(l);
+    f->sink = sink;
+    for (uint32_t i = 0; i < f->lane_count; i++)
+        pthread_cond_signal(&f->lanes[i].changed);
+    return is_open;
+}
+
+static bool lane_open(struct sl_plane_lane *l)
+{
+    struct sl_plane_feed *f = l->feed;
+    struct sl_trouble t;
+    bool is_open = true;
+    if (l->index == 0)
+        is_open = lane_open_sink(l, &t);
+    while (is_open && !f->sink && f->state == SL_PLANE_FEED_OPENING)
+        pthread_cond_wait(&l->changed, &f->hub->mutex);
+    if (is_open && f->state == SL_PLANE_FEED_OPENING)
+        is_open = lane_open_writer(l, &t);
+    if (!is_open)
+        lane_fail_feed(l, &t);
+    if (f->state != SL_PLANE_FEED_OPENING)
+        return false;
+    if (++f->lanes_opened == f->lane_count) {
+        f->state = SL_PLANE_FEED_OPEN;
+        sl__plane_feed_touch(f);
+    }
+    return true;
+}
+
+static void lane_close(struct sl_plane_lane *l)
+{
+    struct sl_plane_feed *f = l->feed;
+    struct sl_writer *w = l->writer;
+    l->writer = NULL;
+    lane_enter(l);
+    if (w)
+        w->driver->close_writer(w);
+    lane_leave(l);
+    if (f->lanes_running > 1) {
+        f->lanes_running--;
+        return;
+    }
+    struct sl_sink *sink = f->sink;
+    f->sink = NULL;
+    bool is_removed = f->is_removed;
+    lane_enter(l);
+    if (sink)
+        sink->driver->close(sink, is_removed);
+    lane_leave(l);
+    f->lanes_running--;
+    sl__plane_feed_touch(f);
+}
+
+void *sl__plane_lane_main(void *arg)
+{
+    struct sl_plane_lane *l = arg;
+    pthread_mutex_t *mutex = &l->feed->hub->mutex;
+    struct lane_claims *claims = malloc(sizeof *claims);
+    pthread_mutex_lock(mutex);
+    if (!claims) {
+        struct sl_trouble t;
+        sl_trouble_set(&t, SL_TROUBLE_PASSING, "NO_MEMORY", "take load off the node", "no memory for a worker");
+        lane_fail_feed(l, &t);
+    } else if (lane_open(l)) {
+        while (lane_goes_on(l)) {
+            if (l->claims_head)
+                lane_claim(l, claims);
+            else if (l->queue.head)
+                lane_flush(l);
+            else
+                pthread_cond_wait(&l->changed, mutex);
+        }
+    }
+    lane_close(l);
+    pthread_mutex_unlock(mutex);
+    free(claims);
+    return NULL;
+}
