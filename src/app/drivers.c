@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/drivers.h"
 
-const struct sl_source_driver *const sl_app_sources[] = { NULL };
+#include "edge/blackhole/blackhole.h"
+#include "edge/gen/gen.h"
 
-const struct sl_sink_driver *const sl_app_sinks[] = { NULL };
+const struct sl_source_driver *const sl_app_sources[] = { &sl_gen_driver, NULL };
+
+const struct sl_sink_driver *const sl_app_sinks[] = { &sl_blackhole_driver, NULL };

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clusters of real sluiced processes, for tests. Standard library only.
+
+    with Cluster(3) as c:                       # n1, n2, n3 on free ports, metadata in one SQLite file
+        c.wait_formed()                         # every node sees every node, one of them is the owner
+        c.owner().kill()                        # SIGKILL
+        c.wait(lambda: c.owner() ..., "a new owner")
+
+A test is a function test_*(); it fails by an exception. Nothing here depends on time: what is expected is waited for
+(`wait`), with a limit that only says when to give up. Ports are taken by the processes themselves (port 0) and read from
+their log. Every process is ended by its number when the `with` ends, whatever happened; if the test failed the ends of
+all logs are printed. SL_KEEP=1 keeps the folder with logs, metadata and journals.
+
+Where the program is found: SL_BUILD_DIR/bin/sluiced. SL_E2E_WAIT multiplies all limits (sanitizers, busy machines).
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import urllib.error
+import urllib.request
+
+SOURCE_DIR = os.environ.get("SL_SOURCE_DIR", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BUILD_DIR = os.environ.get("SL_BUILD_DIR", os.path.join(SOURCE_DIR, "build", "release"))
+SLUICED = os.path.join(BUILD_DIR, "bin", "sluiced")
+PATIENCE = float(os.environ.get("SL_E2E_WAIT", "1"))
+LIMIT_S = 30.0
+
+# The exit status of sluiced (docs/configuration.md).
+STOPPED, FAILED, USAGE, CONFIG, ADDRESS, FILES, STORE, CUT_SHORT, FENCED, REPLAY = range(10)
+
+
+class Failure(Exception):
+    """What was expected did not come."""
+
+
+def wait(condition, what, limit=LIMIT_S):
+    """The first value of condition() that is true. It may fail with Unavailable meanwhile."""
+    until = time.monotonic() + limit * PATIENCE
+    last = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except Unavailable as error:
+            last = error
+        if time.monotonic() > until:
+            raise Failure(f"waited {limit * PATIENCE:g} s for {what}; at the end: {last!r}")
+        time.sleep(0.02)
+
+
+class Unavailable(Exception):
+    """The node does not answer, or answers with an error: its status and text."""
+
+    def __init__(self, status, text):
+        super().__init__(f"{status}: {text[:300]}")
+        self.status, self.text = status, text
+
+
+class Node:
+    """One process, or what is left of it. A node that is started again keeps its name, and gets another port and id."""
+
+    def __init__(self, cluster, name, options):
+        self.cluster, self.name, self.options = cluster, name, options
+        self.log_path = os.path.join(cluster.folder, name + ".log")
+        self.process, self.port, self.log_start = None, None, 0
+
+    # ---- process ----
+
+    def command(self):
+        folder = self.cluster.folder
+        words = [SLUICED, "--name", self.name, "--addr", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"),
+                 "--log-file", self.log_path, "--log-format", "json", "--log-level", "debug",
+                 "--meta", self.cluster.meta, "--lease-ttl", self.cluster.lease_ttl]
+        for key, value in {**self.cluster.options, **self.options}.items():
+            words += ["--" + key.replace("_", "-") + ("" if value is True else "=" + str(value))]
+        return words
+
+    def start(self):
+        """Starts the process and waits until it listens. Returns self."""
+        self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+        self.port = None
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE_")}
+        with open(os.path.join(self.cluster.folder, self.name + ".stderr"), "ab") as errors:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                            env=environment)
+        self.port = wait(self._listening, f"{self.name} to listen")["port"]
+        return self
+
+    def _listening(self):
+        if self.process.poll() is not None:
+            raise Failure(f"{self.name} ended with {self.process.returncode}: {self.stderr()}")
+        return self.find("LISTENING")
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        """SIGKILL, and gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def terminate(self):
+        self.signal(signal.SIGTERM)
+
+    def pause(self):
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
+
+    def wait_exit(self, limit=LIMIT_S):
+        """The exit status."""
+        wait(lambda: self.process.poll() is not None, f"{self.name} to end", limit)
+        return self.process.returncode
+
+    # ---- what it says ----
+
+    def stderr(self):
+        with open(os.path.join(self.cluster.folder, self.name + ".stderr"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def events(self, name=None):
+        """The events of this life of the node, as dictionaries."""
+        if not os.path.exists(self.log_path):
+            return []
+        with open(self.log_path, encoding="utf-8") as file:
+            file.seek(self.log_start)
+            lines = file.read().split("\n")[:-1]
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if name is None or event["event"] == name]
+
+    def find(self, name, **fields):
+        """The newest event of this name whose fields have these values; None."""
+        for event in reversed(self.events(name)):
+            if all(event.get(key) == value for key, value in fields.items()):
+                return event
+        return None
+
+    # ---- its API ----
+
+    def call(self, method, path, body=None, timeout=10):
+        """The decoded answer (None if it is empty). Raises Unavailable."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method,
+                                         headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout * PATIENCE) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise Unavailable(error.code, error.read().decode(errors="replace")) from None
+        except (OSError, urllib.error.URLError) as error:
+            raise Unavailable(0, str(error)) from None
+        return json.loads(text) if text.strip() else None
+
+    def get(self, path, **more):
+        return self.call("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.call("POST", path, body or {}, **more)
+
+    def put(self, path, body=None, **more):
+        return self.call("PUT", path, body or {}, **more)
+
+    def delete(self, path, **more):
+        return self.call("DELETE", path, **more)
+
+    def status(self):
+        return self.get("/api/v2/status")
+
+    def id(self):
+        return self.status()["id"]
+
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+
+class Cluster:
+    """Nodes n1 ... that share metadata. options: more options of sluiced for all of them, with '_' for '-'."""
+
+    def __init__(self, count=3, meta=None, lease_ttl="2s", options=None):
+        self.folder = tempfile.mkdtemp(prefix="sluice-e2e-")
+        self.meta = meta or "sqlite:" + os.path.join(self.folder, "meta.db")
+        self.lease_ttl, self.options = lease_ttl, options or {}
+        self.nodes = [Node(self, f"n{i + 1}", {}) for i in range(count)]
+
+    def __enter__(self):
+        try:
+            for node in self.nodes:
+                node.start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for node in self.nodes:
+            node.kill()
+        if kind is not None:
+            self.print_logs()
+        if os.environ.get("SL_KEEP"):
+            print("kept:", self.folder, file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def add(self, name, **options):
+        """Another node, running."""
+        node = Node(self, name, options)
+        self.nodes.append(node)
+        return node.start()
+
+    def print_logs(self, lines=40):
+        for node in self.nodes:
+            print(f"---- {node.name}: {node.stderr().strip()}", file=sys.stderr)
+            for event in node.events()[-lines:]:
+                print(json.dumps(event), file=sys.stderr)
+
+    def running(self):
+        return [node for node in self.nodes if node.is_running()]
+
+    def node(self, name):
+        return next(node for node in self.nodes if node.name == name)
+
+    def captures(self, node=None):
+        """What the owner lists, asked by way of any node."""
+        return (node or self.running()[0]).get("/api/v2/captures")["items"]
+
+    def owner(self):
+        """The running node that says it is the owner; None unless it is exactly one."""
+        owners = []
+        for node in self.running():
+            try:
+                if node.status()["is_owner"]:
+                    owners.append(node)
+            except Unavailable:
+                pass
+        return owners[0] if len(owners) == 1 else None
+
+    def is_formed(self, count):
+        for node in self.running():
+            captures = self.captures(node)
+            if len(captures) != count or sum(1 for c in captures if c["is_coordinator"]) != 1:
+                return False
+        return self.owner() is not None
+
+    def wait_formed(self, count=None):
+        """Every running node lists the same members, one of which is the owner. Returns the owner."""
+        count = count or len(self.running())
+        wait(lambda: self.is_formed(count), f"a cluster of {count}")
+        return self.owner()
+
+
+def main(tests):
+    """Runs the functions named on the command line, or all; prints one line each. The status of the program."""
+    names = sys.argv[1:] or list(tests)
+    failed = 0
+    for name in names:
+        began = time.monotonic()
+        try:
+            tests[name]()
+            print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Exception:  # one failing test does not keep the others from running
+            failed += 1
+            traceback.print_exc()
+            print(f"FAILED {name}", flush=True)
+    return 1 if failed else 0
+
+
+def tests_of(module):
+    """The functions test_* of a module's globals(), in order."""
+    return {name: value for name, value in module.items() if name.startswith("test_") and callable(value)}
