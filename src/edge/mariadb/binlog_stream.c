@@ -261,7 +261,7 @@ static uint32_t rows_count_bits(struct sl_bytes bitmap, uint32_t column_count)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < column_count; i++)
-        count += bitmap.ptr[i / 8] >> (i % 8) & 1u;
+        count += (uint32_t)(bitmap.ptr[i / 8] >> (i % 8)) & 1u;
     return count;
 }
 
