@@ -241,6 +241,7 @@ enum sl_refusal driver_beat(struct driver *d, uint32_t node, const struct driver
     beat.maintainer_epoch = b->epoch;
     beat.incarnation = d->nodes[node].incarnation;
     beat.node_liveness = b->liveness;
+    beat.lag_ms = b->lag_ms;
     return driver_say(d, node, SL_MSG_HEART_BEAT_REQUEST, &beat.base);
 }
 

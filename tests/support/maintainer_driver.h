@@ -133,6 +133,7 @@ struct driver_beat {
     uint64_t placement_seq;
     uint64_t epoch; /* of the extension field */
     Pb__NodeLiveness liveness;
+    uint64_t lag_ms;
 };
 enum sl_refusal driver_beat(struct driver *d, uint32_t node, const struct driver_beat *beat);
 /* The periodic heartbeat of the fake: all its dispatchers, where they are. */

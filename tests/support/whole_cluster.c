@@ -155,6 +155,8 @@ static void plane_close_feed(struct wc_host *h, const struct sl_command *c)
 
 static void plane_close(struct wc_host *h, const struct sl_command *c)
 {
+    if (h->plane.hangs_close)
+        return;
     *plane_dispatcher(&h->plane, c->dispatcher) = (struct wc_dispatcher){ 0 };
     plane_report(h, &(struct sl_report){ .kind = SL_REPORT_CLOSED,
                                          .feed = c->feed,

@@ -56,7 +56,8 @@ struct wc_plane {
     uint32_t report_count;
     struct sl_out_schema_load load;
     bool has_load;
-    sl_ns progress_at;
+    bool hangs_close;  /* a CLOSE is never answered */
+    sl_ns progress_at; /* SL_NEVER: says nothing any more */
 };
 
 struct whole;

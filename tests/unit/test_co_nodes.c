@@ -161,7 +161,7 @@ static void a_newer_process_wipes_acknowledgement_and_capability(void **state)
     r.drain_protocol_version = 1;
     r.node_epoch = 42;
     assert_true(sl_nodes_on_bootstrap(w.nodes, 1, w.n2, &r));
-    struct sl_drain_target target = { id_of("n3"), 7 };
+    struct sl_drain_target target = { .node = id_of("n3"), .epoch = 7 };
     assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_ALIVE, "n3", 7));
     assert_true(sl_nodes_has_acked(w.nodes, w.n2, &target));
     assert_true(heartbeat(&w, 2, 43, SL_LIVENESS_ALIVE, "", 0));
@@ -190,7 +190,7 @@ static void a_clear_is_acknowledged_by_an_empty_target_of_that_epoch_or_later(vo
     (void)state;
     struct world w;
     world_init(&w);
-    struct sl_drain_target target = { id_of("n3"), 7 };
+    struct sl_drain_target target = { .node = id_of("n3"), .epoch = 7 };
     assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_ALIVE, "", 6));
     assert_false(sl_nodes_has_cleared(w.nodes, w.n2, &target));
     assert_true(heartbeat(&w, 1, 42, SL_LIVENESS_ALIVE, "n3", 7));
@@ -219,7 +219,7 @@ static void a_set_of_targets_is_acknowledged_one_by_one(void **state)
     hb.targets = set;
     hb.n_targets = 2;
     assert_true(sl_nodes_on_heartbeat(w.nodes, 1, w.n2, &hb));
-    struct sl_drain_target five = { id_of("n3"), 5 }, nine = { id_of("n4"), 9 };
+    struct sl_drain_target five = { .node = id_of("n3"), .epoch = 5 }, nine = { .node = id_of("n4"), .epoch = 9 };
     assert_true(sl_nodes_has_acked(w.nodes, w.n2, &five) && sl_nodes_has_acked(w.nodes, w.n2, &nine));
     hb.n_targets = 1;
     assert_true(sl_nodes_on_heartbeat(w.nodes, 2, w.n2, &hb));

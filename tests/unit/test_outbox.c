@@ -50,9 +50,12 @@ static void outputs_keep_their_order_and_their_bytes(void **state)
     struct sl_feed_id feed = { .high = 1, .name_len = 1, .name = "f" };
     assert_true(send_target(&f, "n2"));
     assert_true(sl_out_command(&f.out, &close));
-    assert_true(sl_out_schema_load(&f.out, &feed, 3, 99));
+    char source[] = "gen://x";
+    const struct sl_secret uri = sl_secret_of((struct sl_bytes){ (const uint8_t *)source, sizeof source - 1 });
+    const struct sl_out_schema_load load = { .feed = feed, .request = 3, .ts = 99, .source = uri };
+    assert_true(sl_out_schema_load(&f.out, &load));
     sl_out_event(&f.out, SL_EV_TARGET_APPLIED, sl_f_str("target", sl_str_of(volatile_name)), sl_f_u64("epoch", 7));
-    volatile_name[0] = 'X';
+    volatile_name[0] = source[0] = 'X';
 
     sl_assert_u64(f.out.count, 4);
     const struct sl_output *o = f.out.items;
@@ -63,6 +66,7 @@ static void outputs_keep_their_order_and_their_bytes(void **state)
     sl_assert_u64(o[1].u.command.dispatcher, 5);
     sl_assert_u64(o[2].u.schema_load.request, 3);
     sl_assert_u64(o[2].u.schema_load.ts, 99);
+    sl_assert_mem(sl_secret_reveal(o[2].u.schema_load.source).ptr, "gen://x", 7);
     assert_true(sl_str_eq(o[3].u.event.fields[0].str, SL_STR("n2")));
     sl_assert_u64(o[3].u.event.fields[1].u64, 7);
     sl_assert_u64(f.out.dropped_count, 0);

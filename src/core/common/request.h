@@ -116,7 +116,7 @@ struct sl_drain_view {
     sl_ns since;            /* request accepted, on the node's clock; 0 after a take-over */
     sl_ns progress_at;      /* last time a count went down */
     uint64_t lag_ms_worst;  /* of the feeds that move, by their last report */
-    uint64_t lag_budget_ms; /* in force: what was asked for, or the default */
+    uint64_t lag_budget_ms; /* as asked for; 0: of each feed twice its lag at the start, at least 1 s */
     uint64_t eta_ms;        /* by the pace so far; 0 = not known */
     struct sl_drain_slow slow[SL_DRAIN_SLOW_MAX];
     uint32_t slow_count;

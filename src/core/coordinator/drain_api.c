@@ -22,6 +22,15 @@ static void api_name_target(const struct sl_drains *d, struct sl_drain_view *v)
     }
 }
 
+/* What is left at the pace of what was done; not known before anything was, or after a take-over. */
+static uint64_t api_eta_ms(sl_ns now, const struct drain_session *s, const struct sl_drain_view *v)
+{
+    if (s->accepted_at == 0 || v->moves_done == 0 || now <= s->accepted_at)
+        return 0;
+    uint64_t spent_ms = (uint64_t)((now - s->accepted_at) / SL_MS);
+    return spent_ms > UINT64_MAX / (v->dispatchers + 1u) ? 0 : spent_ms * v->dispatchers / v->moves_done;
+}
+
 static void api_view_counts(const struct sl_drains *d, sl_ns now, const struct drain_session *s,
                             struct sl_drain_view *v)
 {
@@ -35,6 +44,10 @@ static void api_view_counts(const struct sl_drains *d, sl_ns now, const struct d
     v->feeds_unsettled = f.feeds.unsettled;
     v->peers_unacked = f.peers - f.peers_acked;
     v->moves_done = s->dispatchers_at_start > v->dispatchers ? s->dispatchers_at_start - v->dispatchers : 0;
+    v->lag_ms_worst = f.feeds.lag_ms;
+    v->eta_ms = api_eta_ms(now, s, v);
+    if (s->node != SL_NODE_NONE)
+        v->slow_count = sl_feeds_slowest(d->opts.feeds, now, s->node, v->intent.epoch, v->slow, SL_DRAIN_SLOW_MAX);
 }
 
 static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_drain_view *v)
@@ -45,6 +58,7 @@ static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_se
                                  .since = s->accepted_at,
                                  .progress_at = s->progress_at,
                                  .dispatchers_at_start = s->dispatchers_at_start };
+    v->lag_budget_ms = v->intent.lag_budget_ms;
     memcpy(v->blocker_detail, s->detail, sizeof v->blocker_detail);
     api_name_target(d, v);
     if (v->intent.phase == SL_DRAIN_SAFE || !sl__drain_is_open(s)) {
@@ -112,23 +126,6 @@ static bool api_starts_with(struct sl_str s, struct sl_str prefix)
     return s.len >= prefix.len && memcmp(s.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-/* A member by id or unique prefix of one; SL_NODE_NONE if there is none or more than one. */
-static sl_node_ref api_find_node(const struct sl_drains *d, struct sl_str node)
-{
-    sl_node_ref found = sl_members_find_str(d->opts.members, node);
-    if (found != SL_NODE_NONE || node.len == 0)
-        return found;
-    for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
-         ref = sl_members_next(d->opts.members, ref)) {
-        if (!api_starts_with(sl_node_id_str(sl_members_id(d->opts.members, ref)), node))
-            continue;
-        if (found != SL_NODE_NONE)
-            return SL_NODE_NONE;
-        found = ref;
-    }
-    return found;
-}
-
 /* The session for this target id: the open one, else the newest. */
 static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str target)
 {
@@ -161,7 +158,7 @@ static struct drain_session *api_session(struct sl_drains *d, const struct sl_re
 {
     if (r->drain.len > 0)
         return api_session_named(d, r->drain);
-    sl_node_ref node = api_find_node(d, r->node);
+    sl_node_ref node = sl_members_find_prefix(d->opts.members, r->node);
     return api_session_of(d, node != SL_NODE_NONE ? sl_node_id_str(sl_members_id(d->opts.members, node)) : r->node);
 }
 
@@ -291,7 +288,7 @@ static void api_join(struct sl_drains *d, sl_ns now, struct drain_session *s, co
 
 static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
-    sl_node_ref node = api_find_node(d, r->node);
+    sl_node_ref node = sl_members_find_prefix(d->opts.members, r->node);
     if (node == SL_NODE_NONE) {
         api_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
         return;

@@ -88,7 +88,7 @@ static void explain_liveness(struct sl_text *t, const struct sl_proof_facts *f)
 /* The first peer that has not acknowledged, or is too old to. */
 static sl_node_ref explain_peer(const struct sl_drains *d, const struct drain_session *s, enum sl_blocker why)
 {
-    struct sl_drain_target target = { s->durable.target, s->durable.epoch };
+    struct sl_drain_target target = { .node = s->durable.target, .epoch = s->durable.epoch };
     sl_node_ref ref = SL_NODE_NONE;
     while ((ref = sl_members_next(d->opts.members, ref)) != SL_NODE_NONE) {
         bool is_late = sl__drain_is_peer(d, ref) && !sl_nodes_has_acked(d->opts.nodes, ref, &target);

@@ -15,7 +15,7 @@ uint64_t sl__drain_wall_ms(const struct sl_drains *d, sl_ns now)
 
 static void phase_count_peers(const struct sl_drains *d, const struct drain_session *s, struct sl_proof_facts *f)
 {
-    struct sl_drain_target target = { s->durable.target, s->durable.epoch };
+    struct sl_drain_target target = { .node = s->durable.target, .epoch = s->durable.epoch };
     for (sl_node_ref ref = sl_members_next(d->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
          ref = sl_members_next(d->opts.members, ref)) {
         if (ref == s->node)
@@ -33,7 +33,7 @@ static void phase_count_peers(const struct sl_drains *d, const struct drain_sess
 
 void sl__drain_facts(const struct sl_drains *d, sl_ns now, const struct drain_session *s, struct sl_proof_facts *f)
 {
-    struct sl_drain_target target = { s->durable.target, s->durable.epoch };
+    struct sl_drain_target target = { .node = s->durable.target, .epoch = s->durable.epoch };
     *f = (struct sl_proof_facts){ .target_unknown = s->node == SL_NODE_NONE };
     f->intent_durable = s->mod_revision > 0 && s->durable.epoch == s->intent.epoch && !s->must_raise;
     if (s->node == SL_NODE_NONE)

@@ -46,7 +46,7 @@ bool sl__drain_issue_epoch(struct sl_drains *d, sl_ns now, struct drain_session 
 
 static struct sl_drain_target push_target_of(const struct drain_session *s)
 {
-    return (struct sl_drain_target){ s->durable.target, s->durable.epoch };
+    return (struct sl_drain_target){ .node = s->durable.target, .epoch = s->durable.epoch };
 }
 
 bool sl__drain_is_pushed(const struct drain_session *s)

@@ -125,6 +125,8 @@ static void counts_add(const struct sl_feeds *f, const struct sl__feed *feed, sl
         c->dispatchers += p->dispatchers;
         c->moves += p->moves;
         c->stuck += p->stuck;
+        bool has_work = p->dispatchers > 0 || p->moves > 0;
+        c->lag_ms = has_work && p->lag_ms > c->lag_ms ? p->lag_ms : c->lag_ms;
     }
     if (sl__op_names(feed, node))
         why = SL_BLOCKED_OPERATOR_ON_TARGET;
@@ -143,6 +145,43 @@ void sl_feeds_count(const struct sl_feeds *f, sl_node_ref node, const struct sl_
         if (!feed->unreadable)
             counts_add(f, feed, node, target->epoch, counts);
     }
+}
+
+/* ---- what takes longest ---- */
+
+static void counts_fill_slow(const struct sl_feeds *f, sl_ns now, const struct sl__feed *feed,
+                             const struct sl__progress *p, struct sl_drain_slow *row)
+{
+    struct sl_text t;
+    *row = (struct sl_drain_slow){ .span = p->slowest.id, .age_ms = (uint64_t)((now - p->slowest.since) / SL_MS) };
+    sl_text_init(&t, row->feed, sizeof row->feed);
+    sl_text_cstr(&t, SL__FEED_KEYSPACE "/");
+    sl_text_str(&t, sl_feed_id_name(&feed->record.id));
+    sl_text_init(&t, row->phase, sizeof row->phase);
+    sl_text_cstr(&t, p->slowest.phase);
+    if (p->slowest.waits_for != SL_NODE_NONE)
+        row->waits_for = *sl_members_id(f->opts.members, p->slowest.waits_for);
+}
+
+uint32_t sl_feeds_slowest(const struct sl_feeds *f, sl_ns now, sl_node_ref node, uint64_t epoch,
+                          struct sl_drain_slow *rows, uint32_t max)
+{
+    uint32_t count = 0;
+    for (const struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
+        const struct sl__progress *p = counts_progress(feed, node, epoch);
+        if (!p || sl_dispatcher_id_is_none(p->slowest.id))
+            continue;
+        struct sl_drain_slow row;
+        counts_fill_slow(f, now, feed, p, &row);
+        uint32_t at = count < max ? count++ : max;
+        for (; at > 0 && rows[at - 1].age_ms < row.age_ms; at--) {
+            if (at < max)
+                rows[at] = rows[at - 1];
+        }
+        if (at < max)
+            rows[at] = row;
+    }
+    return count;
 }
 
 /* ---- plan ---- */

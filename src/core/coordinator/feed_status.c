@@ -92,7 +92,22 @@ static struct sl__progress status_progress_of(const struct sl_feeds *f, sl_node_
                                   .dispatchers = sl_u32_max(p->target_dispatcher_count, counted),
                                   .moves = p->target_inflight_drain_move_count,
                                   .stuck = p->stuck,
+                                  .lag_ms = p->lag_ms,
                                   .bootstrapped = foreign ? s->bootstrap_done : p->bootstrapped };
+}
+
+static void status_take_slowest(const struct sl_feeds *f, struct sl__progress *p, const Pb__DrainProgress *said)
+{
+    struct sl_text phase;
+    if (said->n_stuck_spans == 0)
+        return;
+    const Pb__StuckSpan *s = said->stuck_spans[0];
+    uint64_t age_max_ms = (uint64_t)(f->now / SL_MS);
+    p->slowest.id = sl_dispatcher_id_of(s->id);
+    p->slowest.waits_for = sl_members_find_str(f->opts.members, sl_str_of(s->node));
+    p->slowest.since = s->age_ms < age_max_ms ? f->now - (sl_ns)s->age_ms * SL_MS : 0;
+    sl_text_init(&phase, p->slowest.phase, sizeof p->slowest.phase);
+    sl_text_cstr(&phase, s->phase);
 }
 
 static void status_put_drain(struct sl__feed *feed, const struct sl__progress *p)
@@ -117,6 +132,7 @@ static void status_take_drains(struct sl_feeds *f, struct sl__feed *feed, sl_nod
     for (size_t i = 0; i < count; i++) {
         const Pb__DrainProgress *p = i < s->n_drains ? s->drains[i] : s->drain_progress;
         struct sl__progress progress = status_progress_of(f, from, s, p);
+        status_take_slowest(f, &progress, p);
         if (progress.target != SL_NODE_NONE && progress.epoch != 0)
             status_put_drain(feed, &progress);
     }

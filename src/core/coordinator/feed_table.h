@@ -94,6 +94,13 @@ struct sl__progress { /* how far the maintainer is with one drain target */
     uint64_t epoch;
     uint32_t dispatchers, moves, stuck;
     bool bootstrapped;
+    uint64_t lag_ms;
+    struct { /* the move that takes longest; id none: not told */
+        struct sl_dispatcher_id id;
+        sl_node_ref waits_for;
+        sl_ns since;
+        char phase[24];
+    } slowest;
 };
 
 struct sl__feed {

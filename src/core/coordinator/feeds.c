@@ -176,6 +176,10 @@ static void feeds_forget_node(struct sl_feeds *f, sl_node_ref node, bool keeps_d
     bool draining = f->nodes[node].draining && keeps_draining;
     for (struct sl__feed *feed = sl__feed_next(f, NULL); feed; feed = sl__feed_next(f, feed)) {
         feed->avoid = feed->avoid == node ? SL_NODE_NONE : feed->avoid;
+        for (uint32_t i = 0; i < feed->drain_count; i++) {
+            if (feed->drains[i].slowest.waits_for == node)
+                feed->drains[i].slowest.waits_for = SL_NODE_NONE;
+        }
         sl__feed_forget_target(feed, node);
     }
     f->draining_count -= f->nodes[node].draining && !draining;

@@ -85,6 +85,7 @@ struct sl_feeds_on_node {               /* exact for what was reported; "unsettl
     uint32_t bound;                     /* maintainers bound to the node */
     uint32_t operators;                 /* operators that touch it */
     uint32_t dispatchers, moves, stuck; /* sums over feeds that report (target, epoch) */
+    uint64_t lag_ms;                    /* the largest of those that have something left to move */
     uint32_t unsettled;  /* feeds whose maintainer must report (target, epoch), bootstrapped, and has not: absent and
                             starting ones included */
     char example[96];    /* name of one unsettled or busy feed and what is the matter */
@@ -92,6 +93,9 @@ struct sl_feeds_on_node {               /* exact for what was reported; "unsettl
 };
 void sl_feeds_count(const struct sl_feeds *f, sl_node_ref node, const struct sl_drain_target *target,
                     struct sl_feeds_on_node *counts);
+/* The moves off the node that take longest, by what feeds told of this epoch; at most max; returns how many. */
+uint32_t sl_feeds_slowest(const struct sl_feeds *f, sl_ns now, sl_node_ref node, uint64_t epoch,
+                          struct sl_drain_slow *rows, uint32_t max);
 bool sl_feeds_has_destination(const struct sl_feeds *f, sl_ns now, sl_node_ref except);
 /* Dry run: load before and after; at most max rows; returns how many. */
 uint32_t sl_feeds_plan(const struct sl_feeds *f, sl_ns now, sl_node_ref target, struct sl_plan_move *rows,

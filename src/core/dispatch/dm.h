@@ -73,6 +73,13 @@ struct sl_watermark {
     uint64_t seq;
 };
 
+/* The largest age reported in this window and the one before: between reports it shall not look as if there were none. */
+#define SL_DM_LAG_WINDOW_NS (500 * SL_MS)
+struct sl_dm_lag {
+    sl_ns worst_ns, before_ns;
+    sl_ns turn_at; /* end of this window */
+};
+
 #define SL_DM_ERROR_CODE_MAX 64
 #define SL_DM_ERROR_TEXT_MAX 256
 
@@ -90,8 +97,9 @@ struct sl_dm {
     struct sl_list quiet, changed; /* each dispatcher is in one of them; changed: a status is to be sent */
     struct sl_heap lagging;        /* by checkpoint: every dispatcher that is not covered by progress */
     sl_ts progress, resolved;      /* of the followers, as the data plane said last */
-    uint64_t seq;                  /* grows with each new dispatcher (D5) */
-    struct sl_watermark sent;      /* the last one */
+    struct sl_dm_lag lag;
+    uint64_t seq;             /* grows with each new dispatcher (D5) */
+    struct sl_watermark sent; /* the last one */
     sl_ns status_at, heartbeat_at, sweep_at, error_at;
     uint32_t sweep_next;     /* full status list: the next dispatcher of quiet */
     uint32_t handle;         /* its own */
@@ -199,6 +207,11 @@ uint32_t sl__dm_next_dispatcher(const struct sl_orchestrator *o, const struct sl
                                 uint32_t handle); /* 0 = start, end */
 void sl__dm_free_dispatchers(struct sl_orchestrator *o, struct sl_dm *dm);
 struct sl_watermark sl__dm_watermark(struct sl_orchestrator *o, struct sl_dm *dm);
+
+/* ---- report.c: what the data plane says ---- */
+
+/* Age of the oldest change that was read for this feed here and is not durable, rounded up; 0 = none, or not known. */
+uint64_t sl__dm_lag_ms(const struct sl_orchestrator *o, const struct sl_dm *dm);
 
 /* ---- heartbeat.c: statuses to the owner ---- */
 

@@ -95,6 +95,7 @@ static bool heartbeat_send(struct sl_orchestrator *o, struct sl_dm *dm, const st
     Pb__HeartBeatRequest heartbeat = PB__HEART_BEAT_REQUEST__INIT;
     heartbeat_sign(o, dm, &heartbeat, dm->owner.epoch);
     heartbeat.changefeed = &feed;
+    heartbeat.lag_ms = sl__dm_lag_ms(o, dm);
     heartbeat.watermark = &watermark;
     heartbeat.n_statuses = batch->count;
     heartbeat.statuses = batch->list;

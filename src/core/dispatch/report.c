@@ -8,12 +8,36 @@
  * more, change nothing.
  */
 
+static void dispatch_note_age(const struct sl_orchestrator *o, struct sl_dm *dm, sl_ns age_ns)
+{
+    struct sl_dm_lag *lag = &dm->lag;
+    if (o->now >= lag->turn_at) {
+        bool is_next = o->now < sl_ns_after(lag->turn_at, SL_DM_LAG_WINDOW_NS);
+        lag->before_ns = is_next ? lag->worst_ns : 0;
+        lag->worst_ns = 0;
+        lag->turn_at = sl_ns_after(o->now, SL_DM_LAG_WINDOW_NS);
+    }
+    lag->worst_ns = age_ns > lag->worst_ns ? age_ns : lag->worst_ns;
+}
+
+uint64_t sl__dm_lag_ms(const struct sl_orchestrator *o, const struct sl_dm *dm)
+{
+    const struct sl_dm_lag *lag = &dm->lag;
+    sl_ns worst = lag->worst_ns;
+    if (o->now >= sl_ns_after(lag->turn_at, SL_DM_LAG_WINDOW_NS))
+        return 0; /* nothing was said for long */
+    if (o->now < lag->turn_at && lag->before_ns > worst)
+        worst = lag->before_ns;
+    return (uint64_t)(worst / SL_MS) + (worst % SL_MS != 0);
+}
+
 static void dispatch_on_feed_progress(struct sl_orchestrator *o, struct sl_dm *dm, const struct sl_report *report)
 {
     if (dm->state != SL_DM_OPEN)
         return;
     dm->progress = sl_ts_max(dm->progress, report->checkpoint);
     dm->resolved = sl_ts_max(dm->resolved, report->resolved);
+    dispatch_note_age(o, dm, report->age_ns);
     sl__dm_check(o, dm);
 }
 
@@ -47,6 +71,7 @@ static void dispatch_on_progress(struct sl_orchestrator *o, struct sl_dm *dm, ui
                                  const struct sl_report *report)
 {
     const struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
+    dispatch_note_age(o, dm, report->age_ns);
     if (sl__dispatcher_is_hosted(d))
         sl__dispatcher_advance(o, dm, handle, report->checkpoint, report->follows && d->state == SL_DISPATCHER_WORKING);
 }

@@ -18,6 +18,7 @@
 struct sl_drain_target {
     struct sl_node_id node;
     uint64_t epoch;
+    uint64_t lag_budget_ms; /* for maintainers; 0 = their default; no part of the rule */
 };
 
 enum sl_target_verdict {

@@ -36,10 +36,14 @@ bool sl_checkpoint_advance(struct sl_checkpoint *c, sl_ts checkpoint, sl_ts reso
 
 /* ---- rounds ---- */
 
-/* What no watermark speaks for: spans without a dispatcher, and tables that are not spans yet. */
+/*
+ * What no watermark speaks for: spans without a dispatcher, tables that are not spans yet, and the changes of tables
+ * while no table trigger looks for them.
+ */
 static sl_ts round_limit(const struct sl_maintainer *m)
 {
-    return sl_ts_min(sl_control_checkpoint_limit(m->control), m->schema.missing_from);
+    sl_ts limit = sl_ts_min(sl_control_checkpoint_limit(m->control), m->schema.missing_from);
+    return m->trigger.is_stopped ? sl_ts_min(limit, m->checkpoint.committed) : limit;
 }
 
 /*

@@ -496,6 +496,12 @@ void sl_control_freeze(struct sl_control *c)
     sl__drain_join_or_leave(c);
 }
 
+void sl_control_over_budget(struct sl_control *c, sl_ns now)
+{
+    if (c->mode == CONTROL_RUNNING && c->operators.paced_count > 0)
+        sl_pacer_over_budget(c->pacer, now);
+}
+
 void sl_control_on_tick(struct sl_control *c, sl_ns now, struct sl_outbox *out)
 {
     control_enter(c, now);

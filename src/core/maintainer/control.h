@@ -144,6 +144,9 @@ void sl_control_freeze(struct sl_control *c);
 void sl_control_on_tick(struct sl_control *c, sl_ns now, struct sl_outbox *out);
 sl_ns sl_control_deadline(const struct sl_control *c);
 
+/* The feed's lag left its budget: if spans of it are being moved off a target, fewer shall be at a time. */
+void sl_control_over_budget(struct sl_control *c, sl_ns now);
+
 /* ---- what there is ---- */
 
 struct sl_node_counts {
@@ -165,6 +168,8 @@ struct sl_stuck {
     sl_ns since;
 };
 uint32_t sl_control_stuck(const struct sl_control *c, sl_node_ref node, struct sl_stuck *out, uint32_t max);
+/* The same of all moves, those that are stuck first. */
+uint32_t sl_control_oldest_moves(const struct sl_control *c, sl_node_ref node, struct sl_stuck *out, uint32_t max);
 
 uint32_t sl_control_span_count(const struct sl_control *c);
 uint32_t sl_control_operator_count(const struct sl_control *c);

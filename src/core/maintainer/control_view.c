@@ -24,6 +24,20 @@ uint32_t sl_control_stuck(const struct sl_control *c, sl_node_ref node, struct s
     return count;
 }
 
+/* Operators stand in the list of their origin in the order in which they began. */
+uint32_t sl_control_oldest_moves(const struct sl_control *c, sl_node_ref node, struct sl_stuck *out, uint32_t max)
+{
+    const struct sl_slab *slab = &c->operators.slab;
+    uint32_t count = sl_control_stuck(c, node, out, max), looked_at = 0;
+    for (uint32_t h = control_node_at(c, node)->of_origin.head; h != 0 && count < max && looked_at++ < 4 * max;
+         h = sl_list_next(slab, offsetof(struct sl_operator, of_origin), h)) {
+        const struct sl_operator *op = sl_slab_at(slab, h);
+        if (op->kind == SL_OPERATOR_MOVE && !op->stuck)
+            out[count++] = sl__operator_stuck(c, h);
+    }
+    return count;
+}
+
 uint32_t sl_control_span_count(const struct sl_control *c)
 {
     return c->spans.slab.count;

@@ -91,17 +91,30 @@ void sl__maintainer_take_end(struct sl_maintainer *m, sl_node_ref from, const Pb
     heartbeat_take_report(m, from, &report, out);
 }
 
+static bool heartbeat_is_of_trigger(const struct sl_maintainer *m, sl_node_ref from, const Pb__TableSpanStatus *s)
+{
+    return from == sl__maintainer_self(m) && s->mode == HEARTBEAT_MODE_DEFAULT &&
+           sl_dispatcher_id_eq(sl_dispatcher_id_of(s->id), m->trigger.id);
+}
+
+/* Its end is said once, and may come before all nodes have answered. */
+static void heartbeat_take_trigger(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h)
+{
+    for (size_t i = 0; i < h->n_statuses; i++) {
+        if (heartbeat_is_of_trigger(m, from, h->statuses[i]))
+            sl__trigger_on_status(m, h->statuses[i]->state);
+    }
+}
+
 static void heartbeat_take_statuses(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
                                     struct sl_outbox *out)
 {
-    bool is_self = from == sl__maintainer_self(m);
+    heartbeat_take_trigger(m, from, h);
     for (size_t i = 0; i < h->n_statuses; i++) {
         const Pb__TableSpanStatus *s = h->statuses[i];
-        if (s->mode != HEARTBEAT_MODE_DEFAULT)
+        if (s->mode != HEARTBEAT_MODE_DEFAULT || heartbeat_is_of_trigger(m, from, s))
             continue;
-        if (is_self && sl_dispatcher_id_eq(sl_dispatcher_id_of(s->id), m->trigger.id))
-            sl__trigger_on_status(m, s->state);
-        else if (m->control)
+        if (m->control)
             heartbeat_take_status(m, from, s, out);
     }
 }
@@ -131,8 +144,8 @@ static bool heartbeat_is_of_known(struct sl_maintainer *m, sl_node_ref from, uin
 }
 
 /*
- * While bootstrapping, heartbeats of nodes that were taken over already are nothing to wonder at, and say nothing that
- * the next one does not. A maintainer that closes without having bootstrapped waits for one word only: that its trigger
+ * While bootstrapping, heartbeats of nodes that were taken over already are nothing to wonder at, and of spans they say
+ * nothing that the next one does not. A maintainer that closes without having bootstrapped waits for one word only: that its trigger
  * has ended.
  */
 enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
@@ -142,15 +155,19 @@ enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref
         return SL_REFUSE_STALE_VERSION;
     if (!heartbeat_is_of_known(m, from, h->incarnation))
         return SL_REFUSE_STALE_VERSION;
-    if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
+    if (m->state == SL__MAINTAINER_BOOTSTRAPPING) {
+        heartbeat_take_trigger(m, from, h);
         return SL_REFUSE_NONE;
+    }
     bool speaks_for_spans = h->incarnation != 0 || sl__maintainer_node(m, from)->incarnation == 0;
     if (speaks_for_spans)
         sl__maintainer_heard(m, from);
     sl__maintainer_note_liveness(m, from, h->node_liveness);
     sl_ts limit_before = m->control ? sl_control_checkpoint_limit(m->control) : SL_TS_MAX;
-    if (speaks_for_spans)
+    if (speaks_for_spans) {
         heartbeat_take_watermark(m, from, h->watermark);
+        sl__lag_note(m, from, h->lag_ms);
+    }
     if (h->err)
         sl__status_note_peer_error(m, from, h->err, out);
     heartbeat_take_statuses(m, from, h, out);

@@ -432,6 +432,7 @@ static void maintainer_took_targets(struct sl_maintainer *m, enum sl_target_verd
         m->reported = sl_target_set_reported(&m->targets);
         m->report.is_dirty = true;
         m->report.empty_targets = 0;
+        sl__lag_begin(m);
         sl__maintainer_sync_targets(m, out);
     }
 }

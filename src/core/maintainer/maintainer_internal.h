@@ -18,6 +18,7 @@
  * silent heartbeat.c       watermarks and statuses of dispatch managers checkpoint.c      rounds over the nodes
  *   trigger.c         the table-trigger dispatcher, the one dispatcher that span control does not know
  *   close.c           removal, with and without the dispatchers
+ *   lag.c             how old the oldest change is that is not durable, and what a drain may make of it
  *   status.c          errors, drain progress, the status for the coordinator
  */
 
@@ -70,6 +71,7 @@ struct sl__error {
 struct sl__node {
     struct sl_mark mark;
     uint64_t incarnation; /* of its dispatch manager, as it answered the bootstrap; 0 = not known */
+    uint64_t lag_ms;      /* as it said last; 0 = none, or not known */
     sl_ns heard_at;       /* or last seen without spans: silence counts from here */
     enum sl_liveness liveness;
     bool is_closed;            /* cascade: its dispatch manager is gone, or not ours to close */
@@ -145,6 +147,7 @@ struct sl_maintainer {
     struct sl_target_set targets;
     struct sl_drain_target reported;         /* of targets, for peers that know one */
     sl_node_ref target_refs[SL_TARGETS_MAX]; /* the members of these ids, or none */
+    uint64_t lag_at_start_ms;                /* when the targets changed last */
     struct sl__closing closing;
     struct sl__report report;
 };
@@ -240,6 +243,13 @@ void sl__maintainer_take_end(struct sl_maintainer *m, sl_node_ref from, const Pb
                              struct sl_outbox *out);
 enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref from, const Pb__HeartBeatRequest *h,
                                             struct sl_outbox *out);
+
+/* ---- lag.c ---- */
+
+uint64_t sl__lag_worst_ms(const struct sl_maintainer *m);
+/* The targets changed: what the feed's lag is now is what it is compared with. */
+void sl__lag_begin(struct sl_maintainer *m);
+void sl__lag_note(struct sl_maintainer *m, sl_node_ref from, uint64_t lag_ms);
 
 /* ---- checkpoint.c ---- */
 

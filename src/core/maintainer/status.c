@@ -195,7 +195,8 @@ static bool status_build_stuck(const struct sl_maintainer *m, sl_ns now, sl_node
                                struct sl_arena *arena)
 {
     struct sl_stuck stuck[STATUS_STUCK_MAX];
-    uint32_t count = p->stuck > 0 ? sl_control_stuck(m->control, target, stuck, STATUS_STUCK_MAX) : 0;
+    bool moves = m->control && target != SL_NODE_NONE && p->target_inflight_drain_move_count > 0;
+    uint32_t count = moves ? sl_control_oldest_moves(m->control, target, stuck, STATUS_STUCK_MAX) : 0;
     if (count == 0)
         return true;
     p->stuck_spans = sl_arena_alloc(arena, count * sizeof(Pb__StuckSpan *));
@@ -232,6 +233,7 @@ static Pb__DrainProgress *status_build_progress(const struct sl_maintainer *m, s
     p->unknown = status_unknown(m, ref, now);
     p->bootstrapped = m->is_bootstrapped;
     p->stuck = counts.stuck;
+    p->lag_ms = sl__lag_worst_ms(m);
     return p->target_node_id && status_build_stuck(m, now, ref, p, arena) ? p : NULL;
 }
 

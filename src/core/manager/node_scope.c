@@ -188,6 +188,7 @@ static enum sl_refusal scope_read_set(struct sl_target_set *set, const Pb__SetDi
     for (size_t i = 0; i < req->n_targets; i++) {
         struct sl_drain_target *t = &set->targets[set->count++];
         t->epoch = req->targets[i]->epoch;
+        t->lag_budget_ms = req->targets[i]->lag_budget_ms;
         if (!sl_node_id_set(&t->node, sl_str_of(req->targets[i]->node_id)))
             return SL_REFUSE_BAD_ID;
     }
