@@ -10,8 +10,8 @@
 
 /*
  * Messages between the nodes of a cluster: /proto.MessageService/streamMessages over gRPC, two lanes per pair of nodes
- * (docs/protocol.md). Everything happens in the loop thread; no callback is made inside a function of this header,
- * except that sl_transport_resume may offer held messages in the same turn.
+ * (docs/protocol.md). Everything happens in the loop thread. Inside a function of this header no callback is made, but for
+ * on_event inside sl_transport_set_peers and sl_transport_adopt.
  *
  * Delivery is at most once and in order per (peer, lane). A message that was queued survives a reconnect to the same
  * node id; one that was already given to a stream that broke is lost.
@@ -78,6 +78,7 @@ struct sl_transport_limits {
     uint32_t queue_count_max;       /* unsent messages per peer and lane: 16384 */
     size_t queue_bytes_max;         /* the same in bytes: 64 MiB; one message always fits an empty queue */
     uint32_t peer_count_max;        /* 1000 */
+    uint32_t connection_count_max;  /* dialled and accepted: 2000 */
     sl_ns connect_timeout_ns;       /* 3 s */
     sl_ns redial_ns, redial_ns_max; /* 1 s, x 1.1 each time, up to 3 s, +-10 % */
     sl_ns member_wait_ns;           /* how long a stream of an unknown node may wait for its membership: 1 s */

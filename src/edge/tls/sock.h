@@ -54,7 +54,7 @@ size_t sl_sock_unsent_bytes(const struct sl_sock *s);
 /* Ends our direction after what was written. */
 void sl_sock_shutdown(struct sl_sock *s);
 
-/* Frees it in the loop's closing phase. What was written and not sent is tried once more, then dropped. Null allowed. */
+/* Frees it in the loop's closing phase. What is not sent yet (sl_sock_unsent_bytes) is dropped. Null allowed. */
 void sl_sock_close(struct sl_sock *s);
 
 bool sl_sock_is_ready(const struct sl_sock *s);
