@@ -5,6 +5,8 @@
 #include "core/common/request.h"
 #include "core/common/store.h"
 #include "edge/http/metrics.h"
+#include "port/sink.h"
+#include "port/source.h"
 
 #include <uv.h>
 
@@ -81,16 +83,19 @@ struct sl_api_opts {
     const char *version, *git_hash; /* static; version as old clients parse it: "v8.5.4-sluice.0.1.0" */
     uint32_t connection_count_max;  /* 1000; more are closed at once */
     uint32_t connection_per_ip_max; /* 0 = no limit of its own */
-    uint32_t idle_s_max;            /* 600; a connection without traffic is closed after it */
+    uint32_t idle_s_max;            /* 75; a connection without traffic is closed after it */
     uint32_t request_s_max;         /* 30; a request that is not complete after it is dropped */
     uint32_t answer_s_max;          /* 120; a request the core has not answered by then gets 500 (ErrTimeout) */
+    uint32_t send_s_max;            /* 120; a client that has not taken its answer by then is dropped */
     size_t body_bytes_max;          /* 1 MiB; more is 413 */
     size_t response_bytes_max;      /* 64 MiB: lists, forwarded answers */
     uint32_t waiting_count_max;     /* 512 requests that wait for the core, a forward or an event; more get 503 */
     uint32_t watcher_count_max;     /* 128 of them event streams */
     const char *users_file;         /* NULL: no authentication. See docs/api/README.md */
-    const char *ca_path, *cert_path, *key_path; /* forwarding: ca_path NULL = plain http; cert, key for mutual TLS */
-    uint64_t seed;                              /* of hashes and generated ids */
+    const char *ca_path, *cert_path, *key_path;    /* forwarding: ca_path NULL = plain http; cert, key for mutual TLS */
+    const struct sl_source_driver *const *sources; /* null: sources are not looked at before a feed is made */
+    const struct sl_sink_driver *const *sinks;     /* likewise */
+    uint64_t seed;                                 /* of hashes and generated ids */
 };
 void sl_api_opts_default(struct sl_api_opts *opts); /* all but loop, version, git_hash, seed */
 

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/http/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROBE_AT_ONCE_MAX = 4, PROBE_TABLES_BYTES_MAX = 16 << 20, PROBE_ROW_BYTES_MAX = 2048 };
+
+struct probe_work {
+    uv_work_t work;
+    struct sl__probe probe;
+    struct sl_api *api;
+    const struct sl_source_driver *const *sources;
+    const struct sl_sink_driver *const *sinks;
+    uint64_t ticket;
+    sl__probe_done *then;
+};
+
+static struct sl_secret probe_secret(const struct sl__buf *b)
+{
+    return sl_secret_of((struct sl_bytes){ (const uint8_t *)b->ptr, b->len });
+}
+
+bool sl__probe_init(struct sl__probe *p, struct sl_str source, struct sl_str sink)
+{
+    *p = (struct sl__probe){ .source = { .bytes_max = SL_SOURCE_URI_MAX },
+                             .sink = { .bytes_max = SL_SOURCE_URI_MAX },
+                             .tables = { .bytes_max = PROBE_TABLES_BYTES_MAX } };
+    if (sl__buf_add(&p->source, source.ptr, source.len) && sl__buf_add(&p->sink, sink.ptr, sink.len))
+        return true;
+    sl__buf_deinit(&p->source);
+    return false;
+}
+
+static void probe_wipe(struct sl__probe *p)
+{
+    sl__buf_deinit(&p->source);
+    sl__buf_deinit(&p->sink);
+    sl__buf_deinit(&p->tables);
+}
+
+/* ---- in the pool ---- */
+
+/* The shape of the reference's lists of tables. */
+static bool probe_on_table(void *ctx, const struct sl_source_table *table)
+{
+    struct sl__probe *p = ctx;
+    char memory[PROBE_ROW_BYTES_MAX];
+    struct sl_text text;
+    struct sl_json_out j;
+    if (p->table_count == SL__PROBE_TABLES_MAX)
+        return false;
+    sl_text_init(&text, memory, sizeof memory);
+    sl_json_out_init(&j, &text);
+    j.comma = p->table_count > 0;
+    sl_json_open(&j, '{');
+    sl__put_text(&j, "database_name", table->schema);
+    sl__put_text(&j, "table_name", table->table);
+    sl__put_i64(&j, "table_id", table->table_id);
+    sl__put_bool(&j, "is_partition", false);
+    sl_json_close(&j, '}');
+    p->table_count++;
+    return !text.cut && sl__buf_add(&p->tables, memory, text.len);
+}
+
+static bool probe_sink(const struct probe_work *w, struct sl__probe *p)
+{
+    if (!w->sinks || p->sink.len == 0)
+        return true;
+    const struct sl_sink_driver *driver = sl_sink_find(w->sinks, probe_secret(&p->sink), &p->trouble);
+    p->is_sink = true;
+    if (!driver || (driver->check && !driver->check(probe_secret(&p->sink), &p->trouble)))
+        return false;
+    p->is_sink = false;
+    return true;
+}
+
+static bool probe_source(const struct probe_work *w, struct sl__probe *p)
+{
+    if (!w->sources || p->source.len == 0)
+        return true;
+    const struct sl_source_driver *driver = sl_source_find(w->sources, probe_secret(&p->source), &p->trouble);
+    if (!driver || (driver->check && !driver->check(probe_secret(&p->source), &p->trouble)))
+        return false;
+    if ((p->wants_head || (p->wants_tables && p->ts == SL_TS_NONE)) && driver->head &&
+        !driver->head(&p->head, probe_secret(&p->source), &p->trouble))
+        return false;
+    if (!p->wants_tables || !driver->list)
+        return true;
+    const struct sl_source_open open = { .uri = probe_secret(&p->source),
+                                         .from = p->ts != SL_TS_NONE ? p->ts : p->head };
+    return driver->list(&open, probe_on_table, p, &p->trouble);
+}
+
+static void probe_work(uv_work_t *work)
+{
+    struct probe_work *w = work->data;
+    bool ok = probe_sink(w, &w->probe) && probe_source(w, &w->probe);
+    if (!ok && w->probe.trouble.kind == SL_TROUBLE_NONE)
+        w->probe.trouble.kind = SL_TROUBLE_LASTING;
+    if (ok)
+        w->probe.trouble.kind = SL_TROUBLE_NONE;
+}
+
+/* ---- in the loop ---- */
+
+static void probe_worked(uv_work_t *work, int status)
+{
+    struct probe_work *w = work->data;
+    struct sl_api *api = w->api;
+    api->probe_count--;
+    if (api->is_freed) {
+        sl__api_release(api);
+    } else {
+        struct sl__call *c = sl__call_of(api, w->ticket);
+        if (c && c->state == SL__CALL_WAITING && status == 0)
+            w->then(c, &w->probe);
+    }
+    probe_wipe(&w->probe);
+    free(w);
+}
+
+void sl__probe_start(struct sl__call *c, struct sl__probe *probe, sl__probe_done *then)
+{
+    struct sl_api *api = c->api;
+    struct probe_work *w = api->probe_count < PROBE_AT_ONCE_MAX && sl__call_take_slot(c) ? calloc(1, sizeof *w) : NULL;
+    if (!w) {
+        probe_wipe(probe);
+        sl__answer_overload(c);
+        return;
+    }
+    w->work.data = w;
+    w->probe = *probe;
+    w->api = api;
+    w->sources = api->opts.sources;
+    w->sinks = api->opts.sinks;
+    w->ticket = sl__call_ticket(c);
+    w->then = then;
+    sl__call_set_deadline(c, (sl_ns)api->opts.answer_s_max * SL_S);
+    if (uv_queue_work(api->opts.loop, &w->work, probe_work, probe_worked) != 0) {
+        probe_wipe(&w->probe);
+        free(w);
+        sl__answer_overload(c);
+        return;
+    }
+    api->probe_count++;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_EDGE_HTTP_PROBE_H
+#define SL_EDGE_HTTP_PROBE_H
+
+#include "edge/http/api_internal.h"
+
+/*
+ * Looks at a source before a feed is made of it: are the URIs ones that drivers take, where does the source's log end
+ * now, which tables are there. Drivers block, so this runs in libuv's pool, a few at a time; the call waits.
+ */
+enum { SL__PROBE_TABLES_MAX = 100000 };
+
+struct sl__probe {
+    struct sl__buf source, sink; /* URIs, owned; sink may be empty */
+    sl_ts ts;                    /* tables as of it; 0: now */
+    bool wants_head, wants_tables;
+    /* the outcome */
+    struct sl_trouble trouble; /* kind NONE: fine */
+    bool is_sink;              /* the sink is what is wrong */
+    sl_ts head;
+    struct sl__buf tables; /* JSON: objects of the tables, joined by commas */
+    uint32_t table_count;
+};
+
+/* Of the call; then is called when it is done, unless the call has ended. The probe is valid during it. */
+typedef void sl__probe_done(struct sl__call *c, struct sl__probe *probe);
+void sl__probe_start(struct sl__call *c, struct sl__probe *probe, sl__probe_done *then);
+/* Views of URIs are copied. False: no memory. */
+SL_CHECKED bool sl__probe_init(struct sl__probe *p, struct sl_str source, struct sl_str sink);
+
+#endif
