@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The log reader: positions, rotation, restarts, compression, filters, and what it refuses with which remedy.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+SL_MARIADB_DIR=$(mktemp -d)
+# shellcheck source=tests/support/mariadb.sh
+source tests/support/mariadb.sh
+trap 'mariadb_stop_all; rm -rf "$SL_MARIADB_DIR"' EXIT
+read_source=$SL_BUILD_DIR/tests/read_source
+
+port=$(mariadb_free_port)
+mariadb_start source "$port" "${MARIADB_SOURCE_OPTIONS[@]}"
+uri="mysql://root@127.0.0.1:$port/"
+head() { "$read_source" "$uri" head; }
+from() { "$read_source" "$uri" from "$@" | cut -f 2-; }
+sql() { mariadb_sql source "$@"; }
+
+expect() { # WANTED < GOT
+    diff <(printf '%s\n' "$@") - || { echo "test: not what was expected" >&2; exit 1; }
+}
+refused() { # TEXT ARGS...: read_source fails and says so
+    local text=$1
+    shift
+    if "$read_source" "$uri" from "$@" >"$SL_MARIADB_DIR/out" 2>&1; then
+        echo "test: not refused: $text" >&2
+        exit 1
+    fi
+    grep -qF -- "$text" "$SL_MARIADB_DIR/out" || { cat "$SL_MARIADB_DIR/out" >&2; exit 1; }
+}
+
+sql -e 'create database d; create table d.a (id int primary key, v varchar(20)); create table d.b like d.a'
+
+echo "== from now: what comes later, nothing that was before"
+sql -e "insert into d.a values (1, 'before')"
+now=$(head)
+sql -e "insert into d.a values (2, 'two'); update d.a set v='zwei' where id=2; delete from d.a where id=1"
+from "$now" | expect $'insert\td.a\t2\ttwo' $'update\td.a\t2\ttwo\t|\t2\tzwei' $'delete\td.a\t1\tbefore'
+
+echo "== from a transaction: it is done, the next one comes"
+first=$("$read_source" "$uri" from "$now" | cut -f 1 | sed -n 1p)
+from "$first" | expect $'update\td.a\t2\ttwo\t|\t2\tzwei' $'delete\td.a\t1\tbefore'
+
+echo "== over rotations, a restart, and compressed events"
+sql -e "flush binary logs; insert into d.a values (3, 'three'); flush binary logs; insert into d.b values (1, 'b')"
+mariadb_stop source
+mariadb_run source
+sql -e "set global log_bin_compress=1, global log_bin_compress_min_len=10"
+sql -e "insert into d.a values (4, repeat('x', 20))"
+sql -e "set global log_bin_compress=0"
+from "$now" | tail -n 3 | expect $'insert\td.a\t3\tthree' $'insert\td.b\t1\tb' $'insert\td.a\t4\txxxxxxxxxxxxxxxxxxxx'
+
+echo "== a transaction is one ts, a rolled back one is none"
+now=$(head)
+sql -e "begin; insert into d.a values (5, 'x'); savepoint s; insert into d.a values (6, 'x'); rollback to s; insert into d.b values (2, 'x'); commit; begin; insert into d.a values (7, 'no'); rollback"
+[[ $("$read_source" "$uri" from "$now" | cut -f 1 | sort -u | wc -l) == 1 ]]
+from "$now" | expect $'insert\td.a\t5\tx' $'insert\td.b\t2\tx'
+
+echo "== schema changes come as they were written"
+now=$(head)
+sql d -e "alter table a add w int default 3; insert into a values (8, 'w', 9)"
+from "$now" | expect $'ddl\td\talter table a add w int default 3' $'insert\td.a\t8\tw\t9'
+
+echo "== filter rules"
+now=$(head)
+sql -e "insert into d.a values (9, 'a', 1); insert into d.b values (9, 'b')"
+from "$now" '{"filter":{"rules":["*.*","!d.a"]}}' | expect $'insert\td.b\t9\tb'
+from "$now" '{"filter":{"rules":["D.[a-a]"]}}' | expect $'insert\td.a\t9\ta\t1'
+from "$now" '{"case_sensitive":true,"filter":{"rules":["D.*","/^d$/./^b$/"]}}' | expect $'insert\td.b\t9\tb'
+refused "filter rule 2 cannot be read" "$now" '{"filter":{"rules":["a.b","nodot"]}}'
+
+echo "== the list of tables"
+"$read_source" "$uri" list | cut -f 2- | sort | expect $'d\ta' $'d\tb'
+
+echo "== refusals name the setting"
+now=$(head)
+sql -e "set session binlog_format=STATEMENT; insert into d.b values (20, 'statement')"
+refused "set binlog_format=ROW" "$now"
+now=$(head)
+sql -e "set session binlog_row_image=MINIMAL; update d.b set v='m' where id=20"
+refused "binlog_row_image=FULL" "$now"
+now=$(head)
+sql -e "set global binlog_row_metadata=MINIMAL; insert into d.b values (21, 'm'); set global binlog_row_metadata=FULL"
+refused "binlog_row_metadata=FULL" "$now"
+sql -e "set global binlog_format=STATEMENT"
+refused "the source has binlog_format=STATEMENT" "$now"
+sql -e "set global binlog_format=ROW"
+now=$(head)
+sql -e "xa start 'x'; insert into d.b values (30, 'xa'); xa end 'x'; xa prepare 'x'; xa commit 'x'"
+refused "XA transaction" "$now"
+
+echo "== a purged log"
+now=4294967300
+sql -e "flush binary logs; flush binary logs"
+last=$(sql -e "show master status" | cut -f 1)
+sql -e "purge binary logs to '$last'"
+refused "the source has no log file number 1 any more" "$now"
+
+echo "== wrong password and no server: the password is not shown"
+uri="mysql://root:c4nary@127.0.0.1:$port/"
+refused "Access denied" "$now"
+uri="mysql://root:c4nary@127.0.0.1:1/"
+refused "DATABASE_UNREACHABLE" "$now"
+uri="mysql://root:c4nary@127.0.0.1:1/?colour=c4nary"
+refused "parameter 'colour'" "$now"
+if grep -q c4nary "$SL_MARIADB_DIR/out"; then
+    echo "test: a password was printed" >&2
+    exit 1
+fi
