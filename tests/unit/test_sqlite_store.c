@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/sqlite/sqlite_store.h"
 #include "tests/support/store_pump.h"
+#include "tests/support/store_random.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -78,19 +79,24 @@ static void harness_compact(void *ctx, sl_revision revision)
     sl_assert_i64(sqlite3_close(db), SQLITE_OK);
 }
 
+static struct sl_store_harness harness_of(struct fixture *f)
+{
+    return (struct sl_store_harness){ .ctx = f,
+                                      .open = harness_open,
+                                      .close = harness_close,
+                                      .wait = harness_wait,
+                                      .poll = harness_poll,
+                                      .compact = harness_compact,
+                                      .prefix = "/suite/",
+                                      .ttl_ns = 2 * SL_S,
+                                      .late_ns = 1 * SL_S };
+}
+
 static void run_fact(void (*fact)(const struct sl_store_harness *h))
 {
     struct fixture f;
     setup(&f);
-    const struct sl_store_harness h = { .ctx = &f,
-                                        .open = harness_open,
-                                        .close = harness_close,
-                                        .wait = harness_wait,
-                                        .poll = harness_poll,
-                                        .compact = harness_compact,
-                                        .prefix = "/suite/",
-                                        .ttl_ns = 1 * SL_S,
-                                        .late_ns = 1 * SL_S };
+    const struct sl_store_harness h = harness_of(&f);
     fact(&h);
     teardown(&f);
 }
@@ -103,6 +109,19 @@ static void run_fact(void (*fact)(const struct sl_store_harness *h))
     }
 SL_STORE_FACTS(FACT_DEFINE)
 #undef FACT_DEFINE
+
+static void random_operations_agree_with_the_model(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup(&f);
+    const struct sl_store_harness h = harness_of(&f);
+    for (uint64_t seed = 1; seed <= 3; seed++)
+        sl_store_random_compare(&h, seed, 1500, 1);
+    for (uint64_t seed = 4; seed <= 8; seed++)
+        sl_store_random_compare(&h, seed, 2500, 32);
+    teardown(&f);
+}
 
 int main(int argc, char **argv)
 {
@@ -133,6 +152,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_operation_is_answered_once),
         cmocka_unit_test(nothing_is_delivered_after_close),
         cmocka_unit_test(racing_transactions_have_one_winner),
+        cmocka_unit_test(random_operations_agree_with_the_model),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

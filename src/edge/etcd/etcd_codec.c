@@ -257,15 +257,15 @@ static void codec_free(void *data, void *ptr)
     (void)ptr; /* dies with the arena */
 }
 
-static enum sl_code codec_unpack(const ProtobufCMessageDescriptor *d, struct sl_bytes bytes, struct sl_arena *arena,
-                                 void **out)
+/* The message, or null with the reason in *code. */
+static void *codec_unpack(const ProtobufCMessageDescriptor *d, struct sl_bytes bytes, struct sl_arena *arena,
+                          enum sl_code *code)
 {
     struct codec_memory memory = { arena, false };
     ProtobufCAllocator allocator = { codec_alloc, codec_free, &memory };
-    *out = protobuf_c_message_unpack(d, &allocator, bytes.len, bytes.ptr);
-    if (memory.is_exhausted)
-        return SL_LIMIT;
-    return *out ? SL_OK : SL_MALFORMED;
+    void *m = protobuf_c_message_unpack(d, &allocator, bytes.len, bytes.ptr);
+    *code = memory.is_exhausted ? SL_LIMIT : m ? SL_OK : SL_MALFORMED;
+    return *code == SL_OK ? m : NULL;
 }
 
 static struct sl_store_pair codec_pair(const Etcd__KeyValue *kv)
@@ -290,9 +290,9 @@ static sl_ns codec_ttl(int64_t seconds)
 
 static enum sl_code codec_on_range(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
 {
-    Etcd__RangeResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__range_response__descriptor, answer, arena, (void **)&m);
-    if (code != SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__RangeResponse *m = codec_unpack(&etcd__range_response__descriptor, answer, arena, &code);
+    if (!m)
         return code;
     if (m->n_kvs > UINT32_MAX || m->more)
         return SL_MALFORMED;
@@ -309,9 +309,9 @@ static enum sl_code codec_on_range(struct sl_bytes answer, struct sl_arena *aren
 
 static enum sl_code codec_on_txn(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
 {
-    Etcd__TxnResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__txn_response__descriptor, answer, arena, (void **)&m);
-    if (code != SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__TxnResponse *m = codec_unpack(&etcd__txn_response__descriptor, answer, arena, &code);
+    if (!m)
         return code;
     r->revision = codec_revision(m->header);
     r->succeeded = m->succeeded != 0;
@@ -320,9 +320,9 @@ static enum sl_code codec_on_txn(struct sl_bytes answer, struct sl_arena *arena,
 
 static enum sl_code codec_on_grant(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
 {
-    Etcd__LeaseGrantResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__lease_grant_response__descriptor, answer, arena, (void **)&m);
-    if (code != SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__LeaseGrantResponse *m = codec_unpack(&etcd__lease_grant_response__descriptor, answer, arena, &code);
+    if (!m)
         return code;
     r->revision = codec_revision(m->header);
     r->lease = (sl_lease_id)m->id;
@@ -334,9 +334,10 @@ static enum sl_code codec_on_grant(struct sl_bytes answer, struct sl_arena *aren
 
 static enum sl_code codec_on_keepalive(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
 {
-    Etcd__LeaseKeepAliveResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__lease_keep_alive_response__descriptor, answer, arena, (void **)&m);
-    if (code != SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__LeaseKeepAliveResponse *m =
+        codec_unpack(&etcd__lease_keep_alive_response__descriptor, answer, arena, &code);
+    if (!m)
         return code;
     r->revision = codec_revision(m->header);
     r->lease = (sl_lease_id)m->id;
@@ -348,9 +349,9 @@ static enum sl_code codec_on_keepalive(struct sl_bytes answer, struct sl_arena *
 
 static enum sl_code codec_on_revoke(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
 {
-    Etcd__LeaseRevokeResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__lease_revoke_response__descriptor, answer, arena, (void **)&m);
-    if (code == SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__LeaseRevokeResponse *m = codec_unpack(&etcd__lease_revoke_response__descriptor, answer, arena, &code);
+    if (m)
         r->revision = codec_revision(m->header);
     return code;
 }
@@ -402,12 +403,12 @@ static enum sl_code codec_events(const Etcd__WatchResponse *m, struct sl_arena *
 enum sl_code sl__etcd_decode_watch(struct sl_bytes message, struct sl_arena *arena, enum sl_etcd_watch_said *said,
                                    sl_revision *revision, struct sl_store_watch_batch *batch, struct sl_str *reason)
 {
-    Etcd__WatchResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__watch_response__descriptor, message, arena, (void **)&m);
+    enum sl_code code = SL_OK;
+    const Etcd__WatchResponse *m = codec_unpack(&etcd__watch_response__descriptor, message, arena, &code);
     *batch = (struct sl_store_watch_batch){ 0 };
     *reason = (struct sl_str){ 0 };
     *revision = 0;
-    if (code != SL_OK)
+    if (!m)
         return code;
     *revision = codec_revision(m->header);
     *said = SL_ETCD_WATCH_BATCH;
@@ -430,9 +431,9 @@ enum sl_code sl__etcd_decode_watch(struct sl_bytes message, struct sl_arena *are
 
 enum sl_code sl__etcd_decode_login(struct sl_bytes answer, struct sl_arena *arena, struct sl_secret *token)
 {
-    Etcd__AuthenticateResponse *m = NULL;
-    enum sl_code code = codec_unpack(&etcd__authenticate_response__descriptor, answer, arena, (void **)&m);
-    if (code != SL_OK)
+    enum sl_code code = SL_OK;
+    const Etcd__AuthenticateResponse *m = codec_unpack(&etcd__authenticate_response__descriptor, answer, arena, &code);
+    if (!m)
         return code;
     *token = sl_secret_of((struct sl_bytes){ m->token.data, m->token.len });
     return m->token.len > 0 ? SL_OK : SL_MALFORMED;
