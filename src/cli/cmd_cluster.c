@@ -232,10 +232,7 @@ int sl_cli_completion(struct sl_cli *c)
 int sl_cli_help(struct sl_cli *c)
 {
     struct sl_cli_buf b = { 0 };
-    bool wants_list = c->args.word_count == 1 && strcmp(c->args.words[0], "--list") == 0;
-    if (wants_list)
-        sl_cli_help_list(&b);
-    else if (!sl_cli_help_add(&b, c->args.words, c->args.word_count))
+    if (!sl_cli_help_add(&b, c->args.words, c->args.word_count))
         return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "help", "no such command", "sluice help lists them");
     sl_cli_print(c, &b);
     sl_cli_buf_free(&b);

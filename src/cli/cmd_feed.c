@@ -37,21 +37,23 @@ static bool feed_list(struct sl_cli *c, const char *what, struct sl_cli_answer *
     return ok;
 }
 
+/* A position that is no time, as of a synthetic source, has neither lag nor time. */
 static void feed_row(struct sl_cli_table *t, const struct sl_cli_feed *f)
 {
-    struct sl_cli_buf b = { 0 };
+    struct sl_cli_buf lag = { 0 }, checkpoint = { 0 };
+    sl_cli_add(&lag, "");
+    if (f->lag_ms.is_known)
+        sl_cli_add_ms(&lag, f->lag_ms.v);
+    sl_cli_addf(&checkpoint, "%" PRIu64, f->checkpoint.v);
     sl_cli_table_cell(t, f->name);
     sl_cli_table_cell(t, f->state);
-    if (f->lag_ms.is_known)
-        sl_cli_add_ms(&b, f->lag_ms.v);
-    sl_cli_table_cell(t, b.ptr ? b.ptr : "");
-    sl_cli_buf_clear(&b);
-    if (f->checkpoint.is_known)
-        sl_cli_addf(&b, "%" PRIu64, f->checkpoint.v);
-    sl_cli_table_cell(t, b.ptr ? b.ptr : "");
-    sl_cli_table_cell(t, f->checkpoint_time);
+    sl_cli_table_cell(t, f->node);
+    sl_cli_table_cell(t, lag.ptr);
+    sl_cli_table_cell(t, f->checkpoint.is_known ? checkpoint.ptr : "");
+    sl_cli_table_cell(t, f->lag_ms.is_known ? f->checkpoint_time : "");
     sl_cli_table_cell(t, f->error);
-    sl_cli_buf_free(&b);
+    sl_cli_buf_free(&lag);
+    sl_cli_buf_free(&checkpoint);
 }
 
 int sl_cli_feed_list(struct sl_cli *c)
@@ -64,7 +66,7 @@ int sl_cli_feed_list(struct sl_cli *c)
         sl_cli_answer_deinit(&a);
         return exit;
     }
-    sl_cli_table_init(&t, "FEED|STATE|>LAG|>CHECKPOINT|TIME|ERROR");
+    sl_cli_table_init(&t, "FEED|STATE|NODE|>LAG|>CHECKPOINT|TIME|ERROR");
     for (size_t i = 0; i < sl_cli_item_count(a.json); i++) {
         struct sl_cli_feed feed;
         if (sl_cli_feed_decode(&feed, sl_cli_item(a.json, i)))
@@ -194,18 +196,23 @@ static void feed_describe(struct sl_cli *c, struct json_object *json)
 {
     struct sl_cli_feed f;
     struct sl_cli_buf b = { 0 };
-    char sink[400], source[400], node[264];
+    char sink[400], source[400];
     if (!sl_cli_feed_decode(&f, json))
         return;
     struct json_object *uris[2] = { sl_cli_member(json, "source_uri"), sl_cli_member(json, "sink_uri") };
     sl_cli_mask_uri(source, sizeof source, uris[0] ? json_object_get_string(uris[0]) : "");
     sl_cli_mask_uri(sink, sizeof sink, uris[1] ? json_object_get_string(uris[1]) : "");
-    sl_cli_member_text(json, "maintainer_addr", node, sizeof node);
     sl_cli_addf(&b, "feed        %s\nkeyspace    %s\nstate       %s\n", f.name, f.keyspace, f.state);
     sl_cli_addf(&b, "source      %s\nsink        %s\n", source[0] != '\0' ? source : "-", sink);
-    sl_cli_addf(&b, "checkpoint  %" PRIu64 "%s%s\n", f.checkpoint.v, f.checkpoint_time[0] != '\0' ? "  " : "",
-                f.checkpoint_time);
-    sl_cli_addf(&b, "maintainer  %s\n", node[0] != '\0' ? node : "-");
+    sl_cli_addf(&b, "checkpoint  %" PRIu64 "%s%s\n", f.checkpoint.v, f.lag_ms.is_known ? "  " : "",
+                f.lag_ms.is_known ? f.checkpoint_time : "");
+    if (f.lag_ms.is_known) {
+        sl_cli_add(&b, "lag         ");
+        sl_cli_add_ms(&b, f.lag_ms.v);
+        sl_cli_add(&b, "\n");
+    }
+    sl_cli_addf(&b, "maintainer  %s%s%s\n", f.node[0] != '\0' ? f.node : "not placed",
+                f.placement[0] != '\0' ? ", " : "", f.placement);
     if (f.error[0] != '\0')
         sl_cli_addf(&b, "error       %s\n", f.error);
     sl_cli_print(c, &b);

@@ -153,16 +153,3 @@ bool sl_cli_help_add(struct sl_cli_buf *b, const char *const *words, size_t coun
         return false;
     return true;
 }
-
-void sl_cli_help_list(struct sl_cli_buf *b)
-{
-    for (size_t i = 0; i < sl_cli_command_count; i++) {
-        const struct sl_cli_command *cmd = &sl_cli_commands[i];
-        sl_cli_addf(b, "%s%s%s", cmd->path, cmd->args[0] != '\0' ? " " : "", cmd->args);
-        for (enum sl_cli_option o = 0; o < SL_CLI_OPTION_COUNT; o++) {
-            if (cmd->options & (UINT64_C(1) << o))
-                sl_cli_addf(b, " --%s", sl_cli_options[o].name);
-        }
-        sl_cli_add(b, "\n");
-    }
-}

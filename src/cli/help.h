@@ -11,7 +11,5 @@
 SL_CHECKED bool sl_cli_help_add(struct sl_cli_buf *b, const char *const *words, size_t count);
 /* The completion script of bash. */
 void sl_cli_help_bash(struct sl_cli_buf *b);
-/* Every command with its options, one per line, tab-free: "node drain NODE --deadline --reason ...": for tools. */
-void sl_cli_help_list(struct sl_cli_buf *b);
 
 #endif
