@@ -18,6 +18,21 @@
 
 enum { OPEN_PASSWORD_BYTES_MAX = 1024, OPEN_PATH_BYTES = 4096 };
 
+/* ---- handles ---- */
+
+static void open_on_plane_wake(uv_async_t *handle)
+{
+    struct sl_shell *s = handle->data;
+    if (s->plane && s->state != SL__SHELL_CLOSING)
+        sl_plane_poll(s->plane);
+}
+
+bool sl__shell_init_handles(struct sl_shell *s)
+{
+    s->plane_wake.data = s;
+    return uv_async_init(&s->loop, &s->plane_wake, open_on_plane_wake) == 0 && sl__shell_stop_open(s);
+}
+
 /* ---- log ---- */
 
 static bool open_log(struct sl_shell *s)
@@ -301,20 +316,11 @@ static bool open_transport(struct sl_shell *s)
     return code == SL_OK || sl_complain(s->complaint, SL_EXIT_ADDRESS, "%s", err.text);
 }
 
-static void open_on_plane_wake(uv_async_t *handle)
-{
-    struct sl_shell *s = handle->data;
-    if (s->plane && s->state != SL__SHELL_CLOSING)
-        sl_plane_poll(s->plane);
-}
-
 static bool open_plane(struct sl_shell *s)
 {
     const struct sl_options *o = s->options;
     struct sl_plane_opts opts = SL_PLANE_OPTS_DEFAULT;
     struct sl_plane_client client;
-    SL_REQUIRE(uv_async_init(&s->loop, &s->plane_wake, open_on_plane_wake) == 0);
-    s->plane_wake.data = s;
     opts.sources = sl_app_sources;
     opts.sinks = sl_app_sinks;
     opts.window_bytes_max = (size_t)o->memory_rows / 4;
@@ -369,6 +375,8 @@ void sl__shell_deinit(struct sl_shell *s)
         free(s->ranges);
         s->ranges = next;
     }
+    if (s->log)
+        sl_log_app(s->log, SL_APP_STOPPED, sl_f_i64("exit", (int64_t)s->complaint->exit));
     sl_host_free(s->host);
     sl_journal_close(s->journal);
     sl_tls_unref(s->tls);
