@@ -7,6 +7,8 @@
  * What operators and clients ask about drains. Old clients know one verb, DrainNode, and read several errors as "done":
  * to them every doubt is a number >= 1. Ours get a code, a sentence, and the drain.
  */
+#define API_DEADLINE_MS_MAX (UINT64_C(30) * 24 * 3600 * 1000)
+#define API_LAG_BUDGET_MS_MAX (UINT64_C(24) * 3600 * 1000)
 
 /* ---- answers ---- */
 
@@ -286,11 +288,36 @@ static void api_join(struct sl_drains *d, sl_ns now, struct drain_session *s, co
         api_answer_when_durable(d, now, r->ticket, s, "joined the running drain", out);
 }
 
+/* Null, or what is wrong with the options, whatever the node. */
+static const char *api_check_options(const struct sl_request *r)
+{
+    if (r->deadline_ms > API_DEADLINE_MS_MAX)
+        return "a deadline is at most 30 days away";
+    if (r->cancel_at_deadline && r->deadline_ms == 0)
+        return "to cancel at the deadline needs a deadline";
+    return r->lag_budget_ms > API_LAG_BUDGET_MS_MAX ? "a lag budget is at most one day" : NULL;
+}
+
+/* A node that is gone: what its last drain came to is more than that it is not there. */
+static void api_not_here(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
+{
+    const struct drain_session *s = r->node.len > 0 ? api_session_of(d, r->node) : NULL;
+    if (s)
+        api_answer_drain(d, now, r->ticket, s, SL_NOT_FOUND, "the node has left; this was its last drain", out);
+    else
+        api_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
+}
+
 static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
 {
     sl_node_ref node = sl_members_find_prefix(d->opts.members, r->node);
+    const char *wrong = api_check_options(r);
+    if (wrong) {
+        api_answer(r->ticket, SL_BAD_FIELD, wrong, out);
+        return;
+    }
     if (node == SL_NODE_NONE) {
-        api_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
+        api_not_here(d, now, r, out);
         return;
     }
     struct drain_session *s = api_session_of(d, sl_node_id_str(sl_members_id(d->opts.members, node)));
