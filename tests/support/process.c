@@ -49,12 +49,16 @@ void sl_process_kill(pid_t pid)
     waitpid(pid, &status, 0);
 }
 
-int sl_process_run(const char *const *argv)
+int sl_process_wait(pid_t pid)
 {
     int status = 0;
-    pid_t pid = sl_process_start(argv);
     assert_true(waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int sl_process_run(const char *const *argv)
+{
+    return sl_process_wait(sl_process_start(argv));
 }
 
 static struct sockaddr_in process_address(uint16_t port)

@@ -14,6 +14,8 @@ pid_t sl_process_start(const char *const *argv);
 /* Forks: the child runs this function and ends with its result, without coming back. No loop may be open yet. */
 pid_t sl_process_fork(int (*run)(void *ctx), void *ctx);
 void sl_process_kill(pid_t pid); /* and waits for its end */
+/* Waits for its end; its exit status, or -1 if a signal ended it. */
+int sl_process_wait(pid_t pid);
 /* Runs one to its end; its exit status. */
 int sl_process_run(const char *const *argv);
 

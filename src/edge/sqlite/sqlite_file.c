@@ -53,11 +53,10 @@ enum sl_code sl__sqlite_explain(const struct sqlite_db *d, int rc, struct sl_err
     case SQLITE_NOMEM:
         return sl_err_set(err, SL_NOMEM, "no memory for %s", d->path);
     case SQLITE_IOERR:
-        /* Some file systems report a full disk or a quota only so. */
-        if (cause == ENOSPC || cause == EDQUOT || cause == EFBIG)
-            return sl_err_set(err, SL_LIMIT, "no space left for %s: free some on its disk", d->path);
+        if (rc == SQLITE_IOERR_WRITE)
+            return sl_err_set(err, SL_LIMIT, "cannot write %s: its disk is full, over a quota or broken", d->path);
         return sl_err_set(err, SL_REFUSED, "%s: input/output error (%s): check its disk", d->path,
-                          cause != 0 ? strerror(cause) : sqlite3_errstr(rc));
+                          sqlite3_errstr(rc));
     default:
         return sl_err_set(err, SL_REFUSED, "%s: %s", d->path, sqlite3_errstr(rc));
     }

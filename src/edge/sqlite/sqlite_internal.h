@@ -76,7 +76,7 @@ struct sqlite_db {
     uint32_t history_count_max;
     bool is_sync_full;
     /* of the running transaction */
-    bool is_write, is_meta_dirty, is_foreign;
+    bool is_meta_dirty, is_foreign;
     sl_ns now; /* of leases */
     sl_revision revision, compacted;
     int64_t beat;

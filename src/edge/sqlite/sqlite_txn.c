@@ -111,7 +111,6 @@ int sl__sqlite_begin(struct sqlite_db *d, bool write, bool critical)
         rc = sl__sqlite_run(d, write ? STMT_BEGIN_WRITE : STMT_BEGIN_READ);
     if (rc != SQLITE_OK)
         return rc;
-    d->is_write = write;
     d->is_meta_dirty = false;
     rc = txn_read_meta(d);
     d->now = sl__sqlite_lease_now();
