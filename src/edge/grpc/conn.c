@@ -50,10 +50,12 @@ static ssize_t conn_on_send(nghttp2_session *session, const uint8_t *data, size_
 
 static int conn_on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    (void)session;
     struct sl_grpc_conn *c = user;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
+    }
+    if (c->is_goaway_sent) { /* it crossed the GOAWAY, which says that this call will not be looked at */
+        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
     }
     return sl__grpc_stream_new(c, frame->hd.stream_id) == NULL ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
