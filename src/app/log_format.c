@@ -128,7 +128,7 @@ static void log_json(struct sl_text *line, uint64_t wall, struct sl_str node, en
     sl_text_cstr(line, "{\"time\":\"");
     log_time(line, wall);
     sl_text_cstr(line, "\"");
-    json_member(line, "node", node);
+    json_member(line, "self", node);
     json_member(line, "level", sl_str_of(log_levels[level]));
     json_member(line, "event", sl_str_of(name));
     for (uint32_t i = 0; i < count; i++) {
@@ -151,7 +151,7 @@ void sl_log_format(struct sl_text *line, enum sl_log_format format, uint64_t wal
     }
     sl_text_cstr(line, "time=");
     log_time(line, wall);
-    sl_text_cstr(line, " node=");
+    sl_text_cstr(line, " self=");
     sl_text_logfmt(line, node);
     sl_text_cstr(line, " level=");
     sl_text_cstr(line, log_levels[level]);

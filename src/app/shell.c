@@ -120,7 +120,8 @@ static void shell_on_part_closed(void *ctx)
 static void shell_begin_closing(struct sl_shell *s)
 {
     s->is_closing_begun = true;
-    sl_plane_close(s->plane); /* first: from here on nothing reaches a sink */
+    if (s->plane)
+        sl_plane_close(s->plane); /* first: from here on nothing reaches a sink */
     sl__shell_stop_close(s);
     sl_listener_close(s->listener);
     if (s->api)
@@ -205,13 +206,15 @@ static void shell_on_second(void *ctx)
 static bool shell_open_loop(struct sl_shell *s)
 {
     uint64_t usec = 0;
-    if (uv_loop_init(&s->loop) != 0)
-        return sl_complain(s->complaint, SL_EXIT_FAILED, "no event loop: too many open files, or no memory");
     s->tick_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (s->tick_fd < 0 || uv_loop_init(&s->loop) != 0)
+        return sl_complain(s->complaint, SL_EXIT_FAILED, "no event loop: too many open files, or no memory");
     s->turn = sl_turn_new(&s->loop, shell_on_turn, s);
     s->second = sl_timer_new(&s->loop, shell_on_second, s);
-    if (s->tick_fd < 0 || !s->turn || !s->second)
-        return sl_complain(s->complaint, SL_EXIT_FAILED, "no timer: too many open files, or no memory");
+    if (!s->turn || !s->second || !sl__shell_init_handles(s))
+        return sl_complain(s->complaint, SL_EXIT_FAILED, "no timer: no memory");
+    SL_REQUIRE(uv_poll_init(&s->loop, &s->tick, s->tick_fd) == 0);
+    s->tick.data = s;
     s->tick_at = SL_NEVER;
     s->watchdog_usec = sd_watchdog_enabled(0, &usec) > 0 ? usec : 0;
     return true;
@@ -219,8 +222,6 @@ static bool shell_open_loop(struct sl_shell *s)
 
 static void shell_start(struct sl_shell *s)
 {
-    SL_REQUIRE(uv_poll_init(&s->loop, &s->tick, s->tick_fd) == 0);
-    s->tick.data = s;
     SL_REQUIRE(uv_poll_start(&s->tick, UV_READABLE, shell_on_tick) == 0);
     sl_timer_arm(s->second, sl_loop_now() + SL_S);
     s->started_at = sl__shell_now(NULL);
@@ -241,17 +242,20 @@ enum sl_exit sl_shell_run(struct sl_options *o, int argc, char *const *argv, str
     s->complaint = c;
     s->tick_fd = -1;
     c->text[0] = '\0';
-    if (!shell_open_loop(s) || !sl__shell_open(s)) {
-        /* What was opened so far has threads and sockets; the end of the process is their end. */
-        sl_log_close(s->log);
+    if (!shell_open_loop(s)) {
+        free(s);
         return c->exit;
     }
-    shell_start(s);
+    if (sl__shell_open(s)) {
+        shell_start(s);
+    } else {
+        s->state = SL__SHELL_CLOSING; /* what was opened so far is closed as ever */
+        shell_begin_closing(s);
+    }
     while (uv_run(&s->loop, UV_RUN_DEFAULT) != 0) {
     }
-    sl_log_app(s->log, SL_APP_STOPPED, sl_f_i64("exit", (int64_t)c->exit));
-    sl__shell_deinit(s);
     enum sl_exit exit = c->exit;
+    sl__shell_deinit(s);
     free(s);
     return exit;
 }

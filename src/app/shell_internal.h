@@ -109,6 +109,7 @@ void sl__shell_on_range(struct sl_shell *s, const struct sl_store_result *r);
 
 /* ---- shell_open.c: from options to parts ---- */
 
+bool sl__shell_init_handles(struct sl_shell *s);
 bool sl__shell_open(struct sl_shell *s);
 /* After the loop has ended. */
 void sl__shell_deinit(struct sl_shell *s);

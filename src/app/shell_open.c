@@ -356,8 +356,7 @@ static bool open_api(struct sl_shell *s)
 bool sl__shell_open(struct sl_shell *s)
 {
     bool ok = open_log(s) && open_tls(s) && open_listener(s) && open_params(s) && open_data_dir(s) && open_journal(s) &&
-              open_store(s) && open_host(s) && open_transport(s) && open_plane(s) && open_api(s) &&
-              sl__shell_stop_open(s);
+              open_store(s) && open_host(s) && open_transport(s) && open_plane(s) && open_api(s);
     if (!ok)
         return false;
     sl_log_app(s->log, SL_APP_STARTED, sl_f_str("version", SL_STR(SL_VERSION)),

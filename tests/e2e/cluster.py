@@ -250,7 +250,7 @@ class Cluster:
     def is_formed(self, count):
         for node in self.running():
             captures = self.captures(node)
-            if len(captures) != count or sum(1 for c in captures if c["is_coordinator"]) != 1:
+            if len(captures) != count or sum(1 for c in captures if c["is_owner"]) != 1:
                 return False
         return self.owner() is not None
 

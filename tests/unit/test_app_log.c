@@ -33,7 +33,7 @@ static void a_line_of_logfmt_cannot_be_forged(void **state)
     (void)state;
     char line[512];
     format(line, sizeof line, SL_LOG_LOGFMT);
-    sl_assert_str(line, "time=2023-11-14T22:13:20.123Z node=n1 level=warn event=EVENT name=\"a \\\"b\\\"\\n\\xff\" "
+    sl_assert_str(line, "time=2023-11-14T22:13:20.123Z self=n1 level=warn event=EVENT name=\"a \\\"b\\\"\\n\\xff\" "
                         "count=18446744073709551615 delta=-3 id=00000000000000010000000000000002 msg=\"what to do\"");
 }
 
@@ -42,7 +42,7 @@ static void a_line_of_json_cannot_be_forged(void **state)
     (void)state;
     char line[512];
     format(line, sizeof line, SL_LOG_JSON);
-    sl_assert_str(line, "{\"time\":\"2023-11-14T22:13:20.123Z\",\"node\":\"n1\",\"level\":\"warn\",\"event\":\"EVENT\","
+    sl_assert_str(line, "{\"time\":\"2023-11-14T22:13:20.123Z\",\"self\":\"n1\",\"level\":\"warn\",\"event\":\"EVENT\","
                         "\"name\":\"a \\\"b\\\"\\u000a\\u00ff\",\"count\":18446744073709551615,\"delta\":-3,"
                         "\"id\":\"00000000000000010000000000000002\",\"msg\":\"what to do\"}");
 }
