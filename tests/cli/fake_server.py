@@ -106,7 +106,7 @@ class Cluster:
     """Routes of one fake node: nodes, and one drain whose states follow each other, one per look at it."""
 
     def __init__(self, states=(), nodes=None, streams=True, start=None):
-        self.nodes = nodes or [node("n1", 1, is_owner=True), node("n2", 2), node("n3", 3)]
+        self.nodes = nodes if nodes is not None else [node("n1", 1, is_owner=True), node("n2", 2), node("n3", 3)]
         self.states = list(states)
         self.at = 0
         self.streams = streams
