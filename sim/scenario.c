@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/scenario.h"
 
+#include "sim/incidents.h"
 #include "sim/script.h"
 #include "sim/swarm.h"
 
@@ -128,10 +129,18 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
         scenario_run_until(sim, scenario_is_replicating);
 }
 
+/* The name of an incident behind its prefix; null if it is none. */
+static const char *scenario_incident(const char *name)
+{
+    size_t len = strlen(SL_SIM_INCIDENT_PREFIX);
+    bool is_one = strncmp(name, SL_SIM_INCIDENT_PREFIX, len) == 0 && sl_sim_incident_is_known(name + len);
+    return is_one ? name + len : NULL;
+}
+
 /* A name of a scenario with whole nodes. */
 static bool scenario_is_whole(const char *name)
 {
-    return strcmp(name, "cluster-basic") == 0 || strcmp(name, "cluster-swarm") == 0;
+    return strcmp(name, "cluster-basic") == 0 || strcmp(name, "cluster-swarm") == 0 || scenario_incident(name);
 }
 
 static void scenario_whole(struct sl_sim *sim, const struct sl_sim_request *r)
@@ -145,6 +154,10 @@ static void scenario_whole(struct sl_sim *sim, const struct sl_sim_request *r)
     struct sl_sim_plan_run run = { .variant = r->variant, .trace = r->trace };
     if (strcmp(r->scenario, "cluster-basic") == 0) {
         sl_sim_cluster_basic(sim, r->seed, r->trace);
+        return;
+    }
+    if (scenario_incident(r->scenario)) {
+        (void)sl_sim_incident_run(sim, scenario_incident(r->scenario), r->seed, r->trace);
         return;
     }
     if (r->keep) {
