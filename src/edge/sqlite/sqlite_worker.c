@@ -126,19 +126,21 @@ static int worker_deliver_some(struct sqlite_worker *w, struct sqlite_watch *wat
     struct sl_str prefix = { watch->prefix, watch->prefix_len };
     int rc = sl__sqlite_changes(&w->db, prefix, watch->next, BATCH_BYTES, &b->batch, &b->rows);
     b->batch.watch = watch->id;
-    bool is_wanted = rc == SQLITE_OK && (b->batch.ended || b->batch.event_count > 0);
+    /* Once it is put it belongs to the loop. */
+    const struct sl_store_watch_batch said = b->batch;
+    bool is_wanted = rc == SQLITE_OK && (said.ended || said.event_count > 0);
     bool is_put = is_wanted && worker_put(w, &b->head, b->rows.bytes);
-    if (rc == SQLITE_OK && (is_put || !is_wanted)) {
-        watch->next = b->batch.revision + 1;
-        *done = watch->next > w->db.revision || b->batch.ended;
-        if (b->batch.ended)
-            worker_unwatch(w, watch->id);
-    }
     if (!is_put) {
         sl__sqlite_rows_drop(&b->rows);
         free(b);
     }
-    return rc;
+    if (rc != SQLITE_OK || is_put != is_wanted)
+        return rc;
+    watch->next = said.revision + 1;
+    *done = watch->next > w->db.revision || said.ended;
+    if (said.ended)
+        worker_unwatch(w, watch->id);
+    return SQLITE_OK;
 }
 
 /* All that fits; *fresh: every watch is up to date. */
