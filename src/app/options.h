@@ -91,6 +91,12 @@ const char *sl_option_word(enum sl_option_id id, uint32_t index, size_t *len);
 void sl_options_print_help(FILE *out);
 void sl_options_print_config(const struct sl_options *o, FILE *out);
 
+/*
+ * The first line of a file, without its end, for secrets that are kept in files. No path: the empty text. The caller
+ * wipes out.
+ */
+bool sl_read_first_line(const char *flag, const char *path, char *out, size_t size, struct sl_complaint *c);
+
 /* ---- parsing of values, for others too ---- */
 /* "150ms", "10s", "5m", "2h", "1d", also joined: "1h30m"; a plain "0". At most about 292 years. */
 bool sl_parse_ns(const char *text, sl_ns *out);

@@ -95,6 +95,10 @@ static bool check_security(const struct sl_options *o, struct sl_complaint *c)
         return sl_complain(c, SL_EXIT_CONFIG, "--mtls and --cert-allowed-cn need --cert, --key and --ca");
     if (o->cert[0] != '\0' && o->ca[0] == '\0')
         return sl_complain(c, SL_EXIT_CONFIG, "--cert needs --ca: peers show certificates to each other");
+    if (o->drain_on_stop && o->api_users_file[0] != '\0' && o->api_credentials_file[0] == '\0')
+        return sl_complain(
+            c, SL_EXIT_CONFIG,
+            "--drain-on-stop with --api-users-file needs --api-credentials-file: who asks for the drain");
     return true;
 }
 

@@ -295,6 +295,20 @@ bool sl_options_read_file(struct sl_options *o, const char *path, struct sl_comp
     return ok;
 }
 
+bool sl_read_first_line(const char *flag, const char *path, char *out, size_t size, struct sl_complaint *c)
+{
+    out[0] = '\0';
+    if (path[0] == '\0')
+        return true;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return sl_complain(c, SL_EXIT_FILES, "--%s %.200s: %s", flag, path, strerror(errno));
+    bool ok = fgets(out, (int)size, file) != NULL;
+    fclose(file);
+    out[strcspn(out, "\r\n")] = '\0';
+    return ok || sl_complain(c, SL_EXIT_FILES, "--%s %.200s: it is empty", flag, path);
+}
+
 /* ---- all of it ---- */
 
 bool sl_options_read(struct sl_options *o, int argc, char *const *argv, char *(*getter)(const char *),

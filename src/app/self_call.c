@@ -3,6 +3,8 @@
 
 #include "app/buf.h"
 
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,8 @@ struct sl_self_call {
 static void call_on_closed(uv_handle_t *handle)
 {
     struct sl_self_call *call = handle->data;
+    if (call->request.len > 0)
+        OPENSSL_cleanse(call->request.ptr, call->request.len);
     sl_buf_deinit(&call->request);
     sl_buf_deinit(&call->answer);
     free(call);
@@ -90,16 +94,32 @@ static void call_on_written(uv_write_t *write, int status)
         call_finish(call);
 }
 
-static void call_make_request(struct sl_self_call *call, const char *method, const char *path, struct sl_str body)
+/* Basic, RFC 7617. */
+static void call_add_credentials(struct sl_buf *request, struct sl_secret credentials)
+{
+    struct sl_bytes plain = sl_secret_reveal(credentials);
+    unsigned char coded[4 * ((SL_SELF_CALL_CREDENTIALS_MAX + 2) / 3) + 1];
+    if (plain.len == 0 || plain.len > SL_SELF_CALL_CREDENTIALS_MAX)
+        return;
+    int len = EVP_EncodeBlock(coded, plain.ptr, (int)plain.len);
+    sl_buf_add(request, "Authorization: Basic ", 21);
+    sl_buf_add(request, coded, (size_t)len);
+    sl_buf_add(request, "\r\n", 2);
+    OPENSSL_cleanse(coded, sizeof coded);
+}
+
+static void call_make_request(struct sl_self_call *call, const struct sl_self_call_opts *opts)
 {
     char head[CALL_HEAD_BYTES];
     int len = snprintf(head, sizeof head,
                        "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                       "Content-Length: %zu\r\nConnection: close\r\n\r\n",
-                       method, path, body.len);
+                       "Content-Length: %zu\r\nConnection: close\r\n",
+                       opts->method, opts->path, opts->body.len);
     SL_REQUIRE(len > 0 && (size_t)len < sizeof head);
     sl_buf_add(&call->request, head, (size_t)len);
-    sl_buf_add(&call->request, body.ptr, body.len);
+    call_add_credentials(&call->request, opts->credentials);
+    sl_buf_add(&call->request, "\r\n", 2);
+    sl_buf_add(&call->request, opts->body.ptr, opts->body.len);
 }
 
 static bool call_start(struct sl_self_call *call, int fd)
@@ -114,15 +134,15 @@ static bool call_start(struct sl_self_call *call, int fd)
            uv_write(&call->write, (uv_stream_t *)&call->pipe, &buf, 1, call_on_written) == 0;
 }
 
-struct sl_self_call *sl_self_call_open(uv_loop_t *loop, struct sl_api *api, const char *method, const char *path,
-                                       struct sl_str body, sl_self_call_done *done, void *ctx)
+struct sl_self_call *sl_self_call_open(uv_loop_t *loop, struct sl_api *api, const struct sl_self_call_opts *opts,
+                                       sl_self_call_done *done, void *ctx)
 {
     int fds[2];
     struct sl_self_call *call = calloc(1, sizeof *call);
     if (!call)
         return NULL;
     call->answer.bytes_max = CALL_ANSWER_BYTES_MAX;
-    call_make_request(call, method, path, body);
+    call_make_request(call, opts);
     if (call->request.failed || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) != 0) {
         sl_buf_deinit(&call->request);
         free(call);

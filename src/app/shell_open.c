@@ -238,22 +238,6 @@ static bool open_sqlite(struct sl_shell *s, const char *path)
     return sl_complain(s->complaint, SL_EXIT_STORE, "--meta sqlite:%.200s: %s", path, err.text);
 }
 
-/* The first line of the file, without its end. */
-static bool open_password(struct sl_shell *s, char *out, size_t size)
-{
-    const char *path = s->options->meta_password_file;
-    out[0] = '\0';
-    if (path[0] == '\0')
-        return true;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return sl_complain(s->complaint, SL_EXIT_FILES, "--meta-password-file %.200s: %s", path, strerror(errno));
-    bool ok = fgets(out, (int)size, file) != NULL;
-    fclose(file);
-    out[strcspn(out, "\r\n")] = '\0';
-    return ok || sl_complain(s->complaint, SL_EXIT_FILES, "--meta-password-file %.200s: it is empty", path);
-}
-
 static const char *open_path(const char *path)
 {
     return path[0] != '\0' ? path : NULL;
@@ -266,7 +250,7 @@ static bool open_etcd(struct sl_shell *s, const char *endpoints)
     struct sl_store_client client;
     struct sl_err err = { 0 };
     char password[OPEN_PASSWORD_BYTES_MAX];
-    if (!open_password(s, password, sizeof password))
+    if (!sl_read_first_line("meta-password-file", o->meta_password_file, password, sizeof password, s->complaint))
         return false;
     opts.endpoints = endpoints;
     opts.ca_file = open_path(o->ca);

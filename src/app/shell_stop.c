@@ -2,8 +2,10 @@
 #include "app/shell_internal.h"
 
 #include <json-c/json.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #define STOP_ASK_NS (250 * SL_MS)
@@ -85,17 +87,26 @@ static void stop_on_answer(void *ctx, int status, struct sl_str body)
 /* The first time with a reason, so that whoever looks at the drain knows why; then as a question how far it is. */
 static void stop_ask_owner(struct sl_shell *s)
 {
-    char body[STOP_BODY_BYTES];
-    const char *method = s->stop.is_accepted ? "PUT" : "POST";
-    const char *path = s->stop.is_accepted ? "/api/v1/captures/drain" : "/api/v2/drains";
-    int len = snprintf(body, sizeof body,
-                       s->stop.is_accepted ? "{\"capture_id\":\"%s\"}" : "{\"node\":\"%s\",\"reason\":\"SIGTERM\"}",
-                       s->params.id.text);
+    char body[STOP_BODY_BYTES], credentials[SL_SELF_CALL_CREDENTIALS_MAX];
+    struct sl_complaint c;
+    bool is_first = !s->stop.is_accepted;
+    int len =
+        snprintf(body, sizeof body, is_first ? "{\"node\":\"%s\",\"reason\":\"SIGTERM\"}" : "{\"capture_id\":\"%s\"}",
+                 s->params.id.text);
     SL_REQUIRE(len > 0 && (size_t)len < sizeof body);
     s->stop.ask_at = sl_loop_now() + STOP_ASK_NS;
-    if (!s->stop.call)
-        s->stop.call =
-            sl_self_call_open(&s->loop, s->api, method, path, (struct sl_str){ body, (size_t)len }, stop_on_answer, s);
+    if (s->stop.call)
+        return;
+    const char *path = s->options->api_credentials_file;
+    if (!sl_read_first_line("api-credentials-file", path, credentials, sizeof credentials, &c))
+        sl_log_app(s->log, SL_APP_STOP_DRAIN_REFUSED, sl_f_str("detail", sl_str_of(c.text)));
+    const struct sl_self_call_opts opts = { .method = is_first ? "POST" : "PUT",
+                                            .path = is_first ? "/api/v2/drains" : "/api/v1/captures/drain",
+                                            .body = { body, (size_t)len },
+                                            .credentials = sl_secret_of((struct sl_bytes){ (const uint8_t *)credentials,
+                                                                                           strlen(credentials) }) };
+    s->stop.call = sl_self_call_open(&s->loop, s->api, &opts, stop_on_answer, s);
+    OPENSSL_cleanse(credentials, sizeof credentials);
 }
 
 static void stop_drain(struct sl_shell *s)

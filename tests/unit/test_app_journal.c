@@ -454,7 +454,13 @@ static void every_kind_of_input_comes_back_from_its_bytes(void **state)
     check_round_trip(&in);
     in = (struct sl_input){ .kind = SL_IN_SCHEMA_CHANGE, .u.schema_change = { feed, 9, tables, 2, dropped, 2 } };
     check_round_trip(&in);
+}
 
+static void answers_of_the_store_and_requests_come_back_from_their_bytes(void **state)
+{
+    (void)state;
+    const struct sl_bytes bytes = { some_bytes, sizeof some_bytes };
+    struct sl_input in;
     const struct sl_store_pair pair = { SL_STR("k"), bytes, 4, 5, 6 };
     const struct sl_store_event events[] = { { .pair = pair }, { .deleted = true, .pair = { .key = SL_STR("z") } } };
     in = (struct sl_input){ .kind = SL_IN_STORE };
@@ -514,6 +520,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(journals_of_the_last_starts_are_kept_and_private),
         cmocka_unit_test(a_full_journal_ends_and_says_so_once),
         cmocka_unit_test(every_kind_of_input_comes_back_from_its_bytes),
+        cmocka_unit_test(answers_of_the_store_and_requests_come_back_from_their_bytes),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
