@@ -22,7 +22,7 @@ bool sl_log_level_of(struct sl_str name, enum sl_event_level *out)
 /* RFC 3339 in UTC, milliseconds. */
 static void log_time(struct sl_text *line, uint64_t wall)
 {
-    char text[40];
+    char text[96];
     struct tm tm;
     time_t seconds = (time_t)(wall / UINT64_C(1000000000));
     if (!gmtime_r(&seconds, &tm))
