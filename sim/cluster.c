@@ -191,7 +191,7 @@ void sl_sim_cluster_drop(struct sl_sim *sim, uint32_t delivery)
 static void cluster_take_lease(struct sl_sim_host *h, sl_lease_id lease)
 {
     h->sim->cluster->hosts[h->index].lease = lease;
-    if (h->is_exiting)
+    if (h->is_exiting || h->is_leaving)
         return;
     h->is_unleased = false;
     sl_sim_sink_process_leased(&h->sim->sink, h->process);

@@ -72,6 +72,8 @@ void sl_sim_faults_aim(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
     uint32_t i = faults_add(sim, fault);
     sim->faults.items[i].is_armed = true;
+    if (fault->draw == 0)
+        sim->faults.items[i].draw = i;
     sim->faults.armed_counts[fault->moment]++;
 }
 

@@ -355,7 +355,7 @@ void sl_sim_host_leave(struct sl_sim_host *h)
 {
     if (h->state != SL_SIM_HOST_UP || h->is_leaving)
         return;
-    h->is_leaving = true;
+    h->is_leaving = h->is_unleased = true; /* it fences itself first, and gives its lease back */
     host_exit_after(h, HOST_LEAVE_NS);
     sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_LEAVE });
 }

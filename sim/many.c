@@ -75,6 +75,11 @@ static bool many_start(struct many *m, uint32_t k, uint64_t from)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
+        /* Else nobody would notice that the parent does not read any more. */
+        for (uint32_t i = 0; i < m->opts->worker_count; i++) {
+            if (m->workers[i].pid != 0)
+                close(m->workers[i].from);
+        }
         close(ends[0]);
         many_work(m, from, ends[1]);
     }
