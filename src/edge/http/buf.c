@@ -83,18 +83,31 @@ void sl__json_raw(struct sl_json_out *j, struct sl_str json)
     sl_text_str(j->text, json);
 }
 
+/* Whether sl_json_str can write it: control characters are escaped, the rest has to be UTF-8. */
+static bool buf_is_text(struct sl_str s)
+{
+    for (size_t at = 0; at < s.len;) {
+        size_t end = at;
+        while (end < s.len && (unsigned char)s.ptr[end] >= 0x20)
+            end++;
+        if (end > at && !sl_str_is_printable_utf8((struct sl_str){ s.ptr + at, end - at }))
+            return false;
+        at = end + 1;
+    }
+    return true;
+}
+
 void sl__json_text(struct sl_json_out *j, struct sl_str s)
 {
     char clean[512];
-    if (s.len == 0 || sl_str_is_printable_utf8(s)) {
+    if (buf_is_text(s)) {
         sl_json_str(j, s);
         return;
     }
     /* Rare: shown without what cannot be shown, cut to what a person reads. */
     size_t len = s.len < sizeof clean ? s.len : sizeof clean;
     for (size_t i = 0; i < len; i++)
-        clean[i] =
-            s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f ? s.ptr[i] : (s.ptr[i] == '\n' || s.ptr[i] == '\t' ? s.ptr[i] : '?');
+        clean[i] = s.ptr[i] >= 0x20 && s.ptr[i] < 0x7f ? s.ptr[i] : '?';
     sl_json_str(j, (struct sl_str){ clean, len });
 }
 

@@ -197,7 +197,6 @@ static void page_self(struct sl_metrics *m, const struct sl_api *api, const stru
     sl_metrics_u64(m, SL_METRIC_SELF_LIVENESS, NULL, 0, status->is_fenced ? 2 : (uint64_t)status->liveness);
     if (status->member_count > 0)
         sl_metrics_u64(m, SL_METRIC_NODES, NULL, 0, status->member_count);
-    sl_metrics_u64(m, SL_METRIC_CHECKS_FAILED, NULL, 0, sl_check_failures());
     sl_metrics_histogram(m, SL_METRIC_DRAIN_DURATION, NULL, 0, &api->board->durations);
     page_routes(m, api);
     sl__page_process(m);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_EDGE_HTTP_OPENAPI_H
+#define SL_EDGE_HTTP_OPENAPI_H
+
+#include "wire/json_out.h"
+
+/*
+ * The API as an OpenAPI 3.1 document, made from routes.def and schemas.def; docs/api/openapi.json is the same text.
+ * version = NUL-terminated text, as const void * to be a function of sl__buf_render.
+ */
+void sl_openapi_render(struct sl_json_out *j, const void *version);
+
+#endif
