@@ -258,6 +258,10 @@ static enum sl_code file_open_handle(struct sqlite_db *d, sl_ns busy_ns, struct 
         rc = sqlite3_extended_result_codes(d->handle, 1);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_handler(d->handle, file_on_busy, d);
+    /* Said once, because what a new connection begins with depends on how SQLite was built. */
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(d->handle, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+    d->is_sync_full = true;
     return rc == SQLITE_OK ? SL_OK : sl__sqlite_explain(d, rc, err);
 }
 
