@@ -8,6 +8,17 @@
 
 #include <string.h>
 
+static void check_source(struct sl_bytes json, struct sl_arena *arena)
+{
+    struct sl_feed_source one, two;
+    struct sl_secret again;
+    if (sl_feed_source_parse(&one, sl_secret_of(json), arena) != SL_OK)
+        return;
+    SL_REQUIRE(sl_feed_source_format(&again, &one, arena) == SL_OK);
+    SL_REQUIRE(sl_feed_source_parse(&two, again, arena) == SL_OK);
+    SL_REQUIRE(sl_bytes_eq(sl_secret_reveal(one.uri), sl_secret_reveal(two.uri)) && one.feed_low == two.feed_low);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_capture(struct sl_bytes json, struct sl_arena *arena)
@@ -27,9 +38,11 @@ static void check_intent(struct sl_bytes json, struct sl_arena *arena)
     struct sl_bytes again, third;
     if (sl_intent_parse(&one, json) != SL_OK)
         return;
-    SL_REQUIRE(sl_intent_format(&again, &one, arena) == SL_OK);
+    SL_REQUIRE(sl_intent_format(&again, &one, (struct sl_bytes){ 0 }, arena) == SL_OK);
     SL_REQUIRE(sl_intent_parse(&two, again) == SL_OK);
-    SL_REQUIRE(sl_intent_format(&third, &two, arena) == SL_OK && sl_bytes_eq(again, third));
+    SL_REQUIRE(sl_intent_format(&third, &two, (struct sl_bytes){ 0 }, arena) == SL_OK && sl_bytes_eq(again, third));
+    SL_REQUIRE(sl_intent_format(&third, &one, json, arena) == SL_OK); /* over what was there */
+    SL_REQUIRE(sl_intent_parse(&two, third) == SL_OK && two.epoch == one.epoch && two.phase == one.phase);
 }
 
 static void check_status(struct sl_bytes json, struct sl_arena *arena)
@@ -80,6 +93,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'i':
         check_intent(json, &arena);
+        break;
+    case 'u':
+        check_source(json, &arena);
         break;
     case 's':
         check_status(json, &arena);

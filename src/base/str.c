@@ -97,6 +97,23 @@ bool sl_str_is_printable_utf8(struct sl_str s)
     return true;
 }
 
+static bool str_is_layout(char c)
+{
+    return c == '\n' || c == '\r' || c == '\t';
+}
+
+void sl_str_clean(char *text)
+{
+    size_t len = strlen(text);
+    for (size_t at = 0; at < len;) {
+        size_t size = utf8_size(text + at, len - at);
+        bool is_bad = size == 0 || ((uint8_t)text[at] < 0x20 && !str_is_layout(text[at]));
+        if (is_bad)
+            text[at] = ' ';
+        at += is_bad ? 1 : size;
+    }
+}
+
 void sl_text_init(struct sl_text *t, char *memory, size_t cap)
 {
     SL_REQUIRE(memory || cap == 0);

@@ -28,6 +28,10 @@ bool sl_bytes_eq(struct sl_bytes a, struct sl_bytes b);
 /* Whether s is valid UTF-8 without NUL and other control characters below 0x20: fit for a name, an id, a log line. */
 bool sl_str_is_printable_utf8(struct sl_str s);
 
+/* Makes a NUL-terminated text fit for people: control characters but tab and line ends become blanks, and so does each byte
+ * that is not UTF-8. Its length stays. */
+void sl_str_clean(char *text);
+
 /*
  * Builds text into the caller's memory. Never overruns: what does not fit is cut (never inside a number, an escape
  * or a UTF-8 character) and remembered in "cut"; after a cut nothing more is added, so the text is always a

@@ -2,35 +2,11 @@
 #include "wire/reader.h"
 #include "wire/validate.h"
 
-#include <string.h>
-
-/* An error message of a peer: may have several lines. Everything else of type string is a name, an id or a time. */
-static bool scan_is_free_text(const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *field)
+/* What a peer says of an error, for people: cleaned after it was decoded (validate.c), whatever bytes it has. Everything
+ * else of type string is a name or an id. */
+static bool scan_is_free_text(const ProtobufCMessageDescriptor *d)
 {
-    return d == &pb__running_error__descriptor &&
-           (strcmp(field->name, "message") == 0 || strcmp(field->name, "time") == 0);
-}
-
-static size_t scan_line_len(struct sl_str s)
-{
-    size_t len = 0;
-    while (len < s.len && s.ptr[len] != '\n' && s.ptr[len] != '\r' && s.ptr[len] != '\t') {
-        len++;
-    }
-    return len;
-}
-
-static bool scan_is_printable_lines(struct sl_str s)
-{
-    while (s.len > 0) {
-        size_t len = scan_line_len(s);
-        if (!sl_str_is_printable_utf8((struct sl_str){ s.ptr, len })) {
-            return false;
-        }
-        size_t used = len < s.len ? len + 1 : len;
-        s = (struct sl_str){ s.ptr + used, s.len - used };
-    }
-    return true;
+    return d == &pb__running_error__descriptor;
 }
 
 static enum sl_refusal scan_text(struct sl_bytes bytes, bool free_text, uint32_t text_bytes_max)
@@ -39,8 +15,7 @@ static enum sl_refusal scan_text(struct sl_bytes bytes, bool free_text, uint32_t
     if (s.len > text_bytes_max) {
         return SL_REFUSE_BAD_TEXT;
     }
-    bool printable = free_text ? scan_is_printable_lines(s) : sl_str_is_printable_utf8(s);
-    return printable ? SL_REFUSE_NONE : SL_REFUSE_BAD_TEXT;
+    return free_text || sl_str_is_printable_utf8(s) ? SL_REFUSE_NONE : SL_REFUSE_BAD_TEXT;
 }
 
 /* An unknown value may not pass as a number: a liveness from a later version must not read as "alive" somewhere. */
@@ -112,7 +87,7 @@ static enum sl_refusal scan_field(const struct sl__field *f, const ProtobufCMess
         return scan_enum(f->varint, known->descriptor);
     }
     if (known->type == PROTOBUF_C_TYPE_STRING) {
-        return scan_text(f->bytes, scan_is_free_text(d, known), limits->text_bytes_max);
+        return scan_text(f->bytes, scan_is_free_text(d), limits->text_bytes_max);
     }
     return known->type == PROTOBUF_C_TYPE_MESSAGE ? sl__scan(f->bytes, known->descriptor, limits) : SL_REFUSE_NONE;
 }

@@ -39,8 +39,8 @@ static enum sl_refusal check_maintainer_bootstrap(const ProtobufCMessage *messag
 /* ---- the table ---- */
 
 /*
- * Per message: the sub-messages that must be there (field numbers), the text fields that hold a node id, and a check of
- * its own. A required DispatcherID may not be zero, nor may one in a list; an optional one may (zero is "none").
+ * Per message: the sub-messages that must be there (field numbers), the text fields that hold a node id, whether its
+ * texts are cleaned, and a check of its own. A required DispatcherID may not be zero, nor may one in a list; an optional one may (zero is "none").
  *
  * The required ones are those that reference nodes dereference without looking, plus what our handlers rely on.
  * Optional on purpose: both trigger ids of a bootstrap request (sent only to the maintainer's own node), the watermark
@@ -54,6 +54,7 @@ struct validate_row {
     const ProtobufCMessageDescriptor *message;
     uint32_t required[REQUIRED_MAX];
     uint32_t node_ids[NODE_IDS_MAX];
+    bool cleans_text; /* free text of peers: made printable instead of being judged */
     enum sl_refusal (*check)(const ProtobufCMessage *message);
 };
 
@@ -90,6 +91,7 @@ static const struct validate_row validate_rows[] = {
     { ROW(node_heartbeat), .node_ids = { 3 } },
     { ROW(set_dispatcher_drain_target_request), .node_ids = { 1 } },
     { ROW(coordinator_bootstrap_response), .node_ids = { 3 } },
+    { ROW(running_error), .cleans_text = true },
     { ROW(add_maintainer_request), .required = { 1 }, .check = check_add_maintainer },
     { ROW(remove_maintainer_request), .required = { 1 } },
     { ROW(log_coordinator_resolved_ts_request), .required = { 1 } },
@@ -177,6 +179,14 @@ static enum sl_refusal validate_node_id(const ProtobufCMessage *message, const P
 static enum sl_refusal validate_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *f,
                                       const struct validate_row *row)
 {
+    if (f->type == PROTOBUF_C_TYPE_STRING && row->cleans_text) {
+        char *text = NULL;
+        field_load(&text, sizeof(char *), message, f->offset);
+        if (text[0] != '\0') {
+            sl_str_clean(text);
+        }
+        return SL_REFUSE_NONE;
+    }
     if (f->type == PROTOBUF_C_TYPE_STRING) {
         bool is_node_id = validate_lists(row->node_ids, NODE_IDS_MAX, f->id);
         return is_node_id ? validate_node_id(message, f) : SL_REFUSE_NONE;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/json_edit.h"
 #include "wire/values_internal.h"
 
 #include <string.h>
@@ -260,7 +261,7 @@ enum sl_code sl_intent_parse(struct sl_intent *out, struct sl_bytes json)
     return code;
 }
 
-enum sl_code sl_intent_format(struct sl_bytes *out, const struct sl_intent *i, struct sl_arena *arena)
+static enum sl_code intent_format_new(struct sl_bytes *out, const struct sl_intent *i, struct sl_arena *arena)
 {
     char memory[SL__VALUE_TEXT_CAP];
     struct sl_text text;
@@ -275,4 +276,65 @@ enum sl_code sl_intent_format(struct sl_bytes *out, const struct sl_intent *i, s
     sl_json_str(&j, sl_str_of(sl_drain_phase_name(i->ended_from)));
     sl_json_close(&j, '}');
     return sl__value_take(out, &j, arena);
+}
+
+/* The values of the members one behind the other in one text, and where each stands. */
+struct intent_edit {
+    char memory[SL__VALUE_TEXT_CAP];
+    struct sl_text text;
+    struct sl__json_change changes[INTENT_MEMBERS_COUNT + 2];
+    uint32_t count;
+    bool good;
+};
+_Static_assert(INTENT_MEMBERS_COUNT + 2 <= SL__JSON_CHANGES_MAX, "one edit changes all members of an intent");
+
+static void intent_edit_end(struct intent_edit *e, const char *key, size_t from, const struct sl_json_out *j)
+{
+    e->good = e->good && sl_json_out_is_good(j);
+    e->changes[e->count++] =
+        (struct sl__json_change){ .key = key, .value = { e->text.ptr + from, e->text.len - from } };
+}
+
+static void intent_edit_phase(struct intent_edit *e, const char *key, enum sl_drain_phase phase)
+{
+    struct sl_json_out j;
+    size_t from = e->text.len;
+    sl_json_out_init(&j, &e->text);
+    sl_json_str(&j, sl_str_of(sl_drain_phase_name(phase)));
+    intent_edit_end(e, key, from, &j);
+}
+
+static enum sl_code intent_format_over(struct sl_bytes *out, const struct sl_intent *i, struct sl_bytes old,
+                                       struct sl_arena *arena)
+{
+    struct intent_edit e = { .good = true };
+    sl_text_init(&e.text, e.memory, sizeof e.memory);
+    for (uint32_t m = 0; m < INTENT_MEMBERS_COUNT; m++) {
+        struct sl_json_out j;
+        size_t from = e.text.len;
+        sl_json_out_init(&j, &e.text);
+        member_write(&j, &intent_members[m], (const char *)i + intent_members[m].offset);
+        intent_edit_end(&e, intent_members[m].key, from, &j);
+    }
+    intent_edit_phase(&e, "phase", i->phase);
+    intent_edit_phase(&e, "ended-from", i->ended_from);
+    struct sl_secret text;
+    if (!e.good)
+        return SL_BAD_FIELD;
+    enum sl_code code = sl__json_edit(&text, sl_secret_of(old), e.changes, e.count, arena);
+    *out = sl_secret_reveal(text);
+    return code;
+}
+
+enum sl_code sl_intent_format(struct sl_bytes *out, const struct sl_intent *i, struct sl_bytes old,
+                              struct sl_arena *arena)
+{
+    struct sl_intent known;
+    *out = (struct sl_bytes){ 0 };
+    if (old.len > 0 && sl_intent_parse(&known, old) == SL_OK) {
+        enum sl_code code = intent_format_over(out, i, old, arena);
+        if (code != SL_OK || out->len <= SL_VALUE_BYTES_MAX)
+            return code;
+    }
+    return intent_format_new(out, i, arena);
 }

@@ -153,6 +153,8 @@ struct sl_intent {
     uint64_t lag_budget_ms;                                    /* 0 = default */
 };
 SL_CHECKED enum sl_code sl_intent_parse(struct sl_intent *out, struct sl_bytes json);
-SL_CHECKED enum sl_code sl_intent_format(struct sl_bytes *out, const struct sl_intent *i, struct sl_arena *arena);
+/* Keeps every member of old (which may be empty) that this version does not know, unless the value gets too large so. */
+SL_CHECKED enum sl_code sl_intent_format(struct sl_bytes *out, const struct sl_intent *i, struct sl_bytes old,
+                                         struct sl_arena *arena);
 
 #endif

@@ -164,7 +164,7 @@ static void put_raw(struct cd *c, const char *id, struct sl_bytes value)
 static void put_intent(struct cd *c, const struct sl_intent *intent)
 {
     struct sl_bytes value;
-    sl_assert_i64(sl_intent_format(&value, intent, &c->decoded), SL_OK);
+    sl_assert_i64(sl_intent_format(&value, intent, (struct sl_bytes){ 0 }, &c->decoded), SL_OK);
     put_raw(c, intent->id, value);
 }
 
@@ -278,7 +278,7 @@ static void what_cannot_come_from_a_session_is_refused_and_stops_nobody(void **s
     put_raw(c, "junk", (struct sl_bytes){ junk, 4 });
     struct sl_intent other = intent_of("other", "n2", SL_DRAIN_PENDING, 9);
     struct sl_bytes value;
-    sl_assert_i64(sl_intent_format(&value, &other, &c->decoded), SL_OK);
+    sl_assert_i64(sl_intent_format(&value, &other, (struct sl_bytes){ 0 }, &c->decoded), SL_OK);
     put_raw(c, "another", value); /* under a key that is not its own */
     cd_start(c);
     cd_run(c, SL_S);

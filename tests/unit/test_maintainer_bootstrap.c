@@ -194,7 +194,7 @@ static void tables_are_loaded_where_the_trigger_starts(void **state)
     end();
 }
 
-static void load_that_fails_is_reported_and_repeated(void **state)
+static void load_that_fails_is_told_and_repeated_after_longer_and_longer_pauses(void **state)
 {
     (void)state;
     begin(1, 1);
@@ -202,11 +202,35 @@ static void load_that_fails_is_reported_and_repeated(void **state)
     driver_start(&d);
     driver_deliver(&d);
     assert_false(sl_maintainer_is_bootstrapped(d.m));
-    sl_assert_str(driver_status(&d)->errors[0]->code, "CDC:ErrSluiceBootstrap");
+    sl_assert_u64(d.events[SL_EV_TABLES_NOT_LOADED], 1u);
+    sl_assert_u64(driver_status(&d)->n_errors, 0u); /* the coordinator would start the feed anew */
     driver_run_alone(&d, 600 * SL_MS);
     sl_assert_u64(d.load_count, 2u);
+    driver_run_alone(&d, 800 * SL_MS); /* 1 s after the second */
+    sl_assert_u64(d.load_count, 2u);
+    driver_run_alone(&d, 300 * SL_MS);
+    sl_assert_u64(d.load_count, 3u);
     d.schema_code = SL_OK;
-    driver_run_alone(&d, 600 * SL_MS);
+    driver_run_alone(&d, 2100 * SL_MS);
+    assert_true(sl_maintainer_is_bootstrapped(d.m));
+    sl_assert_u64(driver_status(&d)->n_errors, 0u);
+    end();
+}
+
+static void load_that_fails_again_and_again_is_an_error_of_the_feed(void **state)
+{
+    (void)state;
+    begin(1, 1);
+    d.schema_code = SL_BUSY;
+    driver_start(&d);
+    driver_deliver(&d);
+    driver_run_alone(&d, 10 * SL_S);
+    sl_assert_u64(d.events[SL_EV_TABLES_NOT_LOADED], 5u);
+    sl_assert_str(driver_status(&d)->errors[0]->code, "CDC:ErrSluiceBootstrap");
+    driver_run_alone(&d, 300 * SL_S);
+    assert_true(d.events[SL_EV_TABLES_NOT_LOADED] < 30u);
+    d.schema_code = SL_OK;
+    driver_run_alone(&d, 17 * SL_S);
     assert_true(sl_maintainer_is_bootstrapped(d.m));
     sl_assert_u64(driver_status(&d)->n_errors, 0u);
     end();
@@ -593,7 +617,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(error_in_an_answer_is_reported_and_the_node_asked_again),
         cmocka_unit_test(no_checkpoint_from_any_node_is_a_coded_error_and_asked_for_again),
         cmocka_unit_test(tables_are_loaded_where_the_trigger_starts),
-        cmocka_unit_test(load_that_fails_is_reported_and_repeated),
+        cmocka_unit_test(load_that_fails_is_told_and_repeated_after_longer_and_longer_pauses),
+        cmocka_unit_test(load_that_fails_again_and_again_is_an_error_of_the_feed),
         cmocka_unit_test(load_answer_with_an_old_number_is_ignored),
         cmocka_unit_test(change_of_tables_during_the_bootstrap_loads_them_again),
         cmocka_unit_test(tables_added_and_dropped_while_running_follow_the_change),

@@ -292,6 +292,32 @@ static void values_that_nobody_can_read_hold_up_nothing_else(void **state)
     }
 }
 
+/* A newer version has run the drain before, and will do so again. */
+static void what_a_newer_version_keeps_in_a_drain_outlives_this_one(void **state)
+{
+    (void)state;
+    char key[128], value[2048], more[2100];
+    struct sl_store_pair pair;
+    struct whole *w = with_feed();
+    uint32_t owner = wc_owner(w), target = other(w);
+    w->hosts[target].plane.hangs_close = true;
+    const struct wc_answer *a = drain(w, target);
+    uint64_t epoch = a->drain.intent.epoch;
+    (void)snprintf(key, sizeof key, "/tidb/cdc_new/test/sluice/drain/%s", a->drain.intent.id);
+    wc_run(w, SL_S);
+    wc_stop(&w->hosts[owner]);
+    assert_true(sl_store_model_get(w->model, sl_str_of(key), &pair));
+    (void)snprintf(value, sizeof value, "%.*s", (int)pair.value.len, (const char *)pair.value.ptr);
+    (void)snprintf(more, sizeof more, "{\"newer\":[1,2e3],%s", value + 1);
+    wc_put(w, key, more);
+    wc_run(w, 30 * SL_S);
+    a = show(w, target);
+    assert_true(a->drain.intent.epoch > epoch);
+    assert_true(sl_store_model_get(w->model, sl_str_of(key), &pair));
+    sl_assert_mem(pair.value.ptr, "{\"newer\":[1,2e3],", 18);
+    wc_teardown(w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +333,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_deadline_may_cancel_the_drain),
         cmocka_unit_test(history_says_who_asked_and_why),
         cmocka_unit_test(values_that_nobody_can_read_hold_up_nothing_else),
+        cmocka_unit_test(what_a_newer_version_keeps_in_a_drain_outlives_this_one),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

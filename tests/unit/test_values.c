@@ -565,7 +565,7 @@ static void an_intent_comes_back_as_it_was(void **state)
         i.phase = (enum sl_drain_phase)phase;
         i.cancelled = phase % 2 == 0;
         i.cancel_at_deadline = phase % 3 == 0;
-        sl_assert_i64(sl_intent_format(&json, &i, &f.arena), SL_OK);
+        sl_assert_i64(sl_intent_format(&json, &i, (struct sl_bytes){ 0 }, &f.arena), SL_OK);
         sl_assert_i64(sl_intent_parse(&back, json), SL_OK);
         sl_assert_mem(&back, &i, sizeof i);
     }
@@ -581,11 +581,11 @@ static void the_longest_intent_fits(void **state)
     setup(&f, 1 << 16);
     memset(i.reason, '"', SL_REASON_MAX);
     memset(i.actor, '\\', SL_ACTOR_MAX);
-    sl_assert_i64(sl_intent_format(&json, &i, &f.arena), SL_OK);
+    sl_assert_i64(sl_intent_format(&json, &i, (struct sl_bytes){ 0 }, &f.arena), SL_OK);
     sl_assert_i64(sl_intent_parse(&back, json), SL_OK);
     sl_assert_mem(&back, &i, sizeof i);
     i.actor[0] = (char)0xff;
-    sl_assert_i64(sl_intent_format(&json, &i, &f.arena), SL_BAD_FIELD);
+    sl_assert_i64(sl_intent_format(&json, &i, (struct sl_bytes){ 0 }, &f.arena), SL_BAD_FIELD);
     sl_assert_u64(json.len, 0);
     teardown(&f);
 }
@@ -623,11 +623,74 @@ static void a_full_arena_is_said_and_leaves_nothing(void **state)
     struct sl_feed_edit edit = { .set_epoch = true, .epoch = 1 };
     sl_assert_i64(sl_capture_format(&json, &c, &f.arena), SL_NOMEM);
     sl_assert_u64(json.len, 0);
-    sl_assert_i64(sl_intent_format(&json, &i, &f.arena), SL_NOMEM);
+    sl_assert_i64(sl_intent_format(&json, &i, (struct sl_bytes){ 0 }, &f.arena), SL_NOMEM);
     sl_assert_i64(sl_feed_status_format(&json, &s, (struct sl_bytes){ 0 }, &f.arena), SL_NOMEM);
     sl_assert_u64(json.len, 0);
     sl_assert_i64(sl_feed_record_edit(&secret, secret_of("{\"a\":123456}"), &edit, &f.arena), SL_NOMEM);
     sl_assert_u64(sl_secret_reveal(secret).len, 0);
+    teardown(&f);
+}
+
+/* A newer version has written it, and this one changes it. */
+static void an_intent_keeps_what_a_newer_version_put_into_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sl_intent i, back;
+    struct sl_bytes json, edited;
+    setup(&f, 1 << 20);
+    static const char newer[] = "{\"more\":{\"a\":[1,1e-7]}, \"id\":\"d1\",\"target\":\"n1\",\"epoch\":7,"
+                                "\"phase\":\"pending\",\"ended-from\":\"pending\",\"big\":18446744073709551615}";
+    sl_assert_i64(sl_intent_parse(&i, bytes_of(newer)), SL_OK);
+    i.phase = SL_DRAIN_EVACUATING;
+    i.epoch = UINT64_MAX;
+    sl_assert_i64(sl_intent_format(&edited, &i, bytes_of(newer), &f.arena), SL_OK);
+    assert_true(holds(edited.ptr, edited.len, "{\"more\":{\"a\":[1,1e-7]}, \"id\""));
+    assert_true(holds(edited.ptr, edited.len, "\"big\":18446744073709551615"));
+    assert_true(holds(edited.ptr, edited.len, "\"epoch\":18446744073709551615"));
+    sl_assert_i64(sl_intent_parse(&back, edited), SL_OK);
+    sl_assert_mem(&back, &i, sizeof i);
+    sl_assert_i64(sl_intent_format(&json, &i, bytes_of("{"), &f.arena), SL_OK); /* nothing that could be kept */
+    assert_false(holds(json.ptr, json.len, "more"));
+    teardown(&f);
+}
+
+/* ---- sources ---- */
+
+static void a_source_is_written_and_read_back(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sl_secret json;
+    struct sl_feed_source s = { .version = 1, .feed_high = UINT64_MAX, .feed_low = 3 }, back;
+    setup(&f, 1 << 20);
+    s.uri = secret_of("gen://a\"b\\c?" CANARY);
+    sl_assert_i64(sl_feed_source_format(&json, &s, &f.arena), SL_OK);
+    sl_assert_i64(sl_feed_source_parse(&back, json, &f.arena), SL_OK);
+    sl_assert_u64(back.feed_high, s.feed_high);
+    sl_assert_u64(back.feed_low, s.feed_low);
+    assert_true(sl_bytes_eq(sl_secret_reveal(back.uri), sl_secret_reveal(s.uri)));
+    s.uri = secret_of("");
+    sl_assert_i64(sl_feed_source_format(&json, &s, &f.arena), SL_BAD_FIELD);
+    s.uri = secret_of("a\nb");
+    sl_assert_i64(sl_feed_source_format(&json, &s, &f.arena), SL_BAD_FIELD);
+    sl_assert_i64(sl_feed_source_parse(&back, secret_of("{\"version\":1,\"feed-high\":1,\"feed-low\":1}"), &f.arena),
+                  SL_BAD_FIELD);
+    sl_assert_i64(sl_feed_source_parse(&back, secret_of("{"), &f.arena), SL_MALFORMED);
+    teardown(&f);
+}
+
+static void a_source_without_memory_is_refused(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sl_secret json;
+    struct sl_feed_source s = { .version = 1, .feed_high = 1, .feed_low = 3, .uri = secret_of("gen://x") }, back;
+    setup(&f, 8);
+    sl_assert_i64(sl_feed_source_format(&json, &s, &f.arena), SL_NOMEM);
+    char text[1024];
+    (void)snprintf(text, sizeof text, "{\"version\":1,\"feed-high\":1,\"feed-low\":3,\"source-uri\":\"%0500d\"}", 7);
+    sl_assert_i64(sl_feed_source_parse(&back, secret_of(text), &f.arena), SL_NOMEM);
     teardown(&f);
 }
 
@@ -656,6 +719,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_longest_intent_fits),
         cmocka_unit_test(a_corrupt_intent_is_refused),
         cmocka_unit_test(a_full_arena_is_said_and_leaves_nothing),
+        cmocka_unit_test(an_intent_keeps_what_a_newer_version_put_into_it),
+        cmocka_unit_test(a_source_is_written_and_read_back),
+        cmocka_unit_test(a_source_without_memory_is_refused),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -113,7 +113,8 @@ static void store_write(struct sl_drains *d, sl_ns now, struct drain_session *s,
     if (!s->in_doubt)
         s->written = s->intent;
     sl_arena_reset(&d->scratch);
-    enum sl_code code = sl_intent_format(&value, &s->written, &d->scratch);
+    const struct sl_bytes old = { s->read_value, s->read_len };
+    enum sl_code code = sl_intent_format(&value, &s->written, old, &d->scratch);
     s->write = code == SL_OK ? store_issue(d, s, value, out) : 0;
     s->store_at = sl_ns_after(now, DRAIN_ROOM_NS);
 }
@@ -195,6 +196,16 @@ static void store_learned(struct sl_drains *d, sl_ns now, struct drain_session *
     sl__drain_became_durable(d, now, s, is_first ? NULL : &before, out);
 }
 
+/* What a newer version keeps in it stays when we change it. Without memory it does not. */
+static void store_keep_value(struct sl_drains *d, struct drain_session *s, struct sl_bytes value)
+{
+    sl__drain_free_value(d, s);
+    s->read_value = value.len > 0 ? sl_mem_alloc(d->opts.mem, SL_TAG_COORDINATOR, value.len) : NULL;
+    s->read_len = s->read_value ? value.len : 0;
+    if (s->read_value)
+        memcpy(s->read_value, value.ptr, value.len);
+}
+
 /* Another coordinator wrote: a predecessor whose write was late, or a successor. His word counts, and we go on from
  * there; whoever waits for ours has to look again. */
 static void store_adopt(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_intent *stored,
@@ -233,6 +244,7 @@ static void store_on_present(struct sl_drains *d, sl_ns now, struct drain_sessio
     } else if (store_intent_eq(&stored, &s->written)) {
         store_learned(d, now, s, &stored, pair->mod_revision, out);
     } else {
+        store_keep_value(d, s, pair->value);
         store_adopt(d, now, s, &stored, pair->mod_revision, out);
     }
 }
@@ -335,7 +347,8 @@ static bool load_is_before(const struct sl_intent *a, const struct sl_intent *b)
 }
 
 /* Its writer may have left a write in doubt. */
-static void load_insert(struct sl_drains *d, sl_ns now, const struct sl_intent *stored, sl_revision mod_revision)
+static void load_insert(struct sl_drains *d, sl_ns now, const struct sl_intent *stored,
+                        const struct sl_store_pair *pair)
 {
     uint32_t at = d->session_count++;
     for (; at > 0 && load_is_before(stored, &d->sessions[at - 1].intent); at--)
@@ -343,8 +356,9 @@ static void load_insert(struct sl_drains *d, sl_ns now, const struct sl_intent *
     d->sessions[at] = (struct drain_session){ .intent = *stored,
                                               .durable = *stored,
                                               .written = *stored,
-                                              .mod_revision = mod_revision,
+                                              .mod_revision = pair->mod_revision,
                                               .forget_at = sl_ns_after(now, DRAIN_DOUBT_NS) };
+    store_keep_value(d, &d->sessions[at], pair->value);
     if (stored->epoch > d->epoch_issued_max)
         d->epoch_issued_max = stored->epoch;
 }
@@ -356,7 +370,7 @@ static void load_one(struct sl_drains *d, sl_ns now, struct sl_str prefix, const
     bool is_readable = sl_intent_parse(&stored, pair->value) == SL_OK && sl__drain_is_sane(&stored) &&
                        sl_str_eq(sl_str_of(stored.id), sl_key_tail(pair->key, prefix));
     if (is_readable && !load_is_second(d, &stored) && load_make_room(d))
-        load_insert(d, now, &stored, pair->mod_revision);
+        load_insert(d, now, &stored, pair);
     else
         sl_out_event(out, SL_EV_STORE_VALUE_REFUSED, sl_f_str("key", pair->key));
 }

@@ -49,6 +49,8 @@ void sl_drains_free(struct sl_drains *d)
     if (!d)
         return;
     struct sl_mem *mem = d->opts.mem;
+    for (uint32_t i = 0; i < d->session_count; i++)
+        sl__drain_free_value(d, &d->sessions[i]);
     sl_arena_deinit(&d->scratch);
     sl_mem_free(mem, SL_TAG_COORDINATOR, d->sessions, d->session_cap * sizeof *d->sessions);
     sl_mem_free(mem, SL_TAG_COORDINATOR, d->peers, d->peer_count * sizeof *d->peers);
@@ -60,10 +62,18 @@ bool sl_drains_is_loaded(const struct sl_drains *d)
     return d->is_loaded;
 }
 
+void sl__drain_free_value(struct sl_drains *d, struct drain_session *s)
+{
+    sl_mem_free(d->opts.mem, SL_TAG_COORDINATOR, s->read_value, s->read_len);
+    s->read_value = NULL;
+    s->read_len = 0;
+}
+
 void sl__drain_drop(struct sl_drains *d, struct drain_session *s)
 {
     uint32_t at = (uint32_t)(s - d->sessions);
     SL_REQUIRE(at < d->session_count && s->ticket_count == 0);
+    sl__drain_free_value(d, s);
     memmove(s, s + 1, (--d->session_count - at) * sizeof *s);
 }
 

@@ -41,9 +41,11 @@
 #define DRAIN_RAISE_NS (1 * SL_S)    /* a peer that refuses an epoch causes a higher one at most once in this time */
 
 struct drain_session {
-    struct sl_intent intent;   /* what it should be */
-    struct sl_intent durable;  /* what the store held when it last said so; meaningful if mod_revision > 0 */
-    struct sl_intent written;  /* by the write in flight, or by the one in doubt */
+    struct sl_intent intent;  /* what it should be */
+    struct sl_intent durable; /* what the store held when it last said so; meaningful if mod_revision > 0 */
+    struct sl_intent written; /* by the write in flight, or by the one in doubt */
+    uint8_t *read_value;      /* as it was read last, of whatever version; null: we made it */
+    size_t read_len;
     sl_revision mod_revision;  /* 0 = not in the store yet */
     sl_op_id write, read;      /* in flight; 0 = none */
     bool is_forgetting;        /* the write in flight deletes the key */
@@ -97,6 +99,7 @@ struct sl_drains {
 void sl__drain_lose_target(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out);
 /* A session that a predecessor ran: its acknowledgements do not count. */
 void sl__drain_take_over(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out);
+void sl__drain_free_value(struct sl_drains *d, struct drain_session *s);
 /* Removes it from memory; the order of the others is kept. s and those after it are invalid then. */
 void sl__drain_drop(struct sl_drains *d, struct drain_session *s);
 /* Looks at every session in this step, or at the next tick. */

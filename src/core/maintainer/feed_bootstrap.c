@@ -10,6 +10,9 @@
  * RUNNING, the same question serves nodes that join later and nodes that fell silent.
  */
 
+#define FEED_LOAD_DOUBLINGS_MAX 5u /* 500 ms to 16 s */
+#define FEED_LOAD_FAILURES_MAX 5u  /* in a row: then it is an error of the feed */
+
 static bool feed_bootstrap_asks(const struct sl_maintainer *m)
 {
     bool state_asks = m->state == SL__MAINTAINER_BOOTSTRAPPING || m->state == SL__MAINTAINER_RUNNING;
@@ -125,10 +128,23 @@ static void feed_bootstrap_load(struct sl_maintainer *m, struct sl_outbox *out)
     }
 }
 
+/*
+ * Told at once; an error of the feed, for which the coordinator would start it anew, only when it goes on: a source that is
+ * away for a moment is asked again, at longer and longer intervals.
+ */
 static void feed_bootstrap_fail(struct sl_maintainer *m, enum sl_code code, struct sl_outbox *out)
 {
-    m->schema.retry_at = feed_bootstrap_retry_at(m);
-    sl__status_note_own_error(m, "CDC:ErrSluiceBootstrap", sl_code_text(code), out);
+    struct sl__schema *s = &m->schema;
+    if (s->failures > 0 && m->now < s->retry_at)
+        return; /* one of many tables for which there is no room */
+    uint32_t doublings = sl_u32_min(s->failures++, FEED_LOAD_DOUBLINGS_MAX);
+    sl_ns delay = m->opts.limits.bootstrap_resend_ns << doublings;
+    s->retry_at = sl_ns_after(m->now, delay);
+    sl_out_event(out, SL_EV_TABLES_NOT_LOADED, sl_f_str("feed", sl_feed_id_name(&m->id)),
+                 sl_f_str("code", sl_str_of(sl_code_name(code))), sl_f_u64("failures", s->failures),
+                 sl_f_u64("retry_ms", (uint64_t)(delay / SL_MS)));
+    if (s->failures >= FEED_LOAD_FAILURES_MAX)
+        sl__status_note_own_error(m, "CDC:ErrSluiceBootstrap", sl_code_text(code), out);
 }
 
 void sl__feed_bootstrap_want_tables(struct sl_maintainer *m, sl_ts commit_ts, enum sl_code code, struct sl_outbox *out)
@@ -183,9 +199,12 @@ void sl__feed_bootstrap_on_schema(struct sl_maintainer *m, const struct sl_in_sc
         code = sl__maintainer_adopt(m, schema->tables, schema->table_count, out);
     else if (code == SL_OK)
         code = feed_bootstrap_add_missing(m, schema);
-    if (code != SL_OK)
+    if (code != SL_OK) {
         feed_bootstrap_fail(m, code, out);
-    else if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
+        return;
+    }
+    m->schema.failures = 0;
+    if (m->state == SL__MAINTAINER_BOOTSTRAPPING)
         feed_bootstrap_finish(m, out);
 }
 

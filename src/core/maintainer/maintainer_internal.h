@@ -83,6 +83,7 @@ struct sl__schema {
     uint64_t request_next; /* numbers of this maintainer begin at a place of its own: see maintainer.c */
     uint64_t request;      /* the one that is under way; 0 = none */
     sl_ns retry_at;
+    uint32_t failures; /* in a row */
     /* Tables that could not be added for lack of memory: asked for again, and the checkpoint waits for them. */
     sl_ts missing_from, missing_to; /* their smallest and largest commit ts; missing_from is SL_TS_MAX if none */
 };
