@@ -9,4 +9,8 @@
 extern const struct sl_source_driver *const sl_app_sources[];
 extern const struct sl_sink_driver *const sl_app_sinks[];
 
+/* What their libraries want done once, before there are threads; and when there are none any more. */
+bool sl_app_drivers_init(void);
+void sl_app_drivers_deinit(void);
+
 #endif

@@ -227,6 +227,8 @@ static void host_step(struct sl_host *h, const struct sl_input *in, struct sl_by
         sl_journal_done(h->opts.journal, sl_outbox_digest(out));
     for (uint32_t i = 0; i < out->count; i++)
         host_perform(h, &out->items[i]);
+    if (h->opts.port.stepped)
+        h->opts.port.stepped(h->opts.port.ctx, h->opts.port.now(h->opts.port.ctx) - now);
     h->is_stepping = false;
 }
 

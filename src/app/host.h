@@ -30,6 +30,7 @@ struct sl_host_port {
     void (*schema_load)(void *ctx, const struct sl_out_schema_load *load);
     void (*event)(void *ctx, const struct sl_event *event);
     void (*reply)(void *ctx, const struct sl_reply *reply);
+    void (*stepped)(void *ctx, sl_ns took); /* a step and its outputs; may be null */
 };
 
 struct sl_host_opts {

@@ -203,6 +203,8 @@ static void shell_on_second(void *ctx)
 
 /* ---- running ---- */
 
+static const double shell_seconds[] = { 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10 };
+
 static bool shell_open_loop(struct sl_shell *s)
 {
     uint64_t usec = 0;
@@ -241,6 +243,8 @@ enum sl_exit sl_shell_run(struct sl_options *o, int argc, char *const *argv, str
     s->argv = argv;
     s->complaint = c;
     s->tick_fd = -1;
+    s->op_seconds = s->step_seconds =
+        (struct sl_histogram){ .bounds = shell_seconds, .bound_count = sizeof shell_seconds / sizeof shell_seconds[0] };
     c->text[0] = '\0';
     if (!shell_open_loop(s)) {
         free(s);

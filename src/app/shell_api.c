@@ -164,6 +164,7 @@ static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
                                             [SL_STORE_UNKNOWN] = "unknown",
                                             [SL_STORE_COMPACTED] = "compacted",
                                             [SL_STORE_LEASE_GONE] = "lease_gone" };
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
     struct sl_transport_stats peers;
     struct sl_plane_stats plane;
     sl_transport_stats_read(s->transport, &peers);
@@ -179,6 +180,10 @@ static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
     api_metric(m, SL_METRIC_ROWS_WRITTEN, plane.rows_durable);
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++)
         api_metric_of(m, SL_METRIC_STORE_OPS, "result", outcomes[i], s->op_counts[i]);
+    sl_metrics_histogram(m, SL_METRIC_STORE_DURATION, NULL, 0, &s->op_seconds);
+    sl_metrics_histogram(m, SL_METRIC_STEP_DURATION, NULL, 0, &s->step_seconds);
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        api_metric_of(m, SL_METRIC_EVENTS, "level", levels[i], s->event_counts[i]);
 }
 
 static void api_collect(void *ctx, struct sl_metrics *m)

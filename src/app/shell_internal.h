@@ -36,6 +36,13 @@ struct sl__shell_range { /* a read of the store for the API */
     bool is_refused; /* the store did not take it; the API is told at the end of the turn */
 };
 
+/* When an operation was submitted. One that another has taken the place of is not measured. */
+struct sl__shell_op {
+    sl_op_id id;
+    sl_ns at;
+};
+enum { SL__SHELL_OPS = 1024 };
+
 /* How far a stop has come. */
 struct sl__shell_stop {
     sl_ns late_at;     /* when the present state is given up */
@@ -78,6 +85,9 @@ struct sl_shell {
     struct sl__shell_range *ranges;
     uint64_t range_count;
     uint64_t op_counts[SL_STORE_LEASE_GONE + 1]; /* of the store, by outcome */
+    struct sl__shell_op ops[SL__SHELL_OPS];      /* in flight, by the last bits of their id */
+    struct sl_histogram op_seconds, step_seconds;
+    uint64_t event_counts[SL_LEVEL_ERROR + 1];
     struct sl__shell_stop stop;
 };
 

@@ -312,6 +312,8 @@ static bool open_plane(struct sl_shell *s)
     if (o->threads > 0)
         opts.workers_per_feed = o->threads;
     sl__shell_plane_client(s, &client);
+    if (!sl_app_drivers_init())
+        return sl_complain(s->complaint, SL_EXIT_FAILED, "the libraries of sources and sinks cannot be used");
     enum sl_code code = sl_plane_open(&s->plane, &opts, &client);
     return code == SL_OK || sl_complain(s->complaint, SL_EXIT_FAILED, "no memory for the data plane");
 }
@@ -331,6 +333,8 @@ static bool open_api(struct sl_shell *s)
     opts.ca_path = s->tls ? open_path(o->ca) : NULL;
     opts.cert_path = open_path(o->cert);
     opts.key_path = open_path(o->key);
+    opts.sources = sl_app_sources;
+    opts.sinks = sl_app_sinks;
     opts.seed = s->params.seed;
     sl__shell_api_port(s, &port);
     enum sl_code code = sl_api_open(&s->api, &opts, &port, &err);
@@ -363,6 +367,7 @@ void sl__shell_deinit(struct sl_shell *s)
     sl_host_free(s->host);
     sl_journal_close(s->journal);
     sl_tls_unref(s->tls);
+    sl_app_drivers_deinit();
     SL_EXPECT(uv_loop_close(&s->loop) == 0);
     close(s->tick_fd);
     sl_log_close(s->log);

@@ -17,6 +17,7 @@ static void port_send(void *ctx, const struct sl_node_id *to, const struct sl_ou
 static bool port_store(void *ctx, const struct sl_store_op *op)
 {
     struct sl_shell *s = ctx;
+    s->ops[op->id % SL__SHELL_OPS] = (struct sl__shell_op){ op->id, sl__shell_now(NULL) };
     return sl_store_submit(s->store, op);
 }
 
@@ -43,6 +44,7 @@ static void port_schema_load(void *ctx, const struct sl_out_schema_load *load)
 static void port_event(void *ctx, const struct sl_event *event)
 {
     struct sl_shell *s = ctx;
+    s->event_counts[sl_event_level(event->id)]++;
     sl_log_core(s->log, event);
 }
 
@@ -50,6 +52,14 @@ static void port_reply(void *ctx, const struct sl_reply *reply)
 {
     struct sl_shell *s = ctx;
     (void)sl_api_on_reply(s->api, reply);
+}
+
+#define PORT_SECONDS(ns) ((double)(ns) / (double)SL_S)
+
+static void port_stepped(void *ctx, sl_ns took)
+{
+    struct sl_shell *s = ctx;
+    sl_histogram_observe(&s->step_seconds, PORT_SECONDS(took));
 }
 
 void sl__shell_host_port(struct sl_shell *s, struct sl_host_port *port)
@@ -61,7 +71,8 @@ void sl__shell_host_port(struct sl_shell *s, struct sl_host_port *port)
                                    .command = port_command,
                                    .schema_load = port_schema_load,
                                    .event = port_event,
-                                   .reply = port_reply };
+                                   .reply = port_reply,
+                                   .stepped = port_stepped };
 }
 
 /* ---- the store ---- */
@@ -70,7 +81,10 @@ static void port_on_result(void *ctx, const struct sl_store_result *result)
 {
     struct sl_shell *s = ctx;
     struct sl_input in = { .kind = SL_IN_STORE, .u.store = *result };
+    const struct sl__shell_op *op = &s->ops[result->id % SL__SHELL_OPS];
     s->op_counts[result->outcome]++;
+    if (op->id == result->id)
+        sl_histogram_observe(&s->op_seconds, PORT_SECONDS(sl__shell_now(NULL) - op->at));
     if ((result->id & SL__SHELL_OP_BIT) != 0)
         sl__shell_on_range(s, result);
     else
