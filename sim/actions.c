@@ -52,8 +52,9 @@ void sl_sim__do_freeze(struct sl_sim *sim, const struct sl_sim_fault *fault)
 
 void sl_sim__do_restart_same(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    sl_sim_host_kill(actions_host(sim, fault));
-    actions_start(actions_host(sim, fault), false);
+    struct sl_sim_host *h = actions_host(sim, fault);
+    sl_sim_host_kill(h);
+    actions_start(h, h->is_foreign); /* ids of foreign processes are always new */
 }
 
 void sl_sim__do_restart_new(struct sl_sim *sim, const struct sl_sim_fault *fault)

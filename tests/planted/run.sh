@@ -3,6 +3,8 @@
 # usage: run.sh WORK-DIR PATCH...
 # Each patch of this folder plants one bug into a copy of the tree. The simulator has to find it, and the first
 # violation has to come from an oracle that the patch names, at a seed at which the tree without the bug is clean.
+# Lines of a patch: "Oracle: NAMES", "Seeds: N", and "Scenario: NAME" ("# scenario: NAME" is the same; cluster-swarm if
+# there is none).
 set -eu
 
 source_dir=${SL_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
@@ -34,12 +36,18 @@ build() {
 
 swarm() {
     simulator=$1
-    shift
-    timeout "$patch_seconds" "$simulator" --scenario drain-swarm "$@" 2>&1 || true
+    scenario=$2
+    shift 2
+    timeout "$patch_seconds" "$simulator" --scenario "$scenario" "$@" 2>&1 || true
 }
 
 field() {
     sed -n "s/^$1: //p" "$2"
+}
+
+scenario_of() {
+    named=$(sed -n 's/^\(# s\|S\)cenario: *//p' "$1" | head -n 1)
+    echo "${named:-cluster-swarm}"
 }
 
 # judge PATCH OUTPUT: prints what went wrong, or nothing.
@@ -57,7 +65,7 @@ judge() {
             return
             ;;
     esac
-    swarm "$work/clean" --seed "$(echo "$found" | sed 's/.* seed=\([0-9]*\) .*/\1/')" >"$work/clean.out"
+    swarm "$work/clean" "$(scenario_of "$1")" --seed "$(echo "$found" | sed 's/.* seed=\([0-9]*\) .*/\1/')" >"$work/clean.out"
     grep '^VIOLATION ' "$work/clean.out" | sed 's/^/the tree without it is not clean either: /'
 }
 
@@ -71,7 +79,7 @@ plant() {
     elif ! build; then
         wrong="does not build"
     else
-        swarm "$work/build/bin/sluice-sim" --seeds "1..$(field Seeds "$1")" --first >"$work/$name.out"
+        swarm "$work/build/bin/sluice-sim" "$(scenario_of "$1")" --seeds "1..$(field Seeds "$1")" --first >"$work/$name.out"
         wrong=$(judge "$1" "$work/$name.out")
     fi
     copy_tree

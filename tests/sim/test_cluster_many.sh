@@ -3,6 +3,9 @@
 # sl:long
 # The same as test_cluster.sh over more seeds.
 set -eu
-sim="${SL_BUILD_DIR:-build/release}/bin/sluice-sim"
+build=${SL_BUILD_DIR:-build/release}
+sim=$build/bin/sluice-sim
+last=12000
+grep -q '^SL_SANITIZE:.*=.' "$build/CMakeCache.txt" && last=2500
 "$sim" --scenario cluster-basic --seeds 3..20
-exec "$sim" --scenario cluster-swarm --seeds 61..1000
+exec "$sim" --swarm --seeds "2001..$last"

@@ -4,8 +4,8 @@
 set -eu
 sim="${SL_BUILD_DIR:-build/release}/bin/sluice-sim"
 for seed in 3 14 15; do
-    alone=$("$sim" --scenario drain-swarm --seed "$seed" --json --twice | grep -o '"digest":"[0-9a-f]*"')
-    after=$("$sim" --scenario drain-swarm --seeds "1..$seed" --workers 1 --json | tail -n 1 | grep -o '"digest":"[0-9a-f]*"')
+    alone=$("$sim" --scenario cluster-swarm --seed "$seed" --json --twice | grep -o '"digest":"[0-9a-f]*"')
+    after=$("$sim" --scenario cluster-swarm --seeds "1..$seed" --workers 1 --json | tail -n 1 | grep -o '"digest":"[0-9a-f]*"')
     if [ "$alone" != "$after" ]; then
         echo "seed $seed: $alone alone, $after after others"
         exit 1
