@@ -314,7 +314,7 @@ static void what_a_newer_version_keeps_in_a_drain_outlives_this_one(void **state
     a = show(w, target);
     assert_true(a->drain.intent.epoch > epoch);
     assert_true(sl_store_model_get(w->model, sl_str_of(key), &pair));
-    sl_assert_mem(pair.value.ptr, "{\"newer\":[1,2e3],", 18);
+    sl_assert_mem(pair.value.ptr, "{\"newer\":[1,2e3],", 17);
     wc_teardown(w);
 }
 
