@@ -18,6 +18,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -156,10 +158,11 @@ class Node:
     def call(self, method, path, body=None, timeout=10):
         """The decoded answer (None if it is empty). Raises Unavailable."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, method=method,
-                                         headers={"Content-Type": "application/json"})
+        scheme = "https" if self.cluster.ssl else "http"
+        request = urllib.request.Request(f"{scheme}://127.0.0.1:{self.port}{path}", data=data, method=method,
+                                         headers={"Content-Type": "application/json", **self.cluster.headers})
         try:
-            with urllib.request.urlopen(request, timeout=timeout * PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=timeout * PATIENCE, context=self.cluster.ssl) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             raise Unavailable(error.code, error.read().decode(errors="replace")) from None
@@ -189,17 +192,85 @@ class Node:
         return f"127.0.0.1:{self.port}"
 
 
+def free_port():
+    """A port that nobody had a moment ago: for programs that cannot take one themselves and say which."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Etcd:
+    """One etcd, with its data in a folder that the caller removes."""
+
+    def __init__(self, folder):
+        self.folder, self.client, self.process = folder, None, None
+
+    def start(self):
+        for _ in range(10):  # a port may be taken between looking and using it
+            self.client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+            with open(os.path.join(self.folder, "etcd.log"), "ab") as log:
+                self.process = subprocess.Popen(
+                    ["etcd", "--name", "e", "--data-dir", os.path.join(self.folder, "etcd"), "--unsafe-no-fsync",
+                     "--listen-client-urls", self.client, "--advertise-client-urls", self.client,
+                     "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "e=" + peer],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            if wait(lambda: self.process.poll() is not None or self.is_healthy(), "etcd to be healthy") is True:
+                if self.process.poll() is None:
+                    return self
+        raise Failure("etcd does not start; see etcd.log")
+
+    def is_healthy(self):
+        try:
+            with urllib.request.urlopen(self.client + "/health", timeout=2) as answer:
+                return b"true" in answer.read()
+        except OSError:
+            return False
+
+    def uri(self):
+        return self.client.replace("http://", "etcd://")
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def make_certificates(folder, names=("node",)):
+    """An authority ca.pem and a certificate NAME.pem, NAME.key for 127.0.0.1 for each name, in the folder."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority")
+    with open(os.path.join(folder, "names.ext"), "w", encoding="utf-8") as file:
+        file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    for name in names:
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name + ".key",
+                "-out", name + ".csr", "-subj", "/CN=" + name)
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", "names.ext", "-out", name + ".pem")
+
+
 class Cluster:
-    """Nodes n1 ... that share metadata. options: more options of sluiced for all of them, with '_' for '-'."""
+    """
+    Nodes n1 ... that share metadata. options: more options of sluiced for all of them, with '_' for '-'. Before the
+    `with` begins, `folder` may be filled with what the options name.
+
+    SL_E2E_META=etcd: an etcd of their own instead of a file (unless meta says something else).
+    """
 
     def __init__(self, count=3, meta=None, lease_ttl="3s", options=None):
         self.folder = tempfile.mkdtemp(prefix="sluice-e2e-", dir=MEMORY_DIR)
         self.meta = meta or "sqlite:" + os.path.join(self.folder, "meta.db")
+        self.etcd = Etcd(self.folder) if os.environ.get("SL_E2E_META") == "etcd" and not meta else None
         self.lease_ttl, self.options = lease_ttl, options or {}
+        self.ssl, self.headers = None, {}
         self.nodes = [Node(self, f"n{i + 1}", {}) for i in range(count)]
 
     def __enter__(self):
         try:
+            if self.etcd:
+                self.meta = self.etcd.start().uri()
             for node in self.nodes:
                 node.start()
         except BaseException:
@@ -210,6 +281,8 @@ class Cluster:
     def __exit__(self, kind, value, trace):
         for node in self.nodes:
             node.kill()
+        if self.etcd:
+            self.etcd.kill()
         if kind is not None:
             self.print_logs()
         if os.environ.get("SL_KEEP"):
@@ -234,6 +307,15 @@ class Cluster:
 
     def node(self, name):
         return next(node for node in self.nodes if node.name == name)
+
+    def use_tls(self, name="node", **options):
+        """All nodes and this test speak TLS with the certificate of this name. Before the `with` begins."""
+        make_certificates(self.folder, [name])
+        files = {key: os.path.join(self.folder, file) for key, file in
+                 (("ca", "ca.pem"), ("cert", name + ".pem"), ("key", name + ".key"))}
+        self.options = {**self.options, **files, **options}
+        self.ssl = ssl.create_default_context(cafile=files["ca"])
+        self.ssl.load_cert_chain(files["cert"], files["key"])
 
     def captures(self, node=None):
         """What the owner lists, asked by way of any node."""

@@ -2,6 +2,7 @@
 """Processes form a cluster, lose nodes, and stop."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -56,6 +57,44 @@ def test_a_node_that_slept_past_its_lease_ends_as_fenced():
         assert old.wait_exit() == FENCED
         assert "fenced" in old.stderr()
         c.wait_formed(2)
+
+
+def test_nodes_find_each_other_over_tls():
+    c = Cluster(3)
+    c.use_tls(mtls=True, cert_allowed_cn="node")
+    with c:
+        owner = c.wait_formed()
+        for node in c.nodes:
+            wait(lambda node=node: len(node.events("PEER_CONNECTED")) >= 2, f"{node.name} to be connected to both")
+        owner.terminate()
+        assert owner.wait_exit() == STOPPED
+        c.wait_formed(2)
+
+
+def test_a_signal_reloads_what_can_be_reloaded():
+    with Cluster(1, options={"log_level": "info"}) as c:
+        node = c.nodes[0]
+        c.wait_formed()
+        path = os.path.join(c.folder, "n1.yaml")
+        node.kill()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("drain: {timeout: 1m}\nthreads: 1\n")
+        node.options["config"] = path
+        node.start()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("drain: {timeout: 2m}\nthreads: 2\n")
+        os.rename(node.log_path, node.log_path + ".1")
+        node.log_start = 0
+        node.signal(signal.SIGHUP)
+        reloaded = wait(lambda: node.find("RELOADED"), "the new log")
+        assert reloaded["needs_start"] == "threads", reloaded
+        assert node.get("/config")["drain-timeout"] == "2m"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("threads: many\n")
+        node.signal(signal.SIGHUP)
+        failed = wait(lambda: node.find("RELOAD_FAILED"), "the complaint")
+        assert "n1.yaml:1" in failed["detail"], failed
+        assert node.get("/config")["drain-timeout"] == "2m"
 
 
 def test_a_journal_replays_to_the_same_outputs():

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A feed from the generated source; nodes are drained, undrained, and stopped by a drain."""
 
+import base64
+import os
+import subprocess
 import sys
 
 from cluster import CUT_SHORT, STOPPED, Cluster, Unavailable, main, tests_of, wait
@@ -106,6 +109,28 @@ def test_sigterm_drains_first_when_it_is_told_to():
         last.terminate()
         assert last.wait_exit() == STOPPED
         assert not last.find("STOP_DRAINS")
+
+
+def test_a_node_that_checks_users_asks_for_its_drain_with_credentials():
+    c = Cluster(2)
+    crypt = subprocess.run(["openssl", "passwd", "-6", "-salt", "pepper", "canary"], capture_output=True, text=True,
+                           check=True).stdout.strip()
+    for name, text in (("users", f"ops:operator:{crypt}\n"), ("me", "ops:canary\n")):
+        with open(os.path.join(c.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    c.options = {"drain_on_stop": True, "api_users_file": os.path.join(c.folder, "users"),
+                 "api_credentials_file": os.path.join(c.folder, "me")}
+    c.headers = {"Authorization": "Basic " + base64.b64encode(b"ops:canary").decode()}
+    with c:
+        owner = c.wait_formed()
+        create_feed(c)
+        target = next(node for node in c.nodes if node is not owner)
+        target.terminate()
+        assert target.wait_exit() == STOPPED
+        assert target.find("STOP_DRAINED")
+        for node in c.nodes:
+            with open(node.log_path, encoding="utf-8") as file:
+                assert "canary" not in file.read()
 
 
 def test_a_second_sigterm_does_not_wait_for_the_drain():
