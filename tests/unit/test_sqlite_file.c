@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/sqlite/sqlite_store.h"
 #include "tests/support/process.h"
+#include "tests/support/sqlite_faults.h"
 #include "tests/support/store_pump.h"
 
 #include <fcntl.h>
@@ -412,6 +413,96 @@ static void a_full_disk_refuses_writes_until_there_is_room(void **state)
     teardown(&f);
 }
 
+static struct sl_store_result put_critical(struct fixture *f, const char *key)
+{
+    return put_bytes(f, key, (struct sl_bytes){ (const uint8_t *)"1", 1 }, 0, true);
+}
+
+static void setup_faults(struct fixture *f)
+{
+    sl_sqlite_faults_install();
+    setup(f);
+    open_store(f);
+    sl_assert_i64(put_critical(f, "a").outcome, SL_STORE_OK);
+}
+
+static void only_critical_operations_synchronise_the_file(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_faults(&f);
+    uint32_t before = sl_sqlite_faults_syncs();
+    for (int i = 0; i < 20; i++)
+        sl_assert_i64(put(&f, "a", "1").outcome, SL_STORE_OK);
+    sl_assert_u64(sl_sqlite_faults_syncs(), before);
+    for (int i = 0; i < 20; i++)
+        sl_assert_i64(put_critical(&f, "a").outcome, SL_STORE_OK);
+    assert_true(sl_sqlite_faults_syncs() >= before + 20);
+    close_store(&f);
+    teardown(&f);
+}
+
+static void a_commit_that_cannot_be_synchronised_is_in_doubt(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_faults(&f);
+    sl_sqlite_faults_fail_syncs(1);
+    sl_assert_i64(put_critical(&f, "b").outcome, SL_STORE_UNKNOWN);
+    sl_assert_i64(f.health, SL_REFUSED);
+    assert_true(count(&f, "b") <= 1);
+    sl_assert_i64(put_critical(&f, "c").outcome, SL_STORE_OK);
+    sl_assert_i64(f.health, SL_OK);
+    close_store(&f);
+    open_store(&f);
+    sl_assert_u64(count(&f, "c"), 1);
+    close_store(&f);
+    teardown(&f);
+}
+
+static void a_write_that_fails_is_never_half_done(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_faults(&f);
+    uint32_t unsure = 0;
+    sl_revision revision = put(&f, "a", "1").revision;
+    for (uint32_t i = 0; i < 40; i++) {
+        sl_sqlite_faults_fail_writes(i % 4);
+        struct sl_store_result r = put(&f, "a", "1");
+        sl_sqlite_faults_fail_writes(0);
+        unsure += r.outcome == SL_STORE_OK ? 0 : 1;
+        if (r.outcome == SL_STORE_OK)
+            sl_assert_i64(r.revision, ++revision);
+        else if (r.outcome == SL_STORE_UNKNOWN && count(&f, "a") == 1)
+            revision = f.result.revision; /* either */
+    }
+    assert_true(unsure > 0);
+    close_store(&f);
+    open_store(&f);
+    sl_assert_u64(count(&f, "a"), 1);
+    sl_assert_i64(f.result.revision, revision);
+    close_store(&f);
+    teardown(&f);
+}
+
+static void a_disk_that_hangs_leaves_operations_in_doubt_in_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    setup_faults(&f);
+    sl_sqlite_faults_slow_syncs(11000);
+    sl_ns start = (sl_ns)uv_hrtime();
+    sl_assert_i64(put_critical(&f, "b").outcome, SL_STORE_UNKNOWN);
+    assert_true((sl_ns)uv_hrtime() - start < 10 * SL_S + SL_S);
+    sl_sqlite_faults_slow_syncs(0);
+    uint32_t results = f.result_count;
+    sl_assert_u64(count(&f, "b"), 1); /* waits its turn; nobody is told twice */
+    sl_assert_u64(f.result_count, results + 1);
+    close_store(&f);
+    teardown(&f);
+}
+
 /* ---- copies ---- */
 
 static bool export_each(void *ctx, const struct sl_store_pair *pair)
@@ -536,6 +627,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_file_shared_between_machines_is_refused),
         cmocka_unit_test(who_loses_the_file_to_another_boot_writes_nothing_more),
         cmocka_unit_test(a_full_disk_refuses_writes_until_there_is_room),
+        cmocka_unit_test(only_critical_operations_synchronise_the_file),
+        cmocka_unit_test(a_commit_that_cannot_be_synchronised_is_in_doubt),
+        cmocka_unit_test(a_write_that_fails_is_never_half_done),
+        cmocka_unit_test(a_disk_that_hangs_leaves_operations_in_doubt_in_time),
         cmocka_unit_test(a_backup_restores_all_but_leases),
         cmocka_unit_test(an_export_leaves_out_what_hangs_on_leases_and_can_be_stopped),
         cmocka_unit_test(copies_of_what_is_no_store_are_refused),
