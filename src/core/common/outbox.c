@@ -235,7 +235,7 @@ static bool outbox_keep_secret(struct sl_outbox *o, struct sl_secret *s)
 bool sl_out_schema_load(struct sl_outbox *o, const struct sl_out_schema_load *load)
 {
     struct sl_out_schema_load copy = *load;
-    bool kept = outbox_keep_secret(o, &copy.source);
+    bool kept = outbox_keep_secret(o, &copy.source) && outbox_keep_secret(o, &copy.config);
     struct sl_output *item = kept ? outbox_next(o, SL_OUT_SCHEMA_LOAD, outbox_messages_max(o)) : NULL;
     if (!item)
         return outbox_drop(o);

@@ -38,6 +38,7 @@ struct sl_out_schema_load {
     uint64_t request;
     sl_ts ts;
     struct sl_secret source; /* URI of the feed's source; empty: it has none */
+    struct sl_secret config; /* the flattened configuration: which tables the feed wants */
 };
 
 /*

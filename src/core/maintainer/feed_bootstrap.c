@@ -117,7 +117,8 @@ static void feed_bootstrap_load(struct sl_maintainer *m, struct sl_outbox *out)
     const struct sl_out_schema_load load = { .feed = m->id,
                                              .request = m->schema.request_next,
                                              .ts = ts,
-                                             .source = sl_secret_of((struct sl_bytes){ m->source, m->source_len }) };
+                                             .source = sl_secret_of((struct sl_bytes){ m->source, m->source_len }),
+                                             .config = sl_secret_of((struct sl_bytes){ m->config, m->config_len }) };
     if (ts != SL_TS_NONE && sl_out_schema_load(out, &load)) {
         m->schema.request = m->schema.request_next++;
     } else if (ts != SL_TS_NONE) {
