@@ -37,12 +37,14 @@ function span(ms) {
   const s = ms / 1000;
   if (s < 1) return `${Math.round(ms)} ms`;
   if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 60) return `${Math.round(s)} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  if (s < 60) return `${Math.floor(s)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+const many = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
+const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const ago = (iso) => (iso ? span(Date.now() - Date.parse(iso)) : "–");
 const moment = (iso) => (iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" }) : "–");
 const nameOf = (node) => node.name || node.id.slice(0, 8);
@@ -139,7 +141,7 @@ function renderTiles() {
   show("tiles",
     tile("Nodes", number(c.nodes), c.nodes_silent ? `${c.nodes_silent} silent` : `${c.owner.name || "nobody"} coordinates`),
     tile("Feeds", number(state.feeds.length), bad ? `${bad} with problems` : "all in order"),
-    tile("Dispatchers", number(c.dispatchers), c.dispatchers === null ? "a node has not reported" : `${number(c.maintainers)} maintainers`),
+    tile("Dispatchers", number(c.dispatchers), c.dispatchers === null ? "a node has not reported" : many(c.maintainers, "maintainer")),
     tile("Drains", number(open.length), safe ? `${safe} safe to stop` : open.length ? "running" : "none running"));
 }
 
@@ -188,18 +190,19 @@ function renderNodes() {
 function progress(d) {
   if (d.safe_to_stop) return 1;
   const total = d.dispatchers_at_start;
-  if (!d.remaining) return 0;
-  if (!total) return [0.1, 0.5, 0.9][Math.max(0, PHASES.indexOf(d.phase))] ?? 0;
+  if (!d.remaining || !total) return null;
   return Math.min(0.99, Math.max(0, (total - d.remaining.dispatchers) / total));
 }
 
 function ring(d) {
-  const done = progress(d);
-  const svg = h("svg", { class: "ring", viewBox: "0 0 132 132", role: "img", "aria-label": `${Math.floor(done * 100)} percent moved away` },
+  const known = progress(d);
+  const done = known ?? 0;
+  const percent = known === null ? "…" : `${Math.floor(done * 100)}%`;
+  const svg = h("svg", { class: "ring", viewBox: "0 0 132 132", role: "img", "aria-label": d.safe_to_stop ? "safe to stop" : `${percent} moved away` },
     h("circle", { class: "ring-track", cx: 66, cy: 66, r: 54 }),
     h("circle", { class: "ring-value", cx: 66, cy: 66, r: 54, "stroke-dasharray": RING, "stroke-dashoffset": RING * (1 - done) }),
-    h("text", { x: 66, y: 72 }, d.safe_to_stop ? "Safe" : `${Math.floor(done * 100)}%`),
-    h("text", { class: "ring-note", x: 66, y: 91 }, d.safe_to_stop ? "to stop" : d.eta_ms ? `${span(d.eta_ms)} left` : "moved away"));
+    h("text", { x: 66, y: 72 }, d.safe_to_stop ? "Safe" : percent),
+    h("text", { class: "ring-note", x: 66, y: 91 }, d.safe_to_stop ? "to stop" : d.eta_ms ? `${span(d.eta_ms)} left` : known === null ? "counting" : "moved away"));
   return svg;
 }
 
@@ -223,7 +226,7 @@ function blockerLine(d) {
     return text(h("b", {}, `${nameOf(d.node)} is proved safe to stop`), h("span", {}, `${proof}.`));
   }
   if (!d.blocker) return text(h("b", {}, "Under way"), h("span", { class: "soft" }, "nothing blocks it"));
-  return text(h("b", {}, d.blocker.text), h("span", { class: "soft" }, d.blocker.detail));
+  return text(h("b", {}, upper(d.blocker.text)), h("span", { class: "soft" }, d.blocker.detail));
 }
 
 function slowTable(d) {
@@ -241,6 +244,12 @@ function steps(d) {
     h("li", { "data-step": i < at || d.safe_to_stop ? "done" : i === at ? "now" : "to-do", "aria-current": i === at ? "step" : null }, p)));
 }
 
+function drainTitle(d) {
+  const name = nameOf(d.node);
+  if (d.phase === "clearing") return d.cancelled ? `${name} comes back` : `${name} has left`;
+  return d.safe_to_stop ? `${name} is empty` : `Draining ${name}`;
+}
+
 function drainCard(d) {
   const tone = d.safe_to_stop ? "good" : d.late || d.remaining?.stuck ? "warn" : "accent";
   const r = d.remaining;
@@ -251,7 +260,7 @@ function drainCard(d) {
   return h("article", { class: "card drain", "data-tone": tone, "data-drain": d.id, "data-phase": d.phase },
     h("div", { class: "drain-head" },
       h("div", {},
-        h("h2", { class: "drain-title" }, d.phase === "clearing" ? `${nameOf(d.node)} has left` : `Draining ${nameOf(d.node)}`),
+        h("h2", { class: "drain-title" }, drainTitle(d)),
         h("p", { class: "drain-sub" }, [since, deadline].filter(Boolean).join(" · "))),
       h("div", { class: "drain-actions" }, d.late && h("span", { class: "pill", "data-tone": "warn" }, "late"),
         h("button", { class: "do", type: "button", disabled: !canUndrain, onclick: () => askUndrain(d), "aria-label": `Undrain ${nameOf(d.node)}` }, "Undrain"))),
@@ -356,6 +365,11 @@ function renderRestart() {
 
 // ---- questions ----------------------------------------------------------------------------------------------------
 
+// Not a submit button: Enter in a field means the other one.
+function dismiss(text) {
+  return h("button", { class: "do", type: "button", onclick: () => $("dialog").close("no") }, text);
+}
+
 function dialog(title, ...children) {
   const el = $("dialog");
   el.replaceChildren(h("form", { class: "dialog-inner", method: "dialog" }, h("h2", { id: "dialog-title" }, title), ...children));
@@ -383,7 +397,7 @@ async function askDrain(node) {
     plan, h("label", { class: "field" }, "Reason", reason),
     h("div", { class: "field-row" }, h("label", { class: "field" }, "Deadline", deadline), h("label", { class: "field" }, "Most lag it may cause", lag)),
     h("label", { class: "check" }, stop, "Stop the process when it is safe"),
-    h("div", { class: "dialog-actions" }, h("button", { class: "do", type: "submit", value: "no", formnovalidate: true }, "Cancel"), go));
+    h("div", { class: "dialog-actions" }, dismiss("Cancel"), go));
   el.onclose = () => {
     if (el.returnValue === "go") startDrain(node, { reason: reason.value, deadline: deadline.value, max_lag: lag.value, stop: stop.checked });
     el.returnValue = "";
@@ -413,7 +427,7 @@ async function startDrain(node, options) {
 function askUndrain(drain) {
   const el = dialog(`Undrain ${nameOf(drain.node)}?`,
     h("p", { class: "soft" }, "The node stays and takes work again. What has moved away stays where it is until it is balanced."),
-    h("div", { class: "dialog-actions" }, h("button", { class: "do", type: "submit", value: "no" }, "Keep draining"),
+    h("div", { class: "dialog-actions" }, dismiss("Keep draining"),
       h("button", { class: "do", "data-kind": "main", type: "submit", value: "go" }, `Undrain ${nameOf(drain.node)}`)));
   el.onclose = async () => {
     if (el.returnValue === "go") {
