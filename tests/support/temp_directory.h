@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_TESTS_SUPPORT_TEMP_DIRECTORY_H
+#define SL_TESTS_SUPPORT_TEMP_DIRECTORY_H
+
+#include <stddef.h>
+
+/* Makes a directory of its own and writes its path; the caller's memory. */
+void temp_directory_make(char *path, size_t path_size);
+/* With the plain files in it; directories in it must be gone. */
+void temp_directory_remove(const char *path);
+
+#endif
