@@ -282,9 +282,11 @@ static sl_revision codec_revision(const Etcd__Header *header)
     return header ? header->revision : 0;
 }
 
-/* Seconds of a lease, without overflow. */
+/* Seconds of a lease, whatever they are. */
 static sl_ns codec_ttl(int64_t seconds)
 {
+    if (seconds <= 0)
+        return 0;
     return seconds > SL_NEVER / SL_S ? SL_NEVER : seconds * SL_S;
 }
 
@@ -329,7 +331,7 @@ static enum sl_code codec_on_grant(struct sl_bytes answer, struct sl_arena *aren
     r->ttl_ns = codec_ttl(m->ttl);
     if (m->error[0] != '\0')
         r->outcome = SL_STORE_REFUSED;
-    return m->id > 0 || m->error[0] != '\0' ? SL_OK : SL_MALFORMED;
+    return (m->id > 0 && m->ttl > 0) || m->error[0] != '\0' ? SL_OK : SL_MALFORMED;
 }
 
 static enum sl_code codec_on_keepalive(struct sl_bytes answer, struct sl_arena *arena, struct sl_store_result *r)
