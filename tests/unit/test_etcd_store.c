@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/etcd/etcd_store.h"
 #include "tests/support/etcd_server.h"
+#include "tests/support/sl_certs.h"
 #include "tests/support/store_pump.h"
 #include "tests/support/store_random.h"
 
@@ -294,7 +295,8 @@ static void with_a_user_a_token_is_fetched_and_renewed(void **state)
     (void)state;
     struct fixture f;
     struct told t;
-    const char *const again[] = { "--user", "root:secret", "user", "add", "root:other", NULL };
+    char passwd[200];
+    const char *const shell[] = { "sh", "-c", passwd, NULL };
     setup(&f);
     enable_auth(&f);
     f.opts.user = "root";
@@ -303,8 +305,11 @@ static void with_a_user_a_token_is_fetched_and_renewed(void **state)
     sl_assert_i64(put(&f, store, &t, "a").outcome, SL_STORE_OK);
     sl_assert_i64(call(&f, store, &t, (struct sl_store_op){ .verb = SL_STORE_GRANT, .ttl_ns = SL_S }).outcome,
                   SL_STORE_OK);
-    /* Any change of users makes the tokens of before old. */
-    (void)sl_etcd_server_ctl(&f.server, again);
+    /* A new password, be it the same, ends the user's tokens; any change of roles makes the others old. */
+    snprintf(passwd, sizeof passwd, "echo secret | etcdctl --endpoints %s --user root:secret user passwd root %s",
+             f.server.endpoint, "--interactive=false");
+    sl_assert_i64(sl_process_run(shell), 0);
+    sl_assert_i64(put(&f, store, &t, "a").outcome, SL_STORE_OK);
     const char *const role[] = { "--user", "root:secret", "role", "add", "r", NULL };
     sl_assert_i64(sl_etcd_server_ctl(&f.server, role), 0);
     const char *const permission[] = {
@@ -359,6 +364,53 @@ static void a_user_is_no_harm_where_nobody_asks_for_one(void **state)
     range_until_ok(&f, store, &t, "a");
     sl_store_pump_close(&f.pump, store);
     teardown(&f);
+}
+
+static void with_tls_both_sides_show_a_certificate(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct told t;
+    struct sl_certs certs;
+    char endpoint[80];
+    sl_certs_open(&certs);
+    sl_certs_make_ca(&certs, "ca");
+    sl_certs_issue(&certs, "server", "ca", "etcd");
+    sl_certs_issue(&certs, "client", "ca", "n1");
+    const struct sl_certs_path ca = sl_certs_path(&certs, "ca", ".pem");
+    const struct sl_certs_path server_cert = sl_certs_path(&certs, "server", ".pem");
+    const struct sl_certs_path server_key = sl_certs_path(&certs, "server", ".key");
+    const struct sl_certs_path cert = sl_certs_path(&certs, "client", ".pem");
+    const struct sl_certs_path key = sl_certs_path(&certs, "client", ".key");
+    sl_etcd_server_init(&f.server);
+    f.server.ca = ca.text;
+    f.server.cert = server_cert.text;
+    f.server.key = server_key.text;
+    sl_etcd_server_start(&f.server);
+    sl_store_pump_init(&f.pump);
+    f.opts = SL_ETCD_OPTS_DEFAULT;
+    snprintf(endpoint, sizeof endpoint, "https://%s", f.server.endpoint);
+    f.opts.endpoints = endpoint;
+    f.opts.ca_file = ca.text;
+    f.opts.cert_file = cert.text;
+    f.opts.key_file = key.text;
+    struct sl_store *store = open_told(&f, &t);
+    range_until_ok(&f, store, &t, "a");
+    sl_assert_i64(put(&f, store, &t, "a").outcome, SL_STORE_OK);
+    struct sl_store_op watch = { .verb = SL_STORE_WATCH, .key = SL_STR("a") };
+    sl_assert_i64(call(&f, store, &t, watch).outcome, SL_STORE_OK);
+    sl_store_pump_close(&f.pump, store);
+
+    f.opts = SL_ETCD_OPTS_DEFAULT; /* without TLS all that is seen is an end */
+    f.opts.op_ns = 500 * SL_MS;
+    f.opts.endpoints = f.server.endpoint;
+    store = open_told(&f, &t);
+    sl_assert_i64(put(&f, store, &t, "a").outcome, SL_STORE_REFUSED);
+    sl_assert_i64(t.health, SL_NOT_READY);
+    assert_non_null(strstr(t.health_text, "a TLS port needs https://"));
+    sl_store_pump_close(&f.pump, store);
+    teardown(&f);
+    sl_certs_close(&certs);
 }
 
 static void what_etcd_would_not_take_is_refused(void **state)
@@ -453,6 +505,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(with_a_user_a_token_is_fetched_and_renewed),
         cmocka_unit_test(a_wrong_password_is_refused_and_said),
         cmocka_unit_test(a_user_is_no_harm_where_nobody_asks_for_one),
+        cmocka_unit_test(with_tls_both_sides_show_a_certificate),
         cmocka_unit_test(what_etcd_would_not_take_is_refused),
         cmocka_unit_test(options_that_are_wrong_are_named),
     };
