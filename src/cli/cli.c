@@ -42,10 +42,13 @@ bool sl_cli_duration(struct sl_cli *c, enum sl_cli_option o, uint64_t *ms)
 
 /* ---- connection ---- */
 
-/* The first line of a file; null: said why. */
-static char *cli_read_password(struct sl_cli *c, const char *path)
+bool sl_cli_password(struct sl_cli *c, char **password)
 {
+    const char *path = sl_cli_value(c, SL_CLI_OPT_PASSWORD_FILE);
     char line[1024], what[200];
+    *password = NULL;
+    if (!path)
+        return true;
     FILE *file = fopen(path, "re");
     int error = errno;
     bool ok = file && fgets(line, sizeof line, file);
@@ -53,11 +56,17 @@ static char *cli_read_password(struct sl_cli *c, const char *path)
         (void)fclose(file);
     if (ok) {
         line[strcspn(line, "\r\n")] = '\0';
-        return sl_cli_copy(line);
+        *password = sl_cli_copy(line);
+        return true;
     }
     (void)snprintf(what, sizeof what, "--password-file %.120s", path);
     (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, what, file ? "it is empty" : strerror(error), "give a readable file");
-    return NULL;
+    return false;
+}
+
+void sl_cli_password_free(char *password)
+{
+    free(password);
 }
 
 static bool cli_check_file(struct sl_cli *c, enum sl_cli_option o)
@@ -73,16 +82,15 @@ static bool cli_check_file(struct sl_cli *c, enum sl_cli_option o)
 
 struct sl_cli_client *sl_cli_connect(struct sl_cli *c)
 {
-    const char *password_file = sl_cli_value(c, SL_CLI_OPT_PASSWORD_FILE);
     const char *servers = sl_cli_value(c, SL_CLI_OPT_SERVER);
-    char problem[200], *password = NULL;
+    char problem[200], *password;
     uint64_t timeout_ms;
     if (c->client)
         return c->client;
     if (!sl_cli_duration(c, SL_CLI_OPT_TIMEOUT, &timeout_ms) || !cli_check_file(c, SL_CLI_OPT_CA) ||
         !cli_check_file(c, SL_CLI_OPT_CERT) || !cli_check_file(c, SL_CLI_OPT_KEY))
         return NULL;
-    if (password_file && !(password = cli_read_password(c, password_file)))
+    if (!sl_cli_password(c, &password))
         return NULL;
     struct sl_cli_client_opts opts = {
         .servers = servers ? servers : CLI_SERVER_DEFAULT,
@@ -94,7 +102,7 @@ struct sl_cli_client *sl_cli_connect(struct sl_cli *c)
         .timeout_ms = timeout_ms > 0 ? timeout_ms : CLI_TIMEOUT_MS_DEFAULT,
     };
     c->client = sl_cli_client_new(&opts, problem, sizeof problem);
-    free(password);
+    sl_cli_password_free(password);
     if (!c->client)
         (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--server", problem, "");
     return c->client;

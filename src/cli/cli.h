@@ -32,6 +32,10 @@ SL_CHECKED bool sl_cli_duration(struct sl_cli *c, enum sl_cli_option o, uint64_t
 /* The client, made at its first use; null: said why, the command ends with SL_CLI_EXIT_USAGE. */
 struct sl_cli_client *sl_cli_connect(struct sl_cli *c);
 
+/* What --password-file holds, null if it is not given; ended by sl_cli_password_free. False: said why. */
+SL_CHECKED bool sl_cli_password(struct sl_cli *c, char **password);
+void sl_cli_password_free(char *password);
+
 /* One line on err: "sluice: <what>: <why>; <what to do>", any of the last two may be empty. Returns exit. */
 int sl_cli_fail(struct sl_cli *c, int exit, const char *what, const char *why, const char *remedy);
 /* The same for an answer that is not good; picks the remedy. */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "app/version.h"
 #include "cli/help.h"
 #include "cli/nodes.h"
 
 #include <string.h>
-
-#ifndef SL_CLI_VERSION
-#define SL_CLI_VERSION "0.1.0"
-#endif
 
 #define CLUSTER_STOP_MS 130000 /* checkpoints are written first */
 
@@ -139,7 +136,7 @@ int sl_cli_restart_plan(struct sl_cli *c)
                 if (nodes.items[i].is_owner != (owner == 1))
                     continue;
                 cluster_plan_node(&b, &nodes.items[i], ++index);
-                json_object_array_add(order, json_object_get(sl_cli_item(nodes.answer.json, i)));
+                json_object_array_add(order, json_object_get(nodes.items[i].json));
             }
         }
         exit = SL_CLI_EXIT_OK;
@@ -214,7 +211,7 @@ int sl_cli_cluster_stop(struct sl_cli *c)
 
 int sl_cli_version(struct sl_cli *c)
 {
-    (void)fprintf(c->out, "sluice %s\n", SL_CLI_VERSION);
+    (void)fprintf(c->out, "sluice %s\n", SL_VERSION);
     return SL_CLI_EXIT_OK;
 }
 

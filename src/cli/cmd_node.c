@@ -2,9 +2,9 @@
 #include "cli/nodes.h"
 #include "cli/watch.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- list, show ---- */
 
@@ -87,7 +87,7 @@ int sl_cli_node_show(struct sl_cli *c)
     int exit;
     const struct sl_cli_node *node = node_wanted(c, &list, "node show", &exit);
     if (node && c->is_json)
-        sl_cli_print_json(c, sl_cli_item(list.answer.json, (size_t)(node - list.items)));
+        sl_cli_print_json(c, node->json);
     else if (node)
         node_print(c, node);
     sl_cli_nodes_deinit(&list);
@@ -120,12 +120,14 @@ static bool node_drain_options(struct sl_cli *c, struct node_drain *o)
 
 static void node_drain_body(struct sl_cli *c, const struct node_drain *o, const char *id, struct sl_cli_buf *out)
 {
-    const char *reason = sl_cli_value(c, SL_CLI_OPT_REASON), *actor = getenv("USER");
+    const char *reason = sl_cli_value(c, SL_CLI_OPT_REASON);
+    const struct passwd *user = getpwuid(geteuid());
+    const char *actor = user ? user->pw_name : "";
     struct json_object *body = json_object_new_object();
     json_object_object_add(body, "node", json_object_new_string(id));
     if (reason)
         json_object_object_add(body, "reason", json_object_new_string(reason));
-    if (actor && actor[0] != '\0')
+    if (actor[0] != '\0')
         json_object_object_add(body, "actor", json_object_new_string(actor));
     if (o->deadline_ms > 0)
         json_object_object_add(body, "deadline_ms", json_object_new_uint64(o->deadline_ms));

@@ -99,6 +99,7 @@ bool sl_cli_node_decode(struct sl_cli_node *n, struct json_object *json)
         .unflushed_rows = sl_cli_member_number(json, "unflushed_rows"),
         .silent_ms = sl_cli_member_number(json, "silent_ms"),
         .started_ms = sl_cli_member_time_ms(json, "started_at"),
+        .json = json,
     };
     MODEL_TEXT(n->id, json, "id");
     MODEL_TEXT(n->name, json, "name");

@@ -23,7 +23,8 @@ struct sl_cli_node {
     char liveness[16]; /* alive, draining, stopping; unknown: it is silent */
     bool is_owner, is_unknown, is_draining;
     struct sl_cli_number maintainers, dispatchers, readers, unflushed_rows, silent_ms;
-    uint64_t started_ms; /* wall clock; 0 = not known */
+    uint64_t started_ms;      /* wall clock; 0 = not known */
+    struct json_object *json; /* as it came; not owned */
 };
 
 #define SL_CLI_SLOW_MAX 10

@@ -4,6 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* n2 before n10: names that differ in length by digits alone are what people number nodes with. */
+static int nodes_cmp(const void *a, const void *b)
+{
+    const struct sl_cli_node *x = a, *y = b;
+    size_t x_len = strlen(x->name), y_len = strlen(y->name);
+    size_t x_head = strcspn(x->name, "0123456789"), y_head = strcspn(y->name, "0123456789");
+    bool same_head = x_head == y_head && memcmp(x->name, y->name, x_head) == 0;
+    if (same_head && x_len != y_len)
+        return x_len < y_len ? -1 : 1;
+    int by_name = strcmp(x->name, y->name);
+    return by_name != 0 ? by_name : strcmp(x->id, y->id);
+}
+
 void sl_cli_nodes_take(struct sl_cli *c, struct sl_cli_nodes *list, struct sl_cli_answer *a)
 {
     size_t count = sl_cli_item_count(a->json);
@@ -13,6 +26,7 @@ void sl_cli_nodes_take(struct sl_cli *c, struct sl_cli_nodes *list, struct sl_cl
         struct sl_cli_node *node = &list->items[list->count];
         list->count += sl_cli_node_decode(node, sl_cli_item(list->answer.json, i));
     }
+    qsort(list->items, list->count, sizeof *list->items, nodes_cmp);
     for (size_t i = 0; i < list->count; i++)
         sl_cli_client_learn(c->client, list->items[i].address);
 }
@@ -100,4 +114,13 @@ const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id)
             return list->items[i].name;
     }
     return id;
+}
+
+const char *sl_cli_nodes_address(const struct sl_cli_nodes *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].id, id) == 0 && list->items[i].address[0] != '\0')
+            return list->items[i].address;
+    }
+    return NULL;
 }

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/model.h"
 
-/* The nodes of the cluster, and how people name them. */
+/* The nodes of the cluster by name, and how people name them. */
 struct sl_cli_nodes {
     struct sl_cli_node *items;
     size_t count;
@@ -26,6 +26,9 @@ const struct sl_cli_node *sl_cli_nodes_find(struct sl_cli *c, const struct sl_cl
                                             const char *text);
 /* The name of a node with this id; the id itself if there is none. list may be null. */
 const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id);
+
+/* Its address; null if there is none. */
+const char *sl_cli_nodes_address(const struct sl_cli_nodes *list, const char *id);
 
 /*
  * Index of the only text that is or begins with the wanted one; SIZE_MAX if there is none or several, and *matches says

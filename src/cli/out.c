@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
 #include "cli/cli.h"
 #include "cli/model.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,6 +44,8 @@ int sl_cli_fail_answer(struct sl_cli *c, const char *what, const struct sl_cli_a
         return sl_cli_fail(c, SL_CLI_EXIT_FAILED, what, "the answer is not what the API says",
                            "is the node of another version?");
     sl_cli_member_text(a->json, "remedy", remedy, sizeof remedy);
+    if (strcmp(remedy, sl_code_remedy(SL_REFUSED)) == 0)
+        remedy[0] = '\0'; /* "see the detail": it stands before it already */
     return sl_cli_fail(c, SL_CLI_EXIT_FAILED, what, a->error, remedy[0] != '\0' ? remedy : out_remedy(a));
 }
 

@@ -49,8 +49,6 @@
     X(CHECKPOINT, "checkpoint", 0, "TS", "", "go on from there instead of the stored checkpoint")                    \
     X(TO, "to", 't', "NODE", "", "where to")                                                                         \
     X(META, "meta", 0, "URI", "SLUICE_META", "the metadata store, such as sqlite:/var/lib/sluice/meta.db")           \
-    X(EXPORT_TO, "into", 0, "URI", "", "the store to write, etcd://HOST:PORT[,HOST:PORT...]")                        \
-    X(CLUSTER_ID, "cluster-id", 0, "NAME", "SLUICE_CLUSTER_ID", "which cluster of the store (default)")              \
     X(INTERVAL, "interval", 'i', "DURATION", "", "how often to look (1s)")                                           \
     X(ONCE, "once", '1', "", "", "show one picture and exit")                                                        \
     X(YES, "yes", 'y', "", "", "do not ask")
@@ -111,10 +109,17 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
       "stop every node: flush, checkpoint, exit, without moving work", "")                                           \
     X("cluster restart-plan", "", 0, sl_cli_restart_plan,                                                            \
       "the order and the commands to restart all nodes one by one", "")                                              \
+    X("meta backup", "FILE", SL_CLI_BIT(META), sl_cli_meta_backup, "copy the metadata, also while the cluster runs", \
+      "For metadata in SQLite; etcd has its own snapshots.")                                                         \
+    X("meta restore", "FILE", SL_CLI_BIT(META), sl_cli_meta_restore, "make the metadata from a backup",              \
+      "Stop all nodes and move the old file away first.")                                                            \
+    X("meta export", "", SL_CLI_BIT(META) | SL_CLI_BIT(TO), sl_cli_meta_export,                                      \
+      "write the metadata of SQLite into the etcd cluster of --to",                                                  \
+      "Stop all nodes first and start them with --meta etcd://... after it. Existing keys are never overwritten.")   \
     X("top", "", SL_CLI_BIT(INTERVAL) | SL_CLI_BIT(ONCE), sl_cli_top, "live view of the cluster; q quits", "")       \
     X("completion", "SHELL", 0, sl_cli_completion, "print the completion of a shell: bash",                          \
       "For bash: source <(sluice completion bash)")                                                                  \
-    X("version", "", 0, sl_cli_version, "versions of sluice and of the cluster's nodes", "")                         \
+    X("version", "", 0, sl_cli_version, "print the version of sluice", "")                                           \
     X("help", "[COMMAND...]", 0, sl_cli_help, "explain a command", "")
 
 struct sl_cli;

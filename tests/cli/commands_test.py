@@ -88,9 +88,9 @@ class Names(CliCase):
             self.assertIn(f"name         {wanted}\n", done.stdout)
         done = self.run_sluice(["node", "show", "al"], server, 1)
         self.assertEqual(done.stderr, "sluice: node show: the names or ids of 2 nodes begin with 'al'; "
-                                      "it has alpha, alpine, a\n")
+                                      "it has a, alpha, alpine\n")
         done = self.run_sluice(["node", "show", "n9"], server, 1)
-        self.assertEqual(done.stderr, "sluice: node show: the cluster has no node 'n9'; it has alpha, alpine, a\n")
+        self.assertEqual(done.stderr, "sluice: node show: the cluster has no node 'n9'; it has a, alpha, alpine\n")
 
     def test_a_drain_is_found_by_its_beginning_and_by_its_node(self):
         server = self.serve(Cluster([drain("evacuating", 5)]))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import unittest
@@ -115,7 +116,7 @@ class Request(CliCase):
         self.run_sluice(["node", "drain", "n2", "--deadline", "10m", "--reason", "kernel", "--max-lag", "5s",
                          "--cancel-at-deadline"], server, 0)
         self.assertEqual(server.seen[-1][2], {
-            "node": "00000002-aaaa-4bbb-8ccc-dddddddddddd", "reason": "kernel", "actor": "tester",
+            "node": "00000002-aaaa-4bbb-8ccc-dddddddddddd", "reason": "kernel", "actor": pwd.getpwuid(os.geteuid()).pw_name,
             "deadline_ms": 600000, "max_lag_ms": 5000, "dry_run": False, "stop": False, "cancel_at_deadline": True})
 
     def test_the_result_as_json(self):
@@ -139,6 +140,21 @@ class Request(CliCase):
         done = self.run_sluice(["node", "drain", "n2", "--stop"], self.serve(cluster), 0)
         self.assertIn("n2 was proved safe to stop and has left the cluster", done.stdout)
         self.assertGreaterEqual(cluster.at, 7)
+
+    def test_a_node_that_does_not_stop_by_itself_is_asked_to_once_the_proof_holds(self):
+        asked = []
+        cluster = Cluster([drain("evacuating", 5, stop=True), drain("safe", stop=True)])
+        target = Cluster()
+
+        def stop(_):
+            asked.append(cluster.at)
+            cluster.states.append(drain("done", stop=True))
+            return 200, {}
+        target.routes["POST", "/api/v2/stop"] = stop
+        cluster.nodes[1]["address"] = self.serve(target).address
+        self.run_sluice(["node", "drain", "n2", "--stop"], self.serve(cluster), 0)
+        self.assertEqual(len(asked), 1)
+        self.assertGreaterEqual(asked[0], 2)
 
 
 class Loss(CliCase):
