@@ -54,7 +54,8 @@ void sl_sim__do_restart_same(struct sl_sim *sim, const struct sl_sim_fault *faul
 {
     struct sl_sim_host *h = actions_host(sim, fault);
     sl_sim_host_kill(h);
-    actions_start(h, h->is_foreign); /* ids of foreign processes are always new */
+    /* Peers without extensions rely on ids that are always new: they cannot tell two processes of one id apart. */
+    actions_start(h, sim->opts.foreign_hosts != 0);
 }
 
 void sl_sim__do_restart_new(struct sl_sim *sim, const struct sl_sim_fault *fault)

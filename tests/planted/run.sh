@@ -11,7 +11,7 @@ source_dir=${SL_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 work=$1
 shift
 jobs=$(getconf _NPROCESSORS_ONLN)
-patch_seconds=100
+patch_seconds=300
 failed=0
 
 # Brings the copy to the state of the tree. Only what differs is written, so that only that is built again.
