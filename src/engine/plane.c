@@ -227,6 +227,9 @@ void sl_plane_perform(struct sl_plane *p, const struct sl_command *c)
     case SL_COMMAND_CLOSE:
         plane_close_flow(p, c);
         return;
+    case SL_COMMAND_WRITE:
+    case SL_COMMAND_PASS: /* nothing here is ever blocked */
+        return;
     }
     SL_UNREACHABLE();
 }

@@ -73,6 +73,9 @@ static void driver_on_report(void *ctx, const struct sl_report *r)
     case SL_REPORT_FAILED:
         driver_on_dispatcher(d, r);
         return;
+    case SL_REPORT_BLOCKED:
+    case SL_REPORT_UNBLOCKED:
+        return;
     }
 }
 
@@ -118,6 +121,7 @@ struct sl_plane_opts plane_driver_opts(void)
     opts.queue_bytes_max = 256u << 10;
     opts.batch_bytes_max = 8u << 10;
     opts.commit_rows_max = 256;
+    opts.slow_ns = 4 * SL_MS;
     opts.retry_ns = SL_MS;
     opts.retry_ns_max = 2 * SL_MS;
     return opts;

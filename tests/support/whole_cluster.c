@@ -183,6 +183,9 @@ static void plane_perform(struct wc_host *h, const struct sl_command *c)
     case SL_COMMAND_CLOSE:
         plane_close(h, c);
         return;
+    case SL_COMMAND_WRITE:
+    case SL_COMMAND_PASS:
+        return;
     }
 }
 

@@ -23,6 +23,8 @@ static void answer_command(struct dispatch_driver *d, const struct sl_command *c
         dispatch_report(d, SL_REPORT_CLOSED, command->dispatcher, 200, false);
         return;
     case SL_COMMAND_FENCE_FEED:
+    case SL_COMMAND_WRITE:
+    case SL_COMMAND_PASS:
         return;
     }
 }

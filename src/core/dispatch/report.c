@@ -120,6 +120,9 @@ void sl__on_report(struct sl_orchestrator *o, const struct sl_report *report, st
     case SL_REPORT_FAILED:
         dispatch_on_dispatcher(o, report, out);
         return;
+    case SL_REPORT_BLOCKED:
+    case SL_REPORT_UNBLOCKED:
+        return;
     case SL_REPORT_HOSTED:
         o->readers = report->readers;
         o->unflushed_rows = report->unflushed_rows;
