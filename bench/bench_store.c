@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ extern char **environ;
 
 enum { SAMPLES_MAX = 200000, CONNS_MAX = 4, KEYS = 64 };
 #define RUN_NS (2 * SL_S)
+#define IDLE_MS 3000
 
 static bool as_json;
 static bool is_first = true;
@@ -246,8 +248,43 @@ static void bench_watch(struct bench *b)
     free(conns);
 }
 
+static double cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static void bench_on_time(uv_timer_t *timer)
+{
+    ((struct bench *)timer->data)->is_done = true;
+}
+
+/* What a node pays for a watch while nothing happens. */
+static void bench_idle(struct bench *b)
+{
+    struct conn *c = calloc(1, sizeof *c);
+    uv_timer_t timer;
+    if (!c)
+        exit(1);
+    conn_open(c, b);
+    (void)conn_call(c, (struct sl_store_op){ .verb = SL_STORE_WATCH, .key = SL_STR("/bench/") });
+    double before = cpu_seconds();
+    b->is_done = false;
+    timer.data = b;
+    uv_timer_init(&b->loop, &timer);
+    uv_timer_start(&timer, bench_on_time, IDLE_MS, 0);
+    while (!b->is_done)
+        uv_run(&b->loop, UV_RUN_ONCE);
+    report(b->backend, "idle_watch_cpu_percent", (cpu_seconds() - before) * 100 * 1000 / IDLE_MS, "%");
+    uv_close((uv_handle_t *)&timer, NULL);
+    conn_close(c);
+    free(c);
+}
+
 static void bench_all(struct bench *b)
 {
+    bench_idle(b);
     bench_run(b, "put", PUT, 1, 1);
     bench_run(b, "put_critical", PUT_CRITICAL, 1, 1);
     bench_run(b, "put_critical_64_in_flight", PUT_CRITICAL, 1, 64);
