@@ -211,7 +211,7 @@ static void fuzz_hold(struct fuzz *f)
 {
     f->refusing = !f->refusing;
     for (sl_grpc_stream stream = 1; !f->refusing && stream < STREAMS_MAX; stream++) {
-        sl_grpc_conn_resume(f->conn, stream);
+        (void)sl_grpc_conn_resume(f->conn, stream);
     }
 }
 

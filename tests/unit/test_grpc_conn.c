@@ -334,7 +334,7 @@ static void a_receiver_that_takes_nothing_stops_the_sender_at_the_window(void **
     assert_true(p->budget.used_bytes <= 3u << 20);
     assert_true(sl_grpc_conn_queued_bytes(p->client.conn, stream) > 2900000);
     p->server.refusing = false;
-    sl_grpc_conn_resume(p->server.conn, p->server.request);
+    assert_true(sl_grpc_conn_resume(p->server.conn, p->server.request));
     pair_run(p);
     sl_assert_u64(p->server.message_count, 400);
     sl_assert_u64(sl_grpc_conn_queued_bytes(p->client.conn, stream), 0);

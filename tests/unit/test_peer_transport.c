@@ -57,7 +57,7 @@ static void both_lanes_carry_messages_both_ways_in_order(void **state)
     sl_peers_wait(&t.net, &t.b.message_count, 4000);
     sl_peers_wait(&t.net, &t.a.message_count, 2000);
     sl_assert_u64(t.a.out_of_order + t.b.out_of_order, 0);
-    sl_assert_u64(t.a.event_count[SL_TRANSPORT_PEER_CONNECTED], 1);
+    sl_peers_wait(&t.net, &t.a.event_count[SL_TRANSPORT_PEER_CONNECTED], 1);
     two_close(&t);
 }
 
@@ -66,6 +66,8 @@ static void exactly_the_smaller_address_dials(void **state)
     (void)state;
     struct two t;
     two_open(&t, NULL);
+    sl_peers_wait(&t.net, &t.a.event_count[SL_TRANSPORT_PEER_CONNECTED], 1);
+    sl_peers_wait(&t.net, &t.b.event_count[SL_TRANSPORT_PEER_CONNECTED], 1);
     bool a_is_smaller = strcmp(t.a.address, t.b.address) < 0;
     sl_assert_str(t.a.text, a_is_smaller ? "dialled" : "accepted");
     sl_assert_str(t.b.text, a_is_smaller ? "accepted" : "dialled");
@@ -213,8 +215,8 @@ static void a_node_that_leaves_is_disconnected(void **state)
     struct two t;
     two_open(&t, NULL);
     sl_assert_i64(sl_transport_set_peers(t.a.transport, NULL, 0), SL_OK);
-    sl_assert_u64(t.a.event_count[SL_TRANSPORT_PEER_DISCONNECTED], 1);
     sl_assert_i64(sl_peers_send(&t.a, &t.b.id, SL_LANE_COMMAND, 1, 0), SL_NOT_FOUND);
+    sl_peers_wait(&t.net, &t.a.event_count[SL_TRANSPORT_PEER_DISCONNECTED], 1);
     sl_peers_wait(&t.net, &t.b.event_count[SL_TRANSPORT_PEER_DISCONNECTED], 1);
     two_close(&t);
 }
@@ -240,7 +242,7 @@ static void equal_addresses_never_dial_and_say_so(void **state)
     sl_peers_open(&net);
     sl_peers_node_open(&net, &a, "node-a", 0, NULL, NULL);
     sl_assert_i64(sl_peers_know(&a, "node-b", a.address), SL_OK);
-    sl_assert_u64(a.event_count[SL_TRANSPORT_SAME_ADDRESS], 1);
+    sl_peers_wait(&net, &a.event_count[SL_TRANSPORT_SAME_ADDRESS], 1);
     sl_peers_run(&net, 100 * SL_MS);
     struct sl_transport_stats stats;
     sl_transport_stats_read(a.transport, &stats);
@@ -257,7 +259,7 @@ static void a_malformed_address_is_named(void **state)
     sl_peers_open(&net);
     sl_peers_node_open(&net, &a, "node-a", 0, NULL, NULL);
     sl_assert_i64(sl_peers_know(&a, "node-b", "zzz"), SL_OK);
-    sl_assert_u64(a.event_count[SL_TRANSPORT_BAD_ADDRESS], 1);
+    sl_peers_wait(&net, &a.event_count[SL_TRANSPORT_BAD_ADDRESS], 1);
     sl_peers_node_close(&a);
     sl_peers_close(&net);
 }
@@ -367,6 +369,73 @@ static void nodes_speak_over_mutual_tls(void **state)
     sl_certs_close(&certs);
 }
 
+/* A callback that takes away what it is called for. */
+struct saboteur {
+    struct sl_transport *transport;
+    uint32_t call_count;
+    bool by_closing;
+};
+
+static bool saboteur_on_message(void *ctx, const struct sl_node_id *from, struct sl_bytes bytes)
+{
+    struct saboteur *s = ctx;
+    (void)from;
+    (void)bytes;
+    s->call_count++;
+    if (s->by_closing) {
+        sl_transport_close(s->transport);
+    } else {
+        sl_assert_i64(sl_transport_set_peers(s->transport, NULL, 0), SL_OK);
+    }
+    return true;
+}
+
+static void saboteur_on_closed(void *ctx)
+{
+    struct saboteur *s = ctx;
+    s->transport = NULL;
+}
+
+static void sabotage(bool by_closing)
+{
+    struct sl_peers net;
+    struct sl_peers_node a;
+    struct saboteur s = { .by_closing = by_closing };
+    sl_peers_open(&net);
+    sl_peers_node_open(&net, &a, "node-a", 0, NULL, NULL);
+    struct sl_transport_opts opts = { .loop = &net.loop,
+                                      .self = id_of("node-s"),
+                                      .address = SL_STR("0.0.0.1:1"), /* the smaller one: it dials */
+                                      .client = { saboteur_on_message, NULL, saboteur_on_closed, &s } };
+    struct sl_peer peer = { a.id, sl_str_of(a.address) };
+    struct sl_err e = { .code = SL_OK };
+    sl_assert_i64(sl_transport_open(&s.transport, &opts, &e), SL_OK);
+    sl_assert_i64(sl_transport_set_peers(s.transport, &peer, 1), SL_OK);
+    sl_assert_i64(sl_peers_know(&a, "node-s", "0.0.0.1:1"), SL_OK);
+    sl_peers_wait_connected(&a, &opts.self);
+    for (uint32_t i = 1; i <= 3; i++) {
+        sl_assert_i64(sl_peers_send(&a, &opts.self, SL_LANE_COMMAND, i, 10), SL_OK);
+    }
+    sl_peers_wait(&net, &a.event_count[SL_TRANSPORT_PEER_DISCONNECTED], 1);
+    sl_assert_u64(s.call_count, 1);
+    sl_transport_close(s.transport);
+    sl_peers_node_close(&a);
+    sl_peers_close(&net);
+    assert_null(s.transport);
+}
+
+static void a_message_may_take_its_own_sender_away(void **state)
+{
+    (void)state;
+    sabotage(false);
+}
+
+static void a_message_may_close_the_transport(void **state)
+{
+    (void)state;
+    sabotage(true);
+}
+
 static void a_close_with_nobody_there_ends_at_once(void **state)
 {
     (void)state;
@@ -401,6 +470,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_stranger_is_refused_when_the_moment_is_over),
         cmocka_unit_test(a_node_that_is_not_there_is_dialled_again_and_found),
         cmocka_unit_test(nodes_speak_over_mutual_tls),
+        cmocka_unit_test(a_message_may_take_its_own_sender_away),
+        cmocka_unit_test(a_message_may_close_the_transport),
         cmocka_unit_test(a_close_with_nobody_there_ends_at_once),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -220,10 +220,7 @@ void sl__grpc_body_queue(struct sl__grpc_stream *s, struct sl_grpc_block *b)
     s->tail = b;
     s->queued_bytes += b->size - b->sent;
     s->was_high = s->was_high || s->queued_bytes >= s->conn->limits.queue_bytes_low;
-    if (s->deferred) {
-        s->deferred = false;
-        (void)nghttp2_session_resume_data(s->conn->session, s->id);
-    }
+    sl__grpc_stream_wake_sender(s);
 }
 
 static ssize_t body_on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t length, uint32_t *flags,

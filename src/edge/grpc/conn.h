@@ -152,7 +152,7 @@ void sl_grpc_conn_end(struct sl_grpc_conn *c, sl_grpc_stream stream);
 void sl_grpc_conn_finish(struct sl_grpc_conn *c, sl_grpc_stream stream, enum sl_grpc_code code, const char *message);
 /* RST_STREAM(CANCEL); what is queued is dropped. No further events of the stream. */
 void sl_grpc_conn_cancel(struct sl_grpc_conn *c, sl_grpc_stream stream);
-/* Offers the messages again that were not taken. Makes events: not inside of one. */
-void sl_grpc_conn_resume(struct sl_grpc_conn *c, sl_grpc_stream stream);
+/* Offers the messages again that were not taken; false: there were none. Makes events: not inside of one. */
+bool sl_grpc_conn_resume(struct sl_grpc_conn *c, sl_grpc_stream stream);
 
 #endif

@@ -82,6 +82,8 @@ void sl__grpc_stream_say_end(struct sl__grpc_stream *s, const struct sl_grpc_sta
 void sl__grpc_stream_abort(struct sl__grpc_stream *s, enum sl_grpc_code code, const char *text);
 /* HTTP/2 closed the stream: the status is what the peer said, or what the error means. Frees it. */
 void sl__grpc_stream_closed(struct sl__grpc_stream *s, uint32_t http2_error);
+/* There is something to send, or an end to say. */
+void sl__grpc_stream_wake_sender(struct sl__grpc_stream *s);
 void sl__grpc_stream_peer_ended(struct sl__grpc_stream *s);
 
 /* headers.c */

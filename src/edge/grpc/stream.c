@@ -208,7 +208,7 @@ size_t sl_grpc_conn_queued_bytes(const struct sl_grpc_conn *c, sl_grpc_stream st
     return s == NULL ? 0 : s->queued_bytes;
 }
 
-static void stream_wake_sender(struct sl__grpc_stream *s)
+void sl__grpc_stream_wake_sender(struct sl__grpc_stream *s)
 {
     if (s->deferred && !s->conn->failed) {
         s->deferred = false;
@@ -222,7 +222,7 @@ void sl_grpc_conn_end(struct sl_grpc_conn *c, sl_grpc_stream stream)
     struct sl__grpc_stream *s = sl__grpc_stream_find(c, stream);
     if (s != NULL && !s->ending) {
         s->ending = true;
-        stream_wake_sender(s);
+        sl__grpc_stream_wake_sender(s);
     }
 }
 
@@ -238,7 +238,7 @@ void sl_grpc_conn_finish(struct sl_grpc_conn *c, sl_grpc_stream stream, enum sl_
     s->finish_code = code;
     s->finish_message = strdup(message); /* without memory the code alone has to do */
     if (s->answered) {
-        stream_wake_sender(s);
+        sl__grpc_stream_wake_sender(s);
     } else if (sl__grpc_submit_status_only(s) != 0) {
         sl_grpc_conn_cancel(c, stream);
     }
@@ -256,14 +256,15 @@ void sl_grpc_conn_cancel(struct sl_grpc_conn *c, sl_grpc_stream stream)
     (void)nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL);
 }
 
-void sl_grpc_conn_resume(struct sl_grpc_conn *c, sl_grpc_stream stream)
+bool sl_grpc_conn_resume(struct sl_grpc_conn *c, sl_grpc_stream stream)
 {
     SL_REQUIRE(c->events_depth == 0);
     struct sl__grpc_stream *s = sl__grpc_stream_find(c, stream);
     if (s == NULL || s->silent || !s->held) {
-        return;
+        return false;
     }
     c->events_depth++;
     sl__grpc_body_resume(s);
     c->events_depth--;
+    return true;
 }

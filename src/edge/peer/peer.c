@@ -205,8 +205,9 @@ void sl__peer_resume(struct sl__peer *p)
 {
     for (uint32_t i = 0; i < SL__PEER_LANES && p->state == SL__PEER_CONNECTED; i++) {
         struct sl__peer_stream *s = p->lanes[i].stream;
-        sl_grpc_conn_resume(sl_grpc_link_conn(s->link->link), s->id);
-        sl_grpc_link_wake(s->link->link);
+        if (sl_grpc_conn_resume(sl_grpc_link_conn(s->link->link), s->id)) {
+            sl_grpc_link_wake(s->link->link);
+        }
     }
 }
 

@@ -1,57 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/peer/transport_internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { STREAMS_PER_PEER_MAX = 16 };
 static const sl_ns sweep_ns = 100 * SL_MS;
 static const sl_ns flush_look_ns = 5 * SL_MS;
-
-/* ---- events ---- */
-
-static const struct {
-    const char *name, *level;
-} event_rows[SL_TRANSPORT_EVENT_COUNT] = {
-#define EVENT_ROW(name, level, text) [SL_TRANSPORT_##name] = { #name, level },
-    SL_TRANSPORT_EVENTS(EVENT_ROW)
-#undef EVENT_ROW
-};
-
-const char *sl_transport_event_name(enum sl_transport_event_kind kind)
-{
-    SL_REQUIRE((uint32_t)kind < SL_TRANSPORT_EVENT_COUNT);
-    return event_rows[kind].name;
-}
-
-const char *sl_transport_event_level(enum sl_transport_event_kind kind)
-{
-    SL_REQUIRE((uint32_t)kind < SL_TRANSPORT_EVENT_COUNT);
-    return event_rows[kind].level;
-}
-
-void sl__transport_event(struct sl_transport *t, enum sl_transport_event_kind kind, const struct sl_node_id *peer,
-                         const char *address, const char *fmt, ...)
-{
-    char text[300];
-    va_list args;
-    if (t->torn_down || t->client.on_event == NULL) {
-        return;
-    }
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    struct sl_transport_event event = { .kind = kind, .address = sl_str_of(address), .text = sl_str_of(text) };
-    if (len < 0) {
-        event.text = (struct sl_str){ NULL, 0 };
-    }
-    if (peer != NULL) {
-        event.peer = *peer;
-    }
-    t->client.on_event(t->client.ctx, &event);
-}
 
 /* ---- membership ---- */
 
@@ -318,6 +273,7 @@ static void transport_free(struct sl_transport *t)
 {
     sl_turn_free(t->turn);
     sl_timer_free(t->sweep);
+    sl__transport_drop_events(t);
     sl_handles_deinit(&t->streams);
     free(t->peers);
     sl_tls_unref(t->tls);
@@ -327,6 +283,7 @@ static void transport_free(struct sl_transport *t)
 static void transport_on_turn(void *ctx)
 {
     struct sl_transport *t = ctx;
+    sl__transport_say_events(t);
     if (t->torn_down && t->link_count == 0) {
         struct sl_transport_client client = t->client;
         transport_free(t);

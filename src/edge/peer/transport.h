@@ -10,8 +10,8 @@
 
 /*
  * Messages between the nodes of a cluster: /proto.MessageService/streamMessages over gRPC, two lanes per pair of nodes
- * (docs/protocol.md). Everything happens in the loop thread. Inside a function of this header no callback is made, but for
- * on_event inside sl_transport_set_peers and sl_transport_adopt.
+ * (docs/protocol.md). Everything happens in the loop thread. No callback is made inside a function of this header, and
+ * inside a callback every function may be called.
  *
  * Delivery is at most once and in order per (peer, lane). A message that was queued survives a reconnect to the same
  * node id; one that was already given to a stream that broke is lost.

@@ -102,13 +102,20 @@ struct sl_transport {
     bool sweep_armed;
     bool closing, torn_down;
     sl_ns flush_deadline;
+    struct sl__transport_note *note_first, *note_last; /* events to be told */
+    uint32_t note_count;
     struct sl_transport_stats stats;
 };
 
-/* transport.c */
-struct sl__peer *sl__transport_find(const struct sl_transport *t, const struct sl_node_id *id);
+/* event.c */
+/* Told from the turn. peer may be null. */
 void sl__transport_event(struct sl_transport *t, enum sl_transport_event_kind kind, const struct sl_node_id *peer,
                          const char *address, const char *fmt, ...) SL_PRINTF(5, 6);
+void sl__transport_say_events(struct sl_transport *t);
+void sl__transport_drop_events(struct sl_transport *t);
+
+/* transport.c */
+struct sl__peer *sl__transport_find(const struct sl_transport *t, const struct sl_node_id *id);
 void sl__transport_sweep_soon(struct sl_transport *t);
 
 /* peer.c */
