@@ -15,6 +15,7 @@ static const sl_ns wait_ns = 20 * SL_S;
 void sl_peers_open(struct sl_peers *p)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    p->classify_ns = 0;
     SL_REQUIRE(uv_loop_init(&p->loop) == 0);
 }
 
@@ -146,7 +147,7 @@ void sl_peers_node_open(struct sl_peers *p, struct sl_peers_node *n, const char 
         .port = port,
         .tls = tls,
         .connection_count_max = 4,
-        .classify_ns = 300 * SL_MS,
+        .classify_ns = p->classify_ns,
         .client = { node_on_grpc, node_on_http, node_on_listener_event, n },
     };
     sl_assert_i64(sl_listener_open(&n->listener, &listener, &e), SL_OK);

@@ -12,6 +12,7 @@
  */
 struct sl_peers {
     uv_loop_t loop;
+    sl_ns classify_ns; /* of listeners opened from now on; 0: their default */
 };
 
 struct sl_peers_node {

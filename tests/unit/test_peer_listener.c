@@ -18,10 +18,16 @@ struct fixture {
     struct sl_peers_node node;
 };
 
-static void open_plain(struct fixture *f)
+static void open_plain_with(struct fixture *f, sl_ns classify_ns)
 {
     sl_peers_open(&f->net);
+    f->net.classify_ns = classify_ns;
     sl_peers_node_open(&f->net, &f->node, "node", 0, NULL, NULL);
+}
+
+static void open_plain(struct fixture *f)
+{
+    open_plain_with(f, 0);
 }
 
 static void close_all(struct fixture *f)
@@ -134,7 +140,7 @@ static void who_says_nothing_is_closed(void **state)
 {
     (void)state;
     struct fixture f;
-    open_plain(&f);
+    open_plain_with(&f, 100 * SL_MS);
     int silent = dial(&f), short_one = dial(&f);
     say(short_one, "PR");
     wait_closed(&f, silent);
