@@ -538,6 +538,48 @@ static void trigger_that_ended_by_itself_comes_back(void **state)
     end();
 }
 
+static void trigger_that_ends_while_others_still_answer_comes_back(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    d.nodes[1].is_silent = true;
+    driver_start(&d);
+    driver_deliver(&d);
+    assert_false(sl_maintainer_is_bootstrapped(d.m));
+    struct sl_dispatcher_id trigger = d.nodes[0].trigger;
+    assert_false(sl_dispatcher_id_is_none(trigger));
+    d.nodes[0].trigger = (struct sl_dispatcher_id){ 0 };
+    struct driver_beat stopped = { .checkpoint = 1000, .id = trigger, .state = PB__COMPONENT_STATE__STOPPED };
+    driver_beat(&d, 0, &stopped);
+    d.nodes[1].is_silent = false;
+    driver_run(&d, 3 * SL_S);
+    assert_true(sl_maintainer_is_bootstrapped(d.m));
+    assert_true(sl_dispatcher_id_eq(d.nodes[0].trigger, trigger));
+    end();
+}
+
+static void checkpoint_waits_while_no_trigger_looks_for_changes_of_tables(void **state)
+{
+    (void)state;
+    begin(1, 1);
+    driver_bootstrap(&d);
+    driver_run(&d, SL_S);
+    sl_ts before = sl_maintainer_checkpoint(d.m);
+    struct driver_beat stopped = { .checkpoint = before + 5000,
+                                   .resolved = before + 5000,
+                                   .id = d.nodes[0].trigger,
+                                   .state = PB__COMPONENT_STATE__STOPPED };
+    driver_beat(&d, 0, &stopped);
+    d.nodes[0].is_silent = true; /* it does not come back yet */
+    driver_run_alone(&d, SL_S);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), before);
+    d.nodes[0].is_silent = false;
+    d.nodes[0].checkpoint = before + 5000;
+    driver_run(&d, 3 * SL_S);
+    sl_assert_u64(sl_maintainer_checkpoint(d.m), before + 5000);
+    end();
+}
+
 static void maintainer_made_to_remove_never_bootstraps(void **state)
 {
     (void)state;
@@ -633,6 +675,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(silent_node_without_spans_is_left_alone),
         cmocka_unit_test(node_that_lost_its_dispatchers_gets_them_again),
         cmocka_unit_test(trigger_that_ended_by_itself_comes_back),
+        cmocka_unit_test(trigger_that_ends_while_others_still_answer_comes_back),
+        cmocka_unit_test(checkpoint_waits_while_no_trigger_looks_for_changes_of_tables),
         cmocka_unit_test(maintainer_made_to_remove_never_bootstraps),
         cmocka_unit_test(bad_configuration_makes_no_maintainer),
         cmocka_unit_test(any_one_allocation_may_fail),
