@@ -14,9 +14,9 @@
  */
 #define SL_SIM_KNOBS(X)                                                    \
     X(LOSS, "loss", net.loss_ppm, 1, 50000)                                \
-    X(COPY, "copies", net.copy_ppm, 1, 20000)                              \
+    X(COPY, "copies", net.copy_ppm, 1, 40000)                              \
     X(SPIKE, "spikes", net.spike_ppm, 1, 10000)                            \
-    X(BREAK, "broken-streams", net.break_ppm, 1, 2000)                     \
+    X(BREAK, "broken-streams", net.break_ppm, 1, 10000)                    \
     X(GARBAGE, "garbage", net.garbage_ppm, 1, 5000)                        \
     X(JITTER, "jitter", net.jitter_ns, SL_MS, 20)                          \
     X(LATE_TICKS, "late-ticks", tick_late_ns, SL_MS, 50)                   \
