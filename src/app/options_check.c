@@ -13,6 +13,13 @@ static bool check_derive(struct sl_options *o, enum sl_option_id id, const char 
     return sl_options_set(o, id, text, o->origin[id], c);
 }
 
+static size_t check_scheme_len(const char *url)
+{
+    if (strncmp(url, "http://", 7) == 0)
+        return 7;
+    return strncmp(url, "https://", 8) == 0 ? 8 : 0;
+}
+
 /* "http://h1:2379,http://h2:2379" of old scripts: etcd://h1:2379,h2:2379, with TLS if the first one has it. */
 static bool check_pd(struct sl_options *o, struct sl_complaint *c)
 {
@@ -22,7 +29,7 @@ static bool check_pd(struct sl_options *o, struct sl_complaint *c)
         return o->pd[0] == '\0' || sl_complain(c, SL_EXIT_CONFIG, "--meta and --pd say the same: give one of them");
     for (const char *p = o->pd; *p != '\0';) {
         size_t part = strcspn(p, ",");
-        size_t skip = strncmp(p, "http://", 7) == 0 ? 7 : strncmp(p, "https://", 8) == 0 ? 8 : 0;
+        size_t skip = check_scheme_len(p);
         if (part <= skip || len + part + 2 > sizeof uri)
             return sl_complain(c, SL_EXIT_CONFIG, "--pd: '%.80s' is not a list of URLs", o->pd);
         len += (size_t)snprintf(uri + len, sizeof uri - len, "%s%.*s", p == o->pd ? "" : ",", (int)(part - skip),

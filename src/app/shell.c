@@ -97,6 +97,7 @@ static void shell_look(struct sl_shell *s)
         shell_on_joined(s);
     if (view.generation != s->generation || !s->has_peers)
         sl__shell_set_peers(s);
+    atomic_store(&s->lease_until, sl_membership_lease_until(sl_node_membership(sl_host_node(s->host))));
     shell_arm_tick(s);
     if (sl_host_has_waiting(s->host))
         sl_turn_wake(s->turn);

@@ -13,6 +13,8 @@
 #include "engine/plane.h"
 #include "port/store.h"
 
+#include <stdatomic.h>
+
 #define SL_SHELL_STATES(X)                                              \
     X(STARTING, GO(RUNNING) | GO(DRAINING) | GO(LEAVING) | GO(CLOSING)) \
     X(RUNNING, GO(DRAINING) | GO(LEAVING) | GO(CLOSING))                \
@@ -77,6 +79,7 @@ struct sl_shell {
     sl_ns tick_at;
     uv_poll_t tick;
     uv_async_t plane_wake;
+    _Atomic sl_ns lease_until; /* for the threads that write */
     uv_signal_t signals[3];
     uint64_t generation; /* of the member set that the transport has */
     bool has_peers, is_ready, is_closing_begun;

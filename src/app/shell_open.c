@@ -307,6 +307,7 @@ static bool open_plane(struct sl_shell *s)
     struct sl_plane_client client;
     opts.sources = sl_app_sources;
     opts.sinks = sl_app_sinks;
+    opts.lease_until = &s->lease_until;
     opts.window_bytes_max = (size_t)o->memory_rows / 4;
     opts.queue_bytes_max = (size_t)o->memory_rows / 4;
     if (o->threads > 0)

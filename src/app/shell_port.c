@@ -30,11 +30,9 @@ static void port_command(void *ctx, const struct sl_command *command)
 static void port_schema_load(void *ctx, const struct sl_out_schema_load *load)
 {
     struct sl_shell *s = ctx;
-    struct sl_plane_schema_load l = { .feed = load->feed,
-                                      .request = load->request,
-                                      .ts = load->ts,
-                                      .source = load->source,
-                                      .config = load->config };
+    struct sl_plane_schema_load l = {
+        .feed = load->feed, .request = load->request, .ts = load->ts, .source = load->source, .config = load->config
+    };
     enum sl_code code = sl_plane_load_schema(s->plane, &l);
     if (code == SL_OK)
         return;

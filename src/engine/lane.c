@@ -2,6 +2,7 @@
 #include "engine/engine_internal.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #define LANE_CLAIMS_MAX 1024u
 
@@ -212,9 +213,19 @@ static bool lane_append(struct sl_writer *w, const struct sl_parcel *p, struct s
     return true;
 }
 
+static bool lane_has_lease(const struct sl_plane_lane *l)
+{
+    const _Atomic sl_ns *until = l->feed->plane->opts.lease_until;
+    struct timespec now;
+    if (!until)
+        return true;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (sl_ns)now.tv_sec * SL_S + (sl_ns)now.tv_nsec < atomic_load(until);
+}
+
 /*
- * One transaction of all that is in flight. The feed may be fenced at any moment: it is looked at right before the
- * commit, and a commit that has begun is interrupted by whoever fences.
+ * One transaction of all that is in flight. The feed may be fenced at any moment, and the lease may end: both are looked
+ * at right before the commit, and a commit that has begun is interrupted by whoever fences.
  */
 static bool lane_write(struct sl_plane_lane *l, struct sl_trouble *t)
 {
@@ -223,8 +234,8 @@ static bool lane_write(struct sl_plane_lane *l, struct sl_trouble *t)
     bool is_done = true;
     for (struct sl_parcel *p = l->in_flight.head; p && is_done; p = p->next)
         is_done = lane_append(w, p, t);
-    if (is_done && atomic_load(&l->feed->is_fenced))
-        is_done = sl_trouble_set(t, SL_TROUBLE_ENDED, "FENCED", "", "the feed was fenced");
+    if (is_done && (atomic_load(&l->feed->is_fenced) || !lane_has_lease(l)))
+        is_done = sl_trouble_set(t, SL_TROUBLE_ENDED, "FENCED", "", "the feed was fenced, or the node's lease is over");
     is_done = is_done && w->driver->commit(w, t);
     if (!is_done)
         w->driver->discard(w);

@@ -42,7 +42,14 @@ struct sl_plane_opts {
     sl_ns progress_ns;            /* between reports of progress */
     sl_ns retry_ns, retry_ns_max; /* wait after a passing trouble: first, then doubled up to the most */
     sl_ns give_up_ns;             /* a sink that has been in trouble for this long fails its dispatchers */
-    bool is_manual;               /* tests: no clock thread; time passes by sl_plane_poll alone */
+    sl_ns slow_ns;                /* the shared reader waits so long for one worker while others have nothing to do;
+                                     then that one's dispatchers go on by themselves */
+    /*
+     * Until when the node may write, on CLOCK_BOOTTIME: its lease as the core believes in it. A process that was stopped
+     * does not commit what it had begun before its core notices. Null: no limit. Outlives the plane.
+     */
+    const _Atomic sl_ns *lease_until;
+    bool is_manual; /* tests: no clock thread; time passes by sl_plane_poll alone */
 };
 #define SL_PLANE_OPTS_DEFAULT                                 \
     ((struct sl_plane_opts){ .feed_count_max = 4096,          \
@@ -56,7 +63,8 @@ struct sl_plane_opts {
                              .progress_ns = 50 * SL_MS,       \
                              .retry_ns = 20 * SL_MS,          \
                              .retry_ns_max = 2 * SL_S,        \
-                             .give_up_ns = 60 * SL_S })
+                             .give_up_ns = 60 * SL_S,         \
+                             .slow_ns = 200 * SL_MS })
 
 struct sl_plane;
 
