@@ -329,8 +329,8 @@ void sl__parcel_skip_over(struct sl_parcel *p);
 void sl__plane_lane_take(struct sl_plane_lane *l);
 /* What is in flight is durable, or nobody wants it. */
 void sl__plane_lane_finish(struct sl_plane_lane *l, bool is_durable);
-/* Drops the queue: its flows wait until the lane has room again. */
-void sl__plane_lane_detach(struct sl_plane_lane *l);
+/* Drops the queue: its flows wait until the lane has room again. False: nothing in it can be dropped. */
+bool sl__plane_lane_detach(struct sl_plane_lane *l);
 /* Drops the queue of a feed that is dropped or fenced. */
 void sl__plane_lane_clear(struct sl_plane_lane *l);
 

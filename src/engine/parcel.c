@@ -213,7 +213,7 @@ static void lane_detach_entry(struct sl_entry *e, const struct sl_cargo *c)
     sl__flow_entry_done(f, SL_TS_NONE, false);
 }
 
-void sl__plane_lane_detach(struct sl_plane_lane *l)
+bool sl__plane_lane_detach(struct sl_plane_lane *l)
 {
     struct sl_parcel_list kept = { 0 };
     struct sl_parcel *dropped = NULL;
@@ -243,9 +243,11 @@ void sl__plane_lane_detach(struct sl_plane_lane *l)
             l->shared_head = p;
         l->shared_tail = p;
     }
+    bool has_dropped = dropped != NULL;
     while (dropped) {
         struct sl_parcel *p = dropped;
         dropped = p->next;
         parcel_free(l, p, false);
     }
+    return has_dropped;
 }

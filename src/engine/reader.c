@@ -2,7 +2,6 @@
 #include "engine/engine_internal.h"
 
 #define READER_WAIT_NS (100 * SL_MS) /* of one read without changes */
-#define READER_SLOW_NS (200 * SL_MS) /* the shared reader waits so long for one lane while others have nothing */
 #define READER_STACK_BYTES (256u << 10)
 
 static bool reader_goes_on(const struct sl_reader_slot *r)
@@ -75,14 +74,12 @@ static void reader_close(struct sl_reader_slot *r)
 /* Back-pressure: waits until enough of what was read is durable. */
 static void reader_wait_for_room(struct sl_reader_slot *r)
 {
-    sl_ns since = sl__now();
+    sl_ns since = sl__now(), slow_ns = r->hub->plane->opts.slow_ns;
     while (r->state == SL_READER_RUNNING && r->queued_bytes >= r->queued_bytes_max) {
-        bool is_patient = !r->is_shared || sl__now() - since < READER_SLOW_NS;
+        bool is_patient = !r->is_shared || sl__now() - since < slow_ns;
         struct sl_plane_lane *slow = is_patient ? NULL : sl__hub_slow_lane(r->hub);
-        if (slow)
-            sl__plane_lane_detach(slow);
-        else
-            sl__cond_wait(&r->changed, &r->hub->mutex, READER_SLOW_NS / 4);
+        if (!slow || !sl__plane_lane_detach(slow))
+            sl__cond_wait(&r->changed, &r->hub->mutex, slow_ns / 4);
     }
 }
 
