@@ -190,26 +190,67 @@ static void judge_drain(struct sl_sim *sim, struct sl_sim_seen_drain *d, const s
         sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_PHASE_PENDING + intent->phase, host);
 }
 
+static void judge_intent(struct sl_sim *sim, struct sl_str id, const struct sl_store_pair *pair)
+{
+    struct sl_intent intent;
+    struct sl_sim_seen_drain *d = sl_str_eq(id, SL_STR(SL_SIM_PLANTED)) ? NULL : judge_seen_drain(sim, id);
+    if (!d || d->mod_revision == pair->mod_revision)
+        return;
+    bool is_new = d->mod_revision == 0;
+    d->mod_revision = pair->mod_revision;
+    enum sl_code code = sl_intent_parse(&intent, pair->value);
+    SL_REQUIRE(code == SL_OK);
+    judge_drain(sim, d, &intent, is_new);
+}
+
 static void judge_drains(struct sl_sim *sim)
 {
     struct sl_key prefix;
     struct sl_store_result r;
-    struct sl_intent intent;
     bool fits = sl_key_drains(&prefix, SL_STR(SL_SIM_CLUSTER_ID));
     SL_REQUIRE(fits);
     judge_range(sim, &prefix, &r);
-    for (uint32_t i = 0; i < r.pair_count; i++) {
-        struct sl_str id = sl_key_tail(r.pairs[i].key, sl_key_str(&prefix));
-        struct sl_sim_seen_drain *d = sl_str_eq(id, SL_STR(SL_SIM_PLANTED)) ? NULL : judge_seen_drain(sim, id);
-        if (!d || d->mod_revision == r.pairs[i].mod_revision)
-            continue;
-        bool is_new = d->mod_revision == 0;
-        d->mod_revision = r.pairs[i].mod_revision;
-        enum sl_code code = sl_intent_parse(&intent, r.pairs[i].value);
-        SL_REQUIRE(code == SL_OK);
-        judge_drain(sim, d, &intent, is_new);
-    }
+    for (uint32_t i = 0; i < r.pair_count; i++)
+        judge_intent(sim, sl_key_tail(r.pairs[i].key, sl_key_str(&prefix)), &r.pairs[i]);
 }
+
+/* ---- changes ---- */
+
+static void judge_change(struct sl_sim *sim, const struct sl_store_event *change)
+{
+    struct sl_key infos, statuses, drains;
+    bool fits = sl_key_feed_infos(&infos, SL_STR(SL_SIM_CLUSTER_ID), SL_STR("default")) &&
+                sl_key_feed_statuses(&statuses, SL_STR(SL_SIM_CLUSTER_ID), SL_STR("default")) &&
+                sl_key_drains(&drains, SL_STR(SL_SIM_CLUSTER_ID));
+    SL_REQUIRE(fits);
+    const struct sl_store_pair *pair = change->deleted ? NULL : &change->pair;
+    struct sl_str name = sl_key_tail(change->pair.key, sl_key_str(&infos));
+    struct sl_str status_name = sl_key_tail(change->pair.key, sl_key_str(&statuses));
+    struct sl_str drain = sl_key_tail(change->pair.key, sl_key_str(&drains));
+    uint32_t feed = sl_sim_catalog_find_name(&sim->catalog, name.len > 0 ? name : status_name);
+    if (drain.len > 0 && pair)
+        judge_intent(sim, drain, pair);
+    else if (name.len > 0 && feed != SL_SIM_FEED_NONE)
+        judge_info(sim, feed, pair);
+    else if (status_name.len > 0 && feed != SL_SIM_FEED_NONE)
+        judge_status(sim, feed, pair);
+}
+
+/* Only what has changed, unless the store does not know any more what did. */
+static void judge_changes(struct sl_sim *sim, sl_revision from)
+{
+    struct sl_store_watch_batch batch;
+    bool is_known =
+        sl_store_model_changes(sl_store_sim_model(sim->cluster->store), SL_STR(""), from, &batch) && !batch.ended;
+    for (uint32_t i = 0; is_known && i < batch.event_count; i++)
+        judge_change(sim, &batch.events[i]);
+    if (is_known)
+        return;
+    judge_feeds(sim);
+    judge_drains(sim);
+}
+
+/* ---- leases ---- */
 
 /* A process whose lease the store has ended lives on without it; one that is awake has fenced itself before. */
 static void judge_leases(struct sl_sim *sim)
@@ -233,9 +274,9 @@ void sl_sim_judge_store(struct sl_sim *sim)
     judge_leases(sim);
     if (revision == j->revision)
         return;
+    sl_revision from = j->revision + 1;
     j->revision = revision;
-    judge_feeds(sim);
-    judge_drains(sim);
+    judge_changes(sim, from);
 }
 
 void sl_sim_judge_target(struct sl_sim *sim, const struct sl_node_id *node, uint64_t epoch)
@@ -393,17 +434,12 @@ void sl_sim_judge_leader(struct sl_sim *sim, const struct sl_sim_host *h)
 
 bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase)
 {
-    struct sl_key prefix;
-    struct sl_store_result r;
-    struct sl_intent intent;
-    bool fits = sl_key_drains(&prefix, SL_STR(SL_SIM_CLUSTER_ID)), is_found = false;
-    SL_REQUIRE(fits);
-    judge_range(sim, &prefix, &r);
-    for (uint32_t i = 0; i < r.pair_count; i++) {
-        if (sl_intent_parse(&intent, r.pairs[i].value) != SL_OK || !sl_node_id_eq(&intent.target, node))
+    const struct sl_sim_cluster_judge *j = &sim->cluster->judge;
+    for (uint32_t i = j->drain_count; i > 0; i--) {
+        if (!sl_node_id_eq(&j->drains[i - 1].target, node))
             continue;
-        is_found = true;
-        *phase = intent.phase;
+        *phase = j->drains[i - 1].phase;
+        return true;
     }
-    return is_found;
+    return false;
 }
