@@ -238,6 +238,27 @@ static void a_node_that_cannot_say_goodbye_has_left_when_its_lease_is_over(void 
     wc_teardown(w);
 }
 
+/* It dies with the seat: the next coordinator does not wait for its answer until the membership gives it up. */
+static void a_new_coordinator_does_not_wait_for_the_one_that_died(void **state)
+{
+    (void)state;
+    struct whole *w = with_feed();
+    uint32_t owner = wc_owner(w), next = WC_NODES;
+    wc_stop(&w->hosts[owner]);
+    while (next == WC_NODES) {
+        wc_run(w, 10 * SL_MS);
+        next = wc_owner(w);
+    }
+    wc_run(w, 100 * SL_MS);
+    assert_true(sl_coordinator_is_running(sl_node_coordinator(w->hosts[next].node)));
+    sl_assert_u64(wc_ask(w, next, SL_REQUEST_NODE_LIST, "")->node_count, 3); /* it has not left yet */
+    wc_run(w, SL_S);
+    assert_true(wc_maintainer(w, 1) < WC_NODES);
+    wc_run(w, 10 * SL_S);
+    sl_assert_u64(dispatchers_of_all(w), WC_TABLES);
+    wc_teardown(w);
+}
+
 /* ---- the whole cluster ---- */
 
 static void a_cluster_is_stopped_without_moving_work_about(void **state)
@@ -275,6 +296,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_node_that_leaves_is_gone_at_once_and_its_work_is_taken_over),
         cmocka_unit_test(an_owner_that_leaves_has_a_successor_at_once),
         cmocka_unit_test(a_node_that_cannot_say_goodbye_has_left_when_its_lease_is_over),
+        cmocka_unit_test(a_new_coordinator_does_not_wait_for_the_one_that_died),
         cmocka_unit_test(a_cluster_is_stopped_without_moving_work_about),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -206,13 +206,24 @@ static void coordinator_ask_due(struct sl_coordinator *c, struct sl_outbox *out)
     }
 }
 
+/*
+ * Whoever has lost its lease has fenced itself: what it ran is to be placed anew, and its answer is not waited for. If it
+ * registers again it counts as one that joins later.
+ */
+static bool coordinator_is_waited_for(const struct sl_coordinator *c, sl_node_ref ref)
+{
+    bool has_vanished =
+        c->opts.membership && sl_membership_has_vanished(c->opts.membership, sl_members_id(c->opts.members, ref));
+    return !coordinator_has_answered(c, ref) && !has_vanished;
+}
+
 static bool coordinator_is_complete(const struct sl_coordinator *c)
 {
     if (!sl_feeds_is_loaded(c->feeds) || !sl_drains_is_loaded(c->drains))
         return false;
     for (sl_node_ref ref = coordinator_member_after(c, SL_NODE_NONE); ref != SL_NODE_NONE;
          ref = coordinator_member_after(c, ref)) {
-        if (!coordinator_has_answered(c, ref))
+        if (coordinator_is_waited_for(c, ref))
             return false;
     }
     return true;

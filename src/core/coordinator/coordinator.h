@@ -14,7 +14,8 @@
  *   -> STOPPED   sl_coordinator_stop; from LOADING too
  *
  * LOADING  only nodes are observed; a request is answered with SL_NOT_READY, a DrainNode with 1 (0 if the store says
- *          that the node is safe to stop). A node that is silent holds everything up until it answers or leaves.
+ *          that the node is safe to stop). A node that is silent holds everything up until it answers, or loses its
+ *          lease.
  * RUNNING  feeds and drains decide. A node that joins now holds up nobody, and is no destination before it answered; one
  *          whose process was replaced is asked again.
  * STOPPED  every request was answered; inputs are ignored.

@@ -102,6 +102,9 @@ struct sl_membership_view {
     uint32_t member_count;
 };
 void sl_membership_view(const struct sl_membership *m, struct sl_membership_view *view);
+/* A member whose capture key is not there: its lease has ended, it has fenced itself, and it leaves unless it registers
+ * again in time. */
+bool sl_membership_has_vanished(const struct sl_membership *m, const struct sl_node_id *id);
 /* Until when the node believes in its lease (S1), for shells that fence by a timer of their own; INT64_MIN without one.
  */
 sl_ns sl_membership_lease_until(const struct sl_membership *m);

@@ -117,7 +117,7 @@ bool sl__registry_on_watch(struct sl_membership *m, const struct sl_store_watch_
 static sl_ns registry_next_tombstone(const struct sl_membership *m)
 {
     sl_ns next = SL_NEVER;
-    for (uint32_t i = 0; i < m->registry.member_count; i++)
+    for (uint32_t i = 0; i < m->registry.member_count && m->registry.gone_count > 0; i++)
         next = sl_ns_min(next, m->registry.members[i].gone_at);
     return next;
 }

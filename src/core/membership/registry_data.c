@@ -42,6 +42,14 @@ static bool registry_is_full(const struct sl_membership *m, const struct sl_node
     return !sl_node_id_eq(id, &m->opts.self.id) && others == m->opts.node_count_max;
 }
 
+/* Kept, because who has a tombstone is asked with every step. */
+static void member_count_gone(struct registry *r)
+{
+    r->gone_count = 0;
+    for (uint32_t i = 0; i < r->member_count; i++)
+        r->gone_count += r->members[i].gone_at != SL_NEVER;
+}
+
 static void member_put(struct sl_membership *m, const struct sl_capture *capture, const struct sl_store_pair *pair,
                        struct sl_outbox *out)
 {
@@ -67,6 +75,7 @@ static void member_put(struct sl_membership *m, const struct sl_capture *capture
                                .seen = true,
                                .address_told = told };
     m->view_is_stale = true;
+    member_count_gone(r);
     if (!found)
         member_tell(m, member, out);
 }
@@ -80,6 +89,7 @@ static void member_remove(struct sl_membership *m, uint32_t at, const char *caus
     r->member_count--;
     memmove(member, member + 1, (r->member_count - at) * sizeof *member);
     m->view_is_stale = true;
+    member_count_gone(r);
 }
 
 /* Its key is not there any more. True: it was removed. */
@@ -92,12 +102,13 @@ static bool member_vanish(struct sl_membership *m, uint32_t at, struct sl_outbox
     }
     if (member->gone_at == SL_NEVER)
         member->gone_at = sl_ns_after(m->now, m->opts.tombstone_ns);
+    member_count_gone(&m->registry);
     return false;
 }
 
 void sl__registry_expire(struct sl_membership *m, struct sl_outbox *out)
 {
-    for (uint32_t i = m->registry.member_count; i-- > 0;) {
+    for (uint32_t i = m->registry.member_count; i-- > 0 && m->registry.gone_count > 0;) {
         if (m->registry.members[i].gone_at <= m->now)
             member_remove(m, i, "lost", out);
     }
@@ -157,11 +168,23 @@ static void owner_put(struct sl_membership *m, struct sl_str hex, const struct s
     r->owner_count++;
 }
 
+static struct sl_str owner_own_hex(const struct sl_membership *m)
+{
+    return sl_key_tail(sl_key_str(&m->owner_key), sl_key_str(&m->owners));
+}
+
+static void owner_note_own(struct sl_membership *m)
+{
+    m->registry.own_at = owner_find(&m->registry, owner_own_hex(m));
+}
+
 const struct owner *sl__registry_own(const struct sl_membership *m)
 {
     const struct registry *r = &m->registry;
-    struct sl_str hex = sl_key_tail(sl_key_str(&m->owner_key), sl_key_str(&m->owners));
-    uint32_t at = hex.len > 0 ? owner_find(r, hex) : r->owner_count;
+    struct sl_str hex = owner_own_hex(m);
+    uint32_t at = r->own_at;
+    if (at >= r->owner_count || !sl_str_eq(sl_str_of(r->owners[at].hex), hex))
+        at = hex.len > 0 ? owner_find(r, hex) : r->owner_count;
     return at < r->owner_count ? &r->owners[at] : NULL;
 }
 
@@ -193,6 +216,8 @@ void sl__registry_put(struct sl_membership *m, const struct sl_store_pair *pair,
         registry_put_capture(m, capture, pair, out);
     else if (owner.len > 0)
         owner_put(m, owner, pair, out);
+    if (owner.len > 0)
+        owner_note_own(m);
 }
 
 void sl__registry_delete(struct sl_membership *m, struct sl_str key, struct sl_outbox *out)
@@ -203,6 +228,7 @@ void sl__registry_delete(struct sl_membership *m, struct sl_str key, struct sl_o
     if (capture.len > 0 && found)
         (void)member_vanish(m, at, out);
     owner_remove(&m->registry, sl_key_tail(key, sl_key_str(&m->owners)));
+    owner_note_own(m);
     if (m->registry.overflow)
         sl__registry_reread(m);
 }
@@ -222,4 +248,11 @@ void sl__registry_end(struct sl_membership *m, struct sl_outbox *out)
         if (!m->registry.members[i].seen)
             (void)member_vanish(m, i, out);
     }
+}
+
+bool sl_membership_has_vanished(const struct sl_membership *m, const struct sl_node_id *id)
+{
+    bool found = false;
+    uint32_t at = member_at(m, sl_node_id_str(id), &found);
+    return found && m->registry.members[at].gone_at != SL_NEVER;
 }
