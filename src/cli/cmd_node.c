@@ -8,11 +8,6 @@
 
 /* ---- list, show ---- */
 
-static const char *node_state(const struct sl_cli_node *n)
-{
-    return n->is_unknown ? "silent" : n->liveness;
-}
-
 int sl_cli_node_list(struct sl_cli *c)
 {
     struct sl_cli_nodes list;
@@ -30,7 +25,7 @@ int sl_cli_node_list(struct sl_cli *c)
         for (size_t i = 0; i < list.count; i++) {
             const struct sl_cli_node *n = &list.items[i];
             sl_cli_table_cell(&t, n->name);
-            sl_cli_table_cell(&t, node_state(n));
+            sl_cli_table_cell(&t, sl_cli_node_state(n));
             sl_cli_table_cell(&t, n->is_owner ? "coordinator" : "");
             sl_cli_table_count(&t, n->maintainers.is_known && !n->is_unknown, n->maintainers.v);
             sl_cli_table_count(&t, n->dispatchers.is_known && !n->is_unknown, n->dispatchers.v);
@@ -62,7 +57,7 @@ static void node_print(struct sl_cli *c, const struct sl_cli_node *n)
     struct sl_cli_buf b = { 0 };
     sl_cli_addf(&b, "name         %s\nid           %s\naddress      %s\nversion      %s\n", n->name, n->id, n->address,
                 n->version);
-    sl_cli_addf(&b, "state        %s%s\n", node_state(n), n->is_owner ? ", coordinator" : "");
+    sl_cli_addf(&b, "state        %s%s\n", sl_cli_node_state(n), n->is_owner ? ", coordinator" : "");
     node_count(&b, "maintainers  ", n->maintainers);
     node_count(&b, "dispatchers  ", n->dispatchers);
     node_count(&b, "readers      ", n->readers);

@@ -110,6 +110,13 @@ bool sl_cli_node_decode(struct sl_cli_node *n, struct json_object *json)
     return n->id[0] != '\0';
 }
 
+const char *sl_cli_node_state(const struct sl_cli_node *n)
+{
+    if (n->is_unknown)
+        return n->silent_ms.is_known ? "silent" : "starting";
+    return n->liveness;
+}
+
 static void model_slow(struct sl_cli_drain *d, struct json_object *list)
 {
     size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;

@@ -65,6 +65,9 @@ SL_CHECKED bool sl_cli_drain_decode(struct sl_cli_drain *d, struct json_object *
 SL_CHECKED bool sl_cli_feed_decode(struct sl_cli_feed *f, struct json_object *json);
 SL_CHECKED bool sl_cli_plan_decode(struct sl_cli_plan_row *p, struct json_object *json);
 
+/* In one word: alive, draining, stopping; starting: not heard of yet; silent: not any more. */
+const char *sl_cli_node_state(const struct sl_cli_node *n);
+
 /* The items of a list answer: {"items":[...]} or a bare array; 0 if it is neither. */
 size_t sl_cli_item_count(struct json_object *json);
 struct json_object *sl_cli_item(struct json_object *json, size_t index);

@@ -57,7 +57,7 @@ static void top_nodes(struct top_page *p, size_t rows)
     for (size_t i = 0; i < p->t->nodes->count; i++) {
         const struct sl_cli_node *n = &p->t->nodes->items[i];
         sl_cli_table_cell(&table, n->name);
-        sl_cli_table_cell(&table, n->is_unknown ? "silent" : n->liveness);
+        sl_cli_table_cell(&table, sl_cli_node_state(n));
         sl_cli_table_cell(&table, n->is_owner ? "coordinator" : "");
         sl_cli_table_count(&table, n->maintainers.is_known && !n->is_unknown, n->maintainers.v);
         sl_cli_table_count(&table, n->dispatchers.is_known && !n->is_unknown, n->dispatchers.v);

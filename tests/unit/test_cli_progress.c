@@ -272,16 +272,19 @@ static const char top_drains_json[] =
 
 static void top_fills_80_by_24_exactly(void **state)
 {
-    struct sl_cli_node items[40] = {
-        { .id = "1",
-          .name = "n1",
-          .address = "h1:8300",
-          .liveness = "alive",
-          .is_owner = true,
-          .dispatchers = known(5) },
-        { .id = "2", .name = "n2", .liveness = "draining" },
-        { .id = "3", .name = "n3", .liveness = "unknown", .is_unknown = true, .dispatchers = known(7) }
-    };
+    struct sl_cli_node items[40] = { { .id = "1",
+                                       .name = "n1",
+                                       .address = "h1:8300",
+                                       .liveness = "alive",
+                                       .is_owner = true,
+                                       .dispatchers = known(5) },
+                                     { .id = "2", .name = "n2", .liveness = "draining" },
+                                     { .id = "3",
+                                       .name = "n3",
+                                       .liveness = "unknown",
+                                       .is_unknown = true,
+                                       .silent_ms = { true, 9000 },
+                                       .dispatchers = known(7) } };
     const struct sl_cli_nodes nodes = { .items = items, .count = 40 };
     struct json_object *drains = json_tokener_parse(top_drains_json);
     const struct sl_cli_top t = { .nodes = &nodes,
