@@ -251,7 +251,7 @@ static void openapi_put_answers(struct sl_json_out *j, const struct sl__route *r
     sl_json_open(j, '{');
     openapi_put_answer(j, is_accepted ? "202" : "200", row->text, r->response);
     if (r->id == SL__ROUTE_drain_start)
-        openapi_put_answer(j, "200", "With dry_run: the plan.", r->response);
+        openapi_put_answer(j, "200", "With dry_run: the plan.", "DrainPlan");
     openapi_put_answer(j, "default", "Why not.", is_own ? "Error" : "ReferenceError");
     sl_json_close(j, '}');
 }
