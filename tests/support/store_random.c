@@ -77,8 +77,9 @@ static void random_note_event(struct random *x, const struct sl_store_event *e)
 {
     if (x->event_count == x->event_cap) {
         x->event_cap = x->event_cap > 0 ? x->event_cap * 2 : 64;
-        x->events = realloc(x->events, x->event_cap * sizeof *x->events);
-        assert_non_null(x->events);
+        struct event *grown = realloc(x->events, x->event_cap * sizeof *grown);
+        assert_non_null(grown);
+        x->events = grown;
     }
     struct event *to = &x->events[x->event_count++];
     *to = (struct event){ .deleted = e->deleted,

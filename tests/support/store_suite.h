@@ -20,6 +20,8 @@ struct sl_store_harness {
     void (*wait)(void *ctx, sl_ns at_most);
     /* In real time: lets time pass until something is delivered, at most this much; null: wait is as good. */
     void (*poll)(void *ctx, sl_ns at_most);
+    /* In real time: the clock. A machine that is busy may let leases end that a test meant to keep, and only so it can tell. */
+    sl_ns (*now)(void *ctx);
     /* Forgets history before the revision; null if the backend cannot be told to. */
     void (*compact)(void *ctx, sl_revision revision);
     const char *prefix; /* of all keys */

@@ -58,6 +58,12 @@ static void harness_wait(void *ctx, sl_ns at_most)
     sl_store_pump_wait(&((struct fixture *)ctx)->pump, at_most);
 }
 
+static sl_ns harness_now(void *ctx)
+{
+    (void)ctx;
+    return (sl_ns)uv_hrtime();
+}
+
 static void harness_poll(void *ctx, sl_ns at_most)
 {
     sl_store_pump_poll(&((struct fixture *)ctx)->pump, at_most);
@@ -79,10 +85,11 @@ static struct sl_store_harness harness_of(struct fixture *f)
                                       .close = harness_close,
                                       .wait = harness_wait,
                                       .poll = harness_poll,
+                                      .now = harness_now,
                                       .compact = harness_compact,
                                       .prefix = "/suite/",
                                       .ttl_ns = 2 * SL_S,
-                                      .late_ns = 2 * SL_S };
+                                      .late_ns = 4 * SL_S };
 }
 
 static void run_fact(void (*fact)(const struct sl_store_harness *h))

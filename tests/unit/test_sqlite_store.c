@@ -59,6 +59,12 @@ static void harness_wait(void *ctx, sl_ns at_most)
     sl_store_pump_wait(&((struct fixture *)ctx)->pump, at_most);
 }
 
+static sl_ns harness_now(void *ctx)
+{
+    (void)ctx;
+    return (sl_ns)uv_hrtime();
+}
+
 static void harness_poll(void *ctx, sl_ns at_most)
 {
     sl_store_pump_poll(&((struct fixture *)ctx)->pump, at_most);
@@ -86,6 +92,7 @@ static struct sl_store_harness harness_of(struct fixture *f)
                                       .close = harness_close,
                                       .wait = harness_wait,
                                       .poll = harness_poll,
+                                      .now = harness_now,
                                       .compact = harness_compact,
                                       .prefix = "/suite/",
                                       .ttl_ns = 2 * SL_S,

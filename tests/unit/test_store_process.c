@@ -13,7 +13,7 @@
 /* Several processes on one store: what the lease of one that dies or stands still means to the others. */
 
 enum { CONTENDERS = 4, ROUNDS = 25, EXIT_LEASE_GONE = 7 };
-#define TTL_NS (2 * SL_S)
+#define TTL_NS (3 * SL_S)
 #define PATIENCE_NS (60 * SL_S) /* the machine may be busy */
 
 enum backend { SQLITE, ETCD };

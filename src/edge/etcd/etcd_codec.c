@@ -264,7 +264,9 @@ static void *codec_unpack(const ProtobufCMessageDescriptor *d, struct sl_bytes b
     struct codec_memory memory = { arena, false };
     ProtobufCAllocator allocator = { codec_alloc, codec_free, &memory };
     void *m = protobuf_c_message_unpack(d, &allocator, bytes.len, bytes.ptr);
-    *code = memory.is_exhausted ? SL_LIMIT : m ? SL_OK : SL_MALFORMED;
+    *code = m ? SL_OK : SL_MALFORMED;
+    if (memory.is_exhausted)
+        *code = SL_LIMIT;
     return *code == SL_OK ? m : NULL;
 }
 

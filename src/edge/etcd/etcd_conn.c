@@ -47,11 +47,17 @@ static void conn_is_ready(struct etcd_store *s)
 
 /* ---- the token ---- */
 
+void sl__etcd_wipe(uint8_t *secret, size_t size)
+{
+    volatile uint8_t *bytes = secret; /* what is freed next would not be written otherwise */
+    for (size_t i = 0; secret && i < size; i++)
+        bytes[i] = 0;
+    free(secret);
+}
+
 static void conn_forget_token(struct etcd_store *s)
 {
-    if (s->token)
-        memset(s->token, 0, s->token_size);
-    free(s->token);
+    sl__etcd_wipe(s->token, s->token_size);
     s->token = NULL;
     s->token_size = 0;
 }

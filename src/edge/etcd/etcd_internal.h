@@ -90,6 +90,8 @@ void sl__etcd_redial(struct etcd_store *s);
 /* Fetches a new token before anything more is sent. */
 void sl__etcd_login(struct etcd_store *s);
 void sl__etcd_conn_close(struct etcd_store *s);
+/* Overwrites and frees; null allowed. */
+void sl__etcd_wipe(uint8_t *secret, size_t size);
 /* Metadata of a call into m (two of them at most). How many. */
 uint32_t sl__etcd_metadata(const struct etcd_store *s, struct sl_grpc_metadata m[2]);
 

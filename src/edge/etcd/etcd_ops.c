@@ -122,19 +122,26 @@ static void watch_break(struct etcd_op *op)
 
 void sl__etcd_give_up_sent(struct etcd_store *s)
 {
-    while (s->sent.head) {
-        struct etcd_op *op = s->sent.head;
+    /* The client may submit meanwhile, which only adds to those that are pending. */
+    struct etcd_op *next = NULL;
+    for (struct etcd_op *op = s->sent.head; op; op = next) {
+        next = op->next;
         op_is_in_doubt(op);
         sl__etcd_op_free(op);
     }
-    while (s->watching.head)
-        watch_break(s->watching.head);
+    for (struct etcd_op *op = s->watching.head; op; op = next) {
+        next = op->next;
+        watch_break(op);
+    }
 }
 
 void sl__etcd_refuse_pending(struct etcd_store *s)
 {
-    while (s->pending.head && !s->is_closing)
-        op_refuse(s->pending.head);
+    struct etcd_op *next = NULL;
+    for (struct etcd_op *op = s->pending.head; op && !s->is_closing; op = next) {
+        next = op->next;
+        op_refuse(op);
+    }
 }
 
 /* ---- how a call ended ---- */

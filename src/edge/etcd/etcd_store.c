@@ -39,24 +39,20 @@ static bool store_submit(struct sl_store *base, const struct sl_store_op *op)
 
 /* ---- the end ---- */
 
-static void store_wipe(uint8_t *secret, size_t size)
-{
-    if (secret)
-        memset(secret, 0, size);
-    free(secret);
-}
-
 /* Also of one that is half made. */
 static void store_free(struct etcd_store *s)
 {
-    while (s->pending.head)
-        sl__etcd_op_free(s->pending.head);
+    struct etcd_op *next = NULL;
+    for (struct etcd_op *op = s->pending.head; op; op = next) {
+        next = op->next;
+        sl__etcd_op_free(op);
+    }
     sl_arena_deinit(&s->arena);
     sl_mem_deinit(&s->mem);
     sl_tls_unref(s->tls);
     sl_timer_free(s->timer);
     sl_turn_free(s->turn);
-    store_wipe(s->password, s->password_size);
+    sl__etcd_wipe(s->password, s->password_size);
     free(s->user);
     free(s);
 }

@@ -32,6 +32,13 @@ bool sl__sqlite_is_busy(int rc)
     return (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED;
 }
 
+int sl__sqlite_one_row(int rc)
+{
+    if (rc == SQLITE_DONE)
+        return SQLITE_CORRUPT;
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 enum sl_code sl__sqlite_explain(const struct sqlite_db *d, int rc, struct sl_err *err)
 {
     int cause = d->handle ? sqlite3_system_errno(d->handle) : 0;
@@ -55,8 +62,7 @@ enum sl_code sl__sqlite_explain(const struct sqlite_db *d, int rc, struct sl_err
     case SQLITE_IOERR:
         if (rc == SQLITE_IOERR_WRITE)
             return sl_err_set(err, SL_LIMIT, "cannot write %s: its disk is full, over a quota or broken", d->path);
-        return sl_err_set(err, SL_REFUSED, "%s: input/output error (%s): check its disk", d->path,
-                          sqlite3_errstr(rc));
+        return sl_err_set(err, SL_REFUSED, "%s: input/output error (%s): check its disk", d->path, sqlite3_errstr(rc));
     default:
         return sl_err_set(err, SL_REFUSED, "%s: %s", d->path, sqlite3_errstr(rc));
     }
@@ -105,7 +111,7 @@ static int file_ask(struct sqlite_db *d, const char *sql, int64_t *number, char 
             snprintf(text, text_size, "%s", found ? (const char *)found : "");
     }
     sqlite3_finalize(s);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+    return sl__sqlite_one_row(rc);
 }
 
 static int file_ask_again(struct sqlite_db *d, const char *sql, int64_t *number, char *text, size_t text_size)
@@ -141,8 +147,10 @@ static enum sl_code file_check_dir(const char *path, struct sl_err *err)
     struct stat st;
     char dir[1024];
     const char *slash = strrchr(path, '/');
-    int len = slash ? (int)(slash - path) : 0;
-    snprintf(dir, sizeof dir, "%.*s", len > 0 ? len : 1, len > 0 ? path : slash ? "/" : ".");
+    if (slash == path)
+        snprintf(dir, sizeof dir, "/");
+    else
+        snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
         return sl_err_set(err, SL_BAD_CONFIG, "the directory %s does not exist: make it", dir);
     if (access(dir, W_OK | X_OK) != 0)

@@ -24,7 +24,7 @@
 #define SQLITE_APPLICATION_ID 0x536c7563 /* "Sluc" */
 #define SQLITE_FILE_FORMAT 1
 
-/* name, text. Prepared when first used. */
+/* name, text (one is longer than a line: in sqlite_txn.c). Prepared when first used. */
 #define SQLITE_STATEMENTS(X)                                                                                         \
     X(BEGIN_READ, "BEGIN")                                                                                           \
     X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                \
@@ -41,8 +41,7 @@
     X(KV_UNLEASED, "SELECT key, value, create_rev, mod_rev, lease FROM kv WHERE lease = 0 ORDER BY key")             \
     X(KV_REVISIONS, "SELECT create_rev, mod_rev FROM kv WHERE key = ?1")                                             \
     X(KV_VALUE, "SELECT value FROM kv WHERE key = ?1")                                                               \
-    X(KV_PUT, "INSERT INTO kv (key, value, create_rev, mod_rev, lease) VALUES (?1, ?2, ?3, ?3, ?4) "                 \
-              "ON CONFLICT (key) DO UPDATE SET value = ?2, mod_rev = ?3, lease = ?4 RETURNING create_rev")           \
+    X(KV_PUT, txn_upsert)                                                                                            \
     X(KV_DELETE, "DELETE FROM kv WHERE key = ?1")                                                                    \
     X(KV_OF_LEASE, "SELECT key FROM kv WHERE lease = ?1 AND lease <> 0 ORDER BY key LIMIT 1")                        \
     X(LOG_ADD, "INSERT INTO log (rev, key, value, create_rev, lease, deleted) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")      \
@@ -98,8 +97,10 @@ SL_CHECKED enum sl_code sl__sqlite_db_make(struct sqlite_db *d, sl_ns busy_ns, s
 enum sl_code sl__sqlite_explain(const struct sqlite_db *d, int rc, struct sl_err *err);
 /* Same, for a file that is used by another machine. */
 enum sl_code sl__sqlite_explain_foreign(const struct sqlite_db *d, struct sl_err *err);
-/* Whether nobody can make this rc go away by waiting for a lock. */
+/* Whether waiting for a lock may make this rc go away. */
 bool sl__sqlite_is_busy(int rc);
+/* For a statement whose row must be there: OK for ROW, CORRUPT for DONE, or the error. */
+int sl__sqlite_one_row(int rc);
 
 /* ---- sqlite_txn.c: transactions of the file ---- */
 

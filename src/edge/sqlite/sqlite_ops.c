@@ -129,7 +129,8 @@ int sl__sqlite_range(struct sqlite_db *d, struct sl_str key, bool exact, struct 
     if (key.len > 0)
         memcpy(end, key.ptr, key.len);
     bool is_bounded = !exact && ops_prefix_end(end, &end_len);
-    sqlite3_stmt *s = sl__sqlite_use(d, exact ? STMT_KV_GET : is_bounded ? STMT_KV_BETWEEN : STMT_KV_FROM, &rc);
+    enum sqlite_statement many = is_bounded ? STMT_KV_BETWEEN : STMT_KV_FROM;
+    sqlite3_stmt *s = sl__sqlite_use(d, exact ? STMT_KV_GET : many, &rc);
     if (!s)
         return rc;
     ops_bind_key(s, 1, key);

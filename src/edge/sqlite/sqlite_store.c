@@ -238,8 +238,11 @@ static void store_finish(struct sqlite_store *s)
         store_free_mail(s, (struct sqlite_mail *)(void *)m);
     }
     (void)sl_mailbox_take(&s->worker.inbox); /* its tasks are in the list of those in flight */
-    while (s->oldest)
-        store_drop(s, s->oldest);
+    struct sqlite_task *newer = NULL;
+    for (struct sqlite_task *t = s->oldest; t; t = newer) {
+        newer = t->newer;
+        store_drop(s, t);
+    }
     sl_mailbox_deinit(&s->worker.inbox);
     sl_mailbox_deinit(&s->worker.outbox);
     sl_timer_free(s->timer);

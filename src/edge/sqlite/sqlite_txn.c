@@ -25,6 +25,10 @@ sl_ns sl__sqlite_lease_now(void)
 
 /* ---- statements ---- */
 
+static const char txn_upsert[] =
+    "INSERT INTO kv (key, value, create_rev, mod_rev, lease) VALUES (?1, ?2, ?3, ?3, ?4) "
+    "ON CONFLICT (key) DO UPDATE SET value = ?2, mod_rev = ?3, lease = ?4 RETURNING create_rev";
+
 static const char *const txn_texts[STMT_COUNT] = {
 #define TXN_TEXT(name, text) [STMT_##name] = text,
     SQLITE_STATEMENTS(TXN_TEXT)
@@ -74,7 +78,7 @@ static int txn_read_meta(struct sqlite_db *d)
     }
     sqlite3_reset(s);
     /* A file without its meta row is damaged, whatever SQLite thinks of it. */
-    return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+    return sl__sqlite_one_row(rc);
 }
 
 static int txn_write_meta(struct sqlite_db *d)

@@ -201,11 +201,16 @@ static void worker_expire(struct sqlite_worker *w)
     w->expire_not_before = sl_ns_after(now, EXPIRE_PAUSE_NS);
     w->db.busy_until = sl_ns_after(now, EXPIRE_BUSY_NS);
     int rc = sl__sqlite_begin(&w->db, true, false);
-    if (rc == SQLITE_OK && !w->db.is_foreign)
+    if (rc == SQLITE_OK && w->db.is_foreign) {
+        sl__sqlite_rollback(&w->db);
+        w->first_end = SL_NEVER; /* not ours to end */
+        return;
+    }
+    if (rc == SQLITE_OK)
         rc = sl__sqlite_end_due_leases(&w->db);
-    if (rc == SQLITE_OK && !w->db.is_foreign)
+    if (rc == SQLITE_OK)
         rc = sl__sqlite_first_lease_end(&w->db, &w->first_end);
-    if (rc == SQLITE_OK && !w->db.is_foreign)
+    if (rc == SQLITE_OK)
         rc = sl__sqlite_commit(&w->db);
     else
         sl__sqlite_rollback(&w->db);
