@@ -12,6 +12,7 @@
 #define CLIENT_WAY_NS (1 * SL_MS)
 #define CLIENT_ZEROS 5 /* how often an old client asks again after it was told 0 */
 #define CLIENT_CONFIG_BYTES 4096
+#define CLIENT_CAP_MIN 32u
 
 static const char *const wish_texts[SL_SIM_WISH_COUNT] = {
 #define WISH_TEXT(name, text, verb) text,
@@ -35,6 +36,11 @@ uint32_t sl_sim_client_wish(struct sl_sim *sim, const struct sl_sim_wish *wish)
     struct sl_sim_client *c = &sim->cluster->client;
     if (c->wish_count == SL_SIM_WISHES_MAX)
         return SL_SIM_WISH_NONE;
+    if (c->wish_count == c->wish_cap) {
+        uint32_t cap = c->wish_cap > 0 ? c->wish_cap * 2 : CLIENT_CAP_MIN;
+        c->wishes = sl_sim_resize(&sim->engine, c->wishes, c->wish_cap * sizeof *c->wishes, cap * sizeof *c->wishes);
+        c->wish_cap = cap;
+    }
     c->wishes[c->wish_count] = *wish;
     c->drain_count += wish->kind == SL_SIM_WISH_DRAIN || wish->kind == SL_SIM_WISH_OLD_DRAIN;
     if (!c->is_ticking)

@@ -43,7 +43,7 @@ enum sl_sim_wish_kind {
 enum sl_sim_wish_state { SL_SIM_WISH_WANTED, SL_SIM_WISH_FOLLOWED, SL_SIM_WISH_DONE };
 const char *sl_sim_wish_text(enum sl_sim_wish_kind kind);
 
-#define SL_SIM_WISHES_MAX 160u
+#define SL_SIM_WISHES_MAX 100000u
 #define SL_SIM_WISH_NONE UINT32_MAX
 
 struct sl_sim_wish {
@@ -71,8 +71,8 @@ struct sl_sim_wish {
 };
 
 struct sl_sim_client {
-    struct sl_sim_wish wishes[SL_SIM_WISHES_MAX];
-    uint32_t wish_count, drain_count;
+    struct sl_sim_wish *wishes; /* in the order in which they came */
+    uint32_t wish_count, wish_cap, drain_count;
     uint64_t ticket_last;
     uint64_t asked_count, answered_count, sent_away_count;
     bool is_ticking;

@@ -55,6 +55,7 @@ void sl_sim_cluster_deinit(struct sl_sim *sim)
     sl_slab_deinit(&c->deliveries);
     sl_store_sim_free(c->store);
     sl_sim_free(e, c->hosts, c->host_cap * sizeof *c->hosts);
+    sl_sim_free(e, c->client.wishes, c->client.wish_cap * sizeof *c->client.wishes);
     sl_sim_free(e, c->judge.targets, c->judge.target_cap * sizeof *c->judge.targets);
     sl_sim_free(e, c->judge.drains, c->judge.drain_cap * sizeof *c->judge.drains);
     sl_sim_free(e, c->judge.feeds, c->judge.feed_cap * sizeof *c->judge.feeds);

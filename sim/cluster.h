@@ -54,6 +54,7 @@ struct sl_sim_seen_drain {
     uint64_t node_epoch; /* when it was safe */
     enum sl_drain_phase phase;
     bool was_safe;
+    sl_ns begun_at, safe_at; /* when the store first had it, and had it so */
 };
 
 /* A feed as the store shows it. */

@@ -150,7 +150,7 @@ static struct sl_sim_seen_drain *judge_seen_drain(struct sl_sim *sim, struct sl_
         j->drain_cap = cap;
     }
     struct sl_sim_seen_drain *d = &j->drains[j->drain_count++];
-    *d = (struct sl_sim_seen_drain){ .phase = SL_DRAIN_PENDING };
+    *d = (struct sl_sim_seen_drain){ .phase = SL_DRAIN_PENDING, .begun_at = sim->engine.now };
     snprintf(d->id, sizeof d->id, "%.*s", (int)id.len, id.ptr);
     return d;
 }
@@ -176,6 +176,8 @@ static void judge_drain(struct sl_sim *sim, struct sl_sim_seen_drain *d, const s
     d->phase = intent->phase;
     judge_learn(sim, intent);
     if (intent->phase == SL_DRAIN_SAFE) {
+        if (!d->was_safe)
+            d->safe_at = sim->engine.now;
         d->was_safe = true;
         d->node_epoch = intent->target_node_epoch;
         sl_sim_judge_safe(sim, &intent->target, intent->target_node_epoch);

@@ -70,15 +70,21 @@ static void scenario_swarm(struct sl_sim *sim, const struct sl_sim_request *r)
 
 typedef bool scenario_condition(struct sl_sim *sim, char why[SL_SIM_WHY]);
 
-static bool scenario_is_replicating(struct sl_sim *sim, char why[SL_SIM_WHY])
+static bool scenario_is_content(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
-    return sl_sim_is_replicating(sim, SL_TS_NONE, why);
+    return sl_sim_client_is_content(sim, false, why, SL_SIM_WHY) && sl_sim_is_replicating(sim, SL_TS_NONE, why);
+}
+
+static bool scenario_has_ended(struct sl_sim *sim, char why[SL_SIM_WHY])
+{
+    return scenario_is_content(sim, why) && sim->stats.drains_done > 0;
 }
 
 static bool scenario_is_safe(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
-    snprintf(why, SL_SIM_WHY, "%.200s", sim->store.drains[0].why);
-    return sim->store.drains[0].was_safe;
+    const struct sl_sim_cluster_judge *j = &sim->cluster->judge;
+    (void)sl_sim_client_is_content(sim, false, why, SL_SIM_WHY);
+    return j->drain_count > 0 && j->drains[0].was_safe;
 }
 
 static bool scenario_run_until(struct sl_sim *sim, scenario_condition *holds)
@@ -98,11 +104,10 @@ static void scenario_scale_feeds(struct sl_sim *sim, const struct sl_sim_request
 {
     uint32_t feeds = r->feed_count > 0 ? r->feed_count : 1;
     uint32_t dispatchers = r->dispatcher_count > 0 ? r->dispatcher_count : 10000;
-    for (uint32_t i = 0; i < feeds; i++) {
-        char name[24];
-        int len = snprintf(name, sizeof name, "feed%" PRIu32, i + 1);
-        sl_sim_create_feed(sim, (struct sl_str){ name, (size_t)len }, dispatchers / feeds);
-    }
+    sim->opts.feed_count_max = feeds;
+    struct sl_sim_fault create = { .action = SL_SIM_ACTION_CREATE_FEED, .count = dispatchers / feeds };
+    for (uint32_t i = 0; i < feeds; i++)
+        sl_sim_faults_do(sim, &create);
 }
 
 /* Replicate, drain n2 under steady load, until it has left and everybody knows: without faults, at any size. */
@@ -111,22 +116,22 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
     struct sl_sim_opts opts;
     sl_sim_opts_default(&opts);
     opts.seed = r->seed;
+    opts.whole = true;
     opts.host_count = r->node_count > 0 ? r->node_count : 3;
     opts.trace = r->trace;
     opts.reference_pacing = r->reference_pacing;
     sl_sim_init(sim, &opts);
     scenario_scale_feeds(sim, r);
-    if (!scenario_run_until(sim, scenario_is_replicating))
+    if (!scenario_run_until(sim, scenario_is_content))
         return;
-    sl_ns cpu = sl_sim_cpu_now();
-    uint32_t target = opts.host_count > 1 ? 1 : 0;
-    sl_sim_drain_ask(sim, &sim->hosts[target].id);
+    sl_ns cpu = sl_sim_cpu_now(), asked_at = sim->engine.now;
+    struct sl_sim_fault drain = { .action = SL_SIM_ACTION_DRAIN, .host = opts.host_count > 1 ? 1 : 0, .count = 1 };
+    sl_sim_faults_do(sim, &drain);
     if (!scenario_run_until(sim, scenario_is_safe))
         return;
     out->drain_cpu_ns = sl_sim_cpu_now() - cpu;
-    out->drain_ns = sim->store.drains[0].safe_at - sim->store.drains[0].asked_at;
-    if (scenario_run_until(sim, sl_sim_drains_ended))
-        scenario_run_until(sim, scenario_is_replicating);
+    out->drain_ns = sim->cluster->judge.drains[0].safe_at - asked_at;
+    scenario_run_until(sim, scenario_has_ended);
 }
 
 /* The name of an incident behind its prefix; null if it is none. */
