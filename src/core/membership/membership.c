@@ -310,12 +310,13 @@ sl_ns sl_membership_lease_until(const struct sl_membership *m)
 
 /* ---- steps ---- */
 
-static void membership_check(const struct sl_membership *m)
+static void membership_check(struct sl_membership *m)
 {
     SL_REQUIRE(sl__membership_is_leased(m) == (m->session.lease != 0));
     SL_REQUIRE(m->now < sl__session_fence_at(m));
-    for (uint32_t i = 1; i < m->view_count; i++)
+    for (uint32_t i = 1; i < m->view_count && m->generation != m->generation_checked; i++)
         SL_REQUIRE(sl_str_cmp(sl_node_id_str(&m->view[i - 1].id), sl_node_id_str(&m->view[i].id)) < 0);
+    m->generation_checked = m->generation;
     sl__election_check(m);
 }
 

@@ -130,7 +130,7 @@ struct sl_membership {
     struct sl_capture *view; /* members as published */
     struct sl_capture *view_next;
     uint32_t view_count;
-    uint64_t generation;
+    uint64_t generation, generation_checked;
     bool view_is_stale;
 };
 
