@@ -63,13 +63,13 @@ static void codec_bool(struct codec *c, bool *v)
         *v = wide != 0;
 }
 
-/* The value of an enum with this many of them. */
-static uint32_t codec_enum(struct codec *c, uint32_t value, uint32_t count)
+/* The value of an enum; false from knows: it is none of its values. */
+static uint32_t codec_enum(struct codec *c, uint32_t value, bool (*knows)(uint32_t value))
 {
     codec_u32(c, &value);
-    if (value >= count)
-        c->failed = true;
-    return value < count ? value : 0;
+    bool is_known = knows(value);
+    c->failed = c->failed || !is_known;
+    return is_known ? value : 0;
 }
 
 static void codec_bytes(struct codec *c, struct sl_bytes *b)
@@ -156,26 +156,142 @@ static void codec_feed_id(struct codec *c, struct sl_feed_id *id)
     codec_text(c, id->keyspace, &id->keyspace_len, SL_KEYSPACE_MAX);
 }
 
+/*
+ * ---- what may be written and read ----
+ *
+ * Switches instead of a largest value: the compiler names what was added and is not known here. For the same reason
+ * sizes are compared; who changes one of these structs adds the new member to its walk below, and the new size here.
+ */
+
+#define CODEC_WALKS(type, size)                                                                                    \
+    _Static_assert(sizeof(void *) != 8 || sizeof(type) == (size), #type " has other members than are walked over " \
+                                                                        "here")
+
+CODEC_WALKS(struct sl_report, 104);
+CODEC_WALKS(struct sl_block, 64);
+CODEC_WALKS(struct sl_added_table, 48);
+CODEC_WALKS(struct sl_table, 48);
+CODEC_WALKS(struct sl_in_schema, 248);
+CODEC_WALKS(struct sl_in_schema_change, 256);
+CODEC_WALKS(struct sl_store_result, 72);
+CODEC_WALKS(struct sl_store_watch_batch, 48);
+CODEC_WALKS(struct sl_request, 200);
+
+static bool codec_knows_input(uint32_t value)
+{
+    switch ((enum sl_in_kind)value) {
+    case SL_IN_TICK:
+    case SL_IN_MESSAGE:
+    case SL_IN_MEMBERS:
+    case SL_IN_REPORT:
+    case SL_IN_SCHEMA:
+    case SL_IN_SCHEMA_CHANGE:
+    case SL_IN_LEASE_LOST:
+    case SL_IN_STORE:
+    case SL_IN_WATCH:
+    case SL_IN_LEAVE:
+    case SL_IN_REQUEST:
+        return true;
+    }
+    return false;
+}
+
+static bool codec_knows_report(uint32_t value)
+{
+    switch ((enum sl_report_kind)value) {
+    case SL_REPORT_FEED_OPENED:
+    case SL_REPORT_FEED_FAILED:
+    case SL_REPORT_FEED_PROGRESS:
+    case SL_REPORT_FEED_CLOSED:
+    case SL_REPORT_READY:
+    case SL_REPORT_PROGRESS:
+    case SL_REPORT_CLOSED:
+    case SL_REPORT_FAILED:
+    case SL_REPORT_HOSTED:
+    case SL_REPORT_BLOCKED:
+    case SL_REPORT_UNBLOCKED:
+        return true;
+    }
+    return false;
+}
+
+static bool codec_knows_influence(uint32_t value)
+{
+    switch ((enum sl_influence)value) {
+    case SL_INFLUENCE_NORMAL:
+    case SL_INFLUENCE_DB:
+    case SL_INFLUENCE_ALL:
+        return true;
+    }
+    return false;
+}
+
+static bool codec_knows_code(uint32_t value)
+{
+    return value < SL_CODE_COUNT;
+}
+
+static bool codec_knows_store_verb(uint32_t value)
+{
+    switch ((enum sl_store_verb)value) {
+    case SL_STORE_RANGE:
+    case SL_STORE_TXN:
+    case SL_STORE_GRANT:
+    case SL_STORE_KEEPALIVE:
+    case SL_STORE_REVOKE:
+    case SL_STORE_WATCH:
+    case SL_STORE_UNWATCH:
+        return true;
+    }
+    return false;
+}
+
+static bool codec_knows_outcome(uint32_t value)
+{
+    switch ((enum sl_store_outcome)value) {
+    case SL_STORE_OK:
+    case SL_STORE_REFUSED:
+    case SL_STORE_UNKNOWN:
+    case SL_STORE_COMPACTED:
+    case SL_STORE_LEASE_GONE:
+        return true;
+    }
+    return false;
+}
+
+static bool codec_knows_request(uint32_t value)
+{
+    switch ((enum sl_request_verb)value) {
+    case SL_REQUEST_DRAIN_NODE:
+    case SL_REQUEST_DRAIN:
+    case SL_REQUEST_DRAIN_SHOW:
+    case SL_REQUEST_DRAIN_LIST:
+    case SL_REQUEST_UNDRAIN:
+    case SL_REQUEST_NODE_LIST:
+    case SL_REQUEST_FEED_CREATE:
+    case SL_REQUEST_FEED_PAUSE:
+    case SL_REQUEST_FEED_RESUME:
+    case SL_REQUEST_FEED_REMOVE:
+    case SL_REQUEST_FEED_UPDATE:
+    case SL_REQUEST_FEED_SHOW:
+    case SL_REQUEST_FEED_LIST:
+    case SL_REQUEST_FEED_MOVE:
+    case SL_REQUEST_RESIGN:
+    case SL_REQUEST_TABLE_LIST:
+    case SL_REQUEST_TABLE_MOVE:
+    case SL_REQUEST_DISPATCHER_COUNT:
+    case SL_REQUEST_CLUSTER_STOP:
+    case SL_REQUEST_NODE_REMOVE:
+        return true;
+    }
+    return false;
+}
+
 /* ---- the kinds of input ---- */
 
 static void codec_members(struct codec *c, struct sl_in_members *m)
 {
     m->ids = codec_list(c, m->ids, &m->count, sizeof *m->ids, codec_node_id);
-}
-
-static void codec_report(struct codec *c, struct sl_report *r)
-{
-    r->kind = (enum sl_report_kind)codec_enum(c, r->kind, SL_REPORT_HOSTED + 1);
-    codec_u64(c, &r->feed);
-    codec_u64(c, &r->dispatcher);
-    codec_u64(c, &r->checkpoint);
-    codec_u64(c, &r->resolved);
-    codec_bool(c, &r->follows);
-    codec_u32(c, &r->readers);
-    codec_u64(c, &r->unflushed_rows);
-    codec_i64(c, &r->age_ns);
-    codec_str(c, &r->code);
-    codec_str(c, &r->text);
 }
 
 static void codec_table(struct codec *c, void *item)
@@ -192,11 +308,59 @@ static void codec_table_id(struct codec *c, void *item)
     codec_i64(c, item);
 }
 
+static void codec_added_table(struct codec *c, void *item)
+{
+    struct sl_added_table *t = item;
+    codec_i64(c, &t->table_id);
+    codec_i64(c, &t->schema_id);
+    codec_str(c, &t->schema_name);
+    codec_str(c, &t->table_name);
+}
+
+static void codec_block_at(struct codec *c, void *item)
+{
+    struct sl_block *b = item;
+    codec_u64(c, &b->commit_ts);
+    codec_bool(c, &b->is_blocking);
+    codec_bool(c, &b->is_done);
+    b->influence = (enum sl_influence)codec_enum(c, b->influence, codec_knows_influence);
+    codec_i64(c, &b->schema_id);
+    b->tables = codec_list(c, b->tables, &b->table_count, sizeof *b->tables, codec_table_id);
+    b->dropped = codec_list(c, b->dropped, &b->dropped_count, sizeof *b->dropped, codec_table_id);
+    b->added = codec_list(c, b->added, &b->added_count, sizeof *b->added, codec_added_table);
+    codec_bool(c, &b->drops_schema);
+}
+
+/* A list of one, or of none. */
+static void codec_block(struct codec *c, struct sl_report *r)
+{
+    uint32_t count = r->block ? 1 : 0;
+    const struct sl_block *block = codec_list(c, r->block, &count, sizeof *r->block, codec_block_at);
+    c->failed = c->failed || count > 1;
+    r->block = count == 1 ? block : NULL;
+}
+
+static void codec_report(struct codec *c, struct sl_report *r)
+{
+    r->kind = (enum sl_report_kind)codec_enum(c, r->kind, codec_knows_report);
+    codec_u64(c, &r->feed);
+    codec_u64(c, &r->dispatcher);
+    codec_u64(c, &r->checkpoint);
+    codec_u64(c, &r->resolved);
+    codec_bool(c, &r->follows);
+    codec_u32(c, &r->readers);
+    codec_u64(c, &r->unflushed_rows);
+    codec_i64(c, &r->age_ns);
+    codec_block(c, r);
+    codec_str(c, &r->code);
+    codec_str(c, &r->text);
+}
+
 static void codec_schema(struct codec *c, struct sl_in_schema *s)
 {
     codec_feed_id(c, &s->feed);
     codec_u64(c, &s->request);
-    s->code = (enum sl_code)codec_enum(c, s->code, SL_CODE_COUNT);
+    s->code = (enum sl_code)codec_enum(c, s->code, codec_knows_code);
     s->tables = codec_list(c, s->tables, &s->table_count, sizeof *s->tables, codec_table);
 }
 
@@ -221,8 +385,8 @@ static void codec_pair(struct codec *c, void *item)
 static void codec_store_result(struct codec *c, struct sl_store_result *r)
 {
     codec_u64(c, &r->id);
-    r->verb = (enum sl_store_verb)codec_enum(c, r->verb, SL_STORE_UNWATCH + 1);
-    r->outcome = (enum sl_store_outcome)codec_enum(c, r->outcome, SL_STORE_LEASE_GONE + 1);
+    r->verb = (enum sl_store_verb)codec_enum(c, r->verb, codec_knows_store_verb);
+    r->outcome = (enum sl_store_outcome)codec_enum(c, r->outcome, codec_knows_outcome);
     codec_i64(c, &r->revision);
     codec_bool(c, &r->succeeded);
     codec_u64(c, &r->lease);
@@ -243,14 +407,14 @@ static void codec_watch(struct codec *c, struct sl_store_watch_batch *b)
     codec_u64(c, &b->watch);
     codec_i64(c, &b->revision);
     codec_bool(c, &b->ended);
-    b->why = (enum sl_store_outcome)codec_enum(c, b->why, SL_STORE_LEASE_GONE + 1);
+    b->why = (enum sl_store_outcome)codec_enum(c, b->why, codec_knows_outcome);
     codec_i64(c, &b->compacted_revision);
     b->events = codec_list(c, b->events, &b->event_count, sizeof *b->events, codec_store_event);
 }
 
 static void codec_request(struct codec *c, struct sl_request *r)
 {
-    r->verb = (enum sl_request_verb)codec_enum(c, r->verb, SL_REQUEST_NODE_REMOVE + 1);
+    r->verb = (enum sl_request_verb)codec_enum(c, r->verb, codec_knows_request);
     codec_u64(c, &r->ticket);
     struct sl_str *texts[] = { &r->node, &r->drain, &r->feed, &r->keyspace, &r->reason, &r->actor };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -269,11 +433,9 @@ static void codec_request(struct codec *c, struct sl_request *r)
     codec_bool(c, &r->cancel);
 }
 
-#define CODEC_KIND_COUNT (SL_IN_REQUEST + 1)
-
 static void codec_input(struct codec *c, struct sl_input *in)
 {
-    in->kind = (enum sl_in_kind)codec_enum(c, in->kind, CODEC_KIND_COUNT);
+    in->kind = (enum sl_in_kind)codec_enum(c, in->kind, codec_knows_input);
     switch (in->kind) {
     case SL_IN_TICK:
     case SL_IN_LEASE_LOST:

@@ -157,6 +157,7 @@ static void digest_output(struct digest *d, const struct sl_output *out)
         digest_u64(d, out->u.schema_load.ts);
         digest_secret(d, out->u.schema_load.source);
         digest_secret(d, out->u.schema_load.config);
+        digest_secret(d, out->u.schema_load.config);
         return;
     case SL_OUT_EVENT:
         digest_event(d, &out->u.event);

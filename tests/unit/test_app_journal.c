@@ -444,6 +444,23 @@ static void every_kind_of_input_comes_back_from_its_bytes(void **state)
                                       .text = SL_STR("y z") };
     check_round_trip(&in);
 
+    const int64_t waiting[] = { 0, 7 };
+    const struct sl_added_table added = { .table_id = 9, .schema_id = 2, .table_name = SL_STR("new") };
+    const struct sl_block block = { .commit_ts = 77,
+                                    .is_blocking = true,
+                                    .influence = SL_INFLUENCE_DB,
+                                    .schema_id = 2,
+                                    .tables = waiting,
+                                    .table_count = 2,
+                                    .dropped = waiting,
+                                    .dropped_count = 1,
+                                    .added = &added,
+                                    .added_count = 1,
+                                    .drops_schema = true };
+    in.u.report.kind = SL_REPORT_BLOCKED;
+    in.u.report.block = &block;
+    check_round_trip(&in);
+
     const struct sl_table tables[] = {
         { .table_id = -5, .schema_id = INT64_MAX, .schema_name = SL_STR("s"), .table_name = SL_STR("t") },
         { .table_id = INT64_MIN }
