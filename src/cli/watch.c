@@ -27,6 +27,7 @@ struct watch {
     struct json_object *json; /* the last one; owned */
     struct sl_cli_drain drain;
     bool has_drain, deadline_was_ahead, is_first_seen, has_asked;
+    bool stream_gave; /* an event, since it was opened */
     uint64_t start_ms, heard_ms, poll_ms, safe_ms, moved_ms, moved_left;
     char moved_phase[16];
     unsigned unknown_count;
@@ -338,21 +339,37 @@ static void watch_poll(struct watch *w)
     sl_cli_answer_deinit(&a);
 }
 
+static void watch_open_stream(struct watch *w)
+{
+    w->stream_gave = false;
+    sl_cli_stream_open(w->c->client, w->events_path.ptr);
+}
+
+/* A stream that worked and broke is replaced at once; where there are none the drain is asked for at its own pace. */
+static void watch_leave_stream(struct watch *w)
+{
+    sl_cli_stream_close(w->c->client);
+    sl_cli_client_rotate(w->c->client);
+    if (w->stream_gave)
+        w->poll_ms = sl_cli_now_ms();
+}
+
 static void watch_listen(struct watch *w)
 {
     const char *data = NULL;
     bool is_open = sl_cli_stream_is_open(w->c->client);
-    enum sl_cli_stream_state state = sl_cli_stream_next(w->c->client, WATCH_TICK_MS, &data);
+    uint64_t now_ms = sl_cli_now_ms(), until_poll_ms = w->poll_ms > now_ms ? w->poll_ms - now_ms : 0;
+    uint64_t patience_ms = !is_open && until_poll_ms < WATCH_TICK_MS ? until_poll_ms : WATCH_TICK_MS;
+    enum sl_cli_stream_state state = sl_cli_stream_next(w->c->client, patience_ms, &data);
     uint64_t silent_ms = sl_cli_now_ms() - sl_cli_stream_heard_ms(w->c->client);
     bool is_dead = state == SL_CLI_STREAM_ENDED || (is_open && silent_ms > WATCH_STREAM_SILENT_MS);
     if (state == SL_CLI_STREAM_EVENT) {
         struct json_object *json = json_tokener_parse(data);
+        w->stream_gave = true;
         watch_take(w, json);
         json_object_put(json);
     } else if (is_dead) {
-        sl_cli_stream_close(w->c->client);
-        sl_cli_client_rotate(w->c->client);
-        w->poll_ms = sl_cli_now_ms();
+        watch_leave_stream(w);
     }
 }
 
@@ -383,7 +400,7 @@ static void watch_step(struct watch *w)
     if (sl_cli_stream_is_open(w->c->client) || sl_cli_now_ms() < w->poll_ms || sl_cli_signals_seen())
         return;
     watch_poll(w);
-    sl_cli_stream_open(w->c->client, w->events_path.ptr);
+    watch_open_stream(w);
 }
 
 /* ---- the whole ---- */
@@ -437,8 +454,11 @@ int sl_cli_watch_run(struct sl_cli *c, const struct sl_cli_watch_opts *opts)
     sl_cli_add(&w.path, "/api/v2/drains/");
     sl_cli_add_path(&w.path, opts->id);
     sl_cli_addf(&w.events_path, "%s/events", w.path.ptr);
-    if (opts->first)
+    if (opts->first) {
         watch_take(&w, opts->first);
+        w.poll_ms = w.start_ms + WATCH_POLL_MS;
+        watch_open_stream(&w);
+    }
     int exit = watch_loop(&w);
     sl_cli_stream_close(c->client);
     json_object_put(w.json);
