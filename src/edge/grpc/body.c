@@ -223,6 +223,7 @@ void sl__grpc_body_queue(struct sl__grpc_stream *s, struct sl_grpc_block *b)
     sl__grpc_stream_wake_sender(s);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the signature is nghttp2's */
 static ssize_t body_on_read(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t length, uint32_t *flags,
                             nghttp2_data_source *source, void *user)
 {
@@ -260,6 +261,7 @@ static void body_dequeue(struct sl__grpc_stream *s, uint8_t *to, size_t length)
     s->queued_bytes -= length;
     while (length > 0) {
         struct sl_grpc_block *b = s->head;
+        SL_REQUIRE(b != NULL);
         size_t size = b->size - b->sent < length ? b->size - b->sent : length;
         memcpy(to, b->bytes + b->sent, size);
         b->sent += size;

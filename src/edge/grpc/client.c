@@ -362,16 +362,16 @@ static void call_queue(struct client_call *call, struct sl_grpc_block *b)
     call->queued_bytes += b->size;
 }
 
-enum sl_code sl_grpc_client_send(struct sl_grpc_client *c, sl_grpc_call name, struct sl_bytes message)
+enum sl_code sl_grpc_client_send(struct sl_grpc_client *c, sl_grpc_call call, struct sl_bytes message)
 {
-    struct client_call *call = client_find(c, name);
-    if (call == NULL || call->ended || c->down) {
+    struct client_call *found = client_find(c, call);
+    if (found == NULL || found->ended || c->down) {
         return SL_NOT_FOUND;
     }
     size_t queued =
-        call->stream == 0 ? call->queued_bytes : sl_grpc_conn_queued_bytes(sl_grpc_link_conn(c->link), call->stream);
+        found->stream == 0 ? found->queued_bytes : sl_grpc_conn_queued_bytes(sl_grpc_link_conn(c->link), found->stream);
     if (queued > 0 && queued + message.len > c->queue_bytes_max) {
-        call->was_busy = true;
+        found->was_busy = true;
         return SL_BUSY;
     }
     struct sl_grpc_block *b = sl_grpc_block_new(message.len);
@@ -381,38 +381,38 @@ enum sl_code sl_grpc_client_send(struct sl_grpc_client *c, sl_grpc_call name, st
     if (message.len > 0) {
         memcpy(sl_grpc_block_body(b), message.ptr, message.len);
     }
-    if (call->stream == 0) {
-        call_queue(call, b);
+    if (found->stream == 0) {
+        call_queue(found, b);
         return SL_OK;
     }
     sl_grpc_link_wake(c->link);
-    return sl_grpc_conn_send(sl_grpc_link_conn(c->link), call->stream, b);
+    return sl_grpc_conn_send(sl_grpc_link_conn(c->link), found->stream, b);
 }
 
-void sl_grpc_client_end(struct sl_grpc_client *c, sl_grpc_call name)
+void sl_grpc_client_end(struct sl_grpc_client *c, sl_grpc_call call)
 {
-    struct client_call *call = client_find(c, name);
-    if (call == NULL || c->down) {
+    struct client_call *found = client_find(c, call);
+    if (found == NULL || c->down) {
         return;
     }
-    call->ended = true;
-    if (call->stream != 0) {
-        sl_grpc_conn_end(sl_grpc_link_conn(c->link), call->stream);
+    found->ended = true;
+    if (found->stream != 0) {
+        sl_grpc_conn_end(sl_grpc_link_conn(c->link), found->stream);
         sl_grpc_link_wake(c->link);
     }
 }
 
-void sl_grpc_client_cancel(struct sl_grpc_client *c, sl_grpc_call name)
+void sl_grpc_client_cancel(struct sl_grpc_client *c, sl_grpc_call call)
 {
-    struct client_call *call = client_find(c, name);
-    if (call == NULL) {
+    struct client_call *found = client_find(c, call);
+    if (found == NULL) {
         return;
     }
-    if (call->stream != 0 && !c->down) {
-        sl_grpc_conn_cancel(sl_grpc_link_conn(c->link), call->stream);
+    if (found->stream != 0 && !c->down) {
+        sl_grpc_conn_cancel(sl_grpc_link_conn(c->link), found->stream);
         sl_grpc_link_wake(c->link);
     }
-    call_free(call);
+    call_free(found);
 }
 
 enum sl_code sl_grpc_client_unary(struct sl_grpc_client *c, sl_grpc_call *out, const struct sl_grpc_call_opts *opts,

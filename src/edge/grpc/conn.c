@@ -235,6 +235,11 @@ static nghttp2_option *conn_options(void)
     return option;
 }
 
+static void conn_default(sl_ns *value, sl_ns otherwise)
+{
+    *value = *value == 0 ? otherwise : *value;
+}
+
 static struct sl_grpc_limits conn_limits(const struct sl_grpc_limits *given, enum sl_grpc_role role)
 {
     struct sl_grpc_limits l = *given;
@@ -247,9 +252,9 @@ static struct sl_grpc_limits conn_limits(const struct sl_grpc_limits *given, enu
     l.stream_count_max = l.stream_count_max == 0 ? 100 : l.stream_count_max;
     l.stream_window = l.stream_window == 0 ? 1u << 20 : l.stream_window;
     l.conn_window = l.conn_window == 0 ? 8u << 20 : l.conn_window;
-    l.keepalive_ns = l.keepalive_ns == 0 ? (client ? 20 * SL_S : server_ns) : l.keepalive_ns;
-    l.keepalive_timeout_ns = l.keepalive_timeout_ns == 0 ? (client ? 30 * SL_S : server_ns) : l.keepalive_timeout_ns;
-    l.ping_ns_min = l.ping_ns_min == 0 ? 20 * SL_S : l.ping_ns_min;
+    conn_default(&l.keepalive_ns, client ? 20 * SL_S : server_ns);
+    conn_default(&l.keepalive_timeout_ns, client ? 30 * SL_S : server_ns);
+    conn_default(&l.ping_ns_min, 20 * SL_S);
     return l;
 }
 

@@ -87,7 +87,10 @@ static bool message_byte_is_plain(uint8_t c)
 /* Bytes of the UTF-8 character that starts with c; 1 for what cannot start one. */
 static size_t message_char_len(uint8_t c)
 {
-    return c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+    if (c >= 0xe0) {
+        return c >= 0xf0 ? 4 : 3;
+    }
+    return c >= 0xc0 ? 2 : 1;
 }
 
 size_t sl_grpc_message_encode(struct sl_str text, char *out, size_t cap)

@@ -80,11 +80,13 @@ static void newcomer_free(struct sl__newcomer *n)
     if (n->prev != NULL) {
         n->prev->next = n->next;
     } else {
+        SL_REQUIRE(l->first == n);
         l->first = n->next;
     }
     if (n->next != NULL) {
         n->next->prev = n->prev;
     } else {
+        SL_REQUIRE(l->last == n);
         l->last = n->prev;
     }
     l->count--;
@@ -354,9 +356,12 @@ static int listener_bind_any(uint16_t port)
 
 static enum sl_code listener_bind_error(const char *host, uint16_t port, int error, struct sl_err *e)
 {
-    const char *remedy = error == EADDRINUSE ? "stop the process that has it, or choose another port"
-                         : error == EACCES   ? "choose a port above 1023, or give the right to bind it"
-                                             : "choose an address of this machine";
+    const char *remedy = "choose an address of this machine";
+    if (error == EADDRINUSE) {
+        remedy = "stop the process that has it, or choose another port";
+    } else if (error == EACCES) {
+        remedy = "choose a port above 1023, or give the right to bind it";
+    }
     return sl_err_set(e, SL_BAD_CONFIG, "cannot listen on %s:%u: %s; %s", host, (unsigned)port, strerror(error),
                       remedy);
 }
@@ -443,8 +448,9 @@ void sl_listener_close(struct sl_listener *l)
         return;
     }
     l->closing = true;
-    while (l->first != NULL) {
-        newcomer_close(l->first);
+    for (struct sl__newcomer *n = l->first, *next; n != NULL; n = next) {
+        next = n->next;
+        newcomer_close(n);
     }
     while (l->pumps != NULL) {
         sl__pump_close(l->pumps);

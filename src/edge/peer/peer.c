@@ -63,9 +63,8 @@ static void peer_on_connected(struct sl__peer *p)
 /* After lanes or the link changed. */
 static void peer_update(struct sl__peer *p, const char *why)
 {
-    enum sl__peer_state next = peer_is_open(p)   ? SL__PEER_CONNECTED
-                               : peer_has_any(p) ? SL__PEER_OPENING
-                                                 : SL__PEER_IDLE;
+    enum sl__peer_state next = peer_has_any(p) ? SL__PEER_OPENING : SL__PEER_IDLE;
+    next = peer_is_open(p) ? SL__PEER_CONNECTED : next;
     enum sl__peer_state last = p->state;
     if (next == last) {
         return;
@@ -124,47 +123,47 @@ void sl__peer_unbind(struct sl__peer *p, enum sl_lane lane, const char *why)
     }
 }
 
-enum sl_code sl__peer_queue(struct sl__peer *p, enum sl_lane which, struct sl_grpc_block *b)
+enum sl_code sl__peer_queue(struct sl__peer *p, enum sl_lane lane, struct sl_grpc_block *b)
 {
     const struct sl_transport_limits *limits = &p->t->limits;
-    struct sl__peer_lane *lane = &p->lanes[which];
-    bool is_over = lane->count >= limits->queue_count_max || lane->bytes + b->size > limits->queue_bytes_max;
-    if (is_over && lane->count > 0) {
+    struct sl__peer_lane *l = &p->lanes[lane];
+    bool is_over = l->count >= limits->queue_count_max || l->bytes + b->size > limits->queue_bytes_max;
+    if (is_over && l->count > 0) {
         p->t->stats.congested_count++;
         return SL_BUSY;
     }
     b->next = NULL;
-    if (lane->tail == NULL) {
-        lane->head = b;
+    if (l->tail == NULL) {
+        l->head = b;
     } else {
-        lane->tail->next = b;
+        l->tail->next = b;
     }
-    lane->tail = b;
-    lane->count++;
-    lane->bytes += b->size;
+    l->tail = b;
+    l->count++;
+    l->bytes += b->size;
     return SL_OK;
 }
 
-void sl__peer_pump(struct sl__peer *p, enum sl_lane which)
+void sl__peer_pump(struct sl__peer *p, enum sl_lane lane)
 {
-    struct sl__peer_lane *lane = &p->lanes[which];
-    if (p->state != SL__PEER_CONNECTED || lane->head == NULL) {
+    struct sl__peer_lane *l = &p->lanes[lane];
+    if (p->state != SL__PEER_CONNECTED || l->head == NULL) {
         return;
     }
-    struct sl_grpc_conn *conn = sl_grpc_link_conn(lane->stream->link->link);
-    while (lane->head != NULL && sl_grpc_conn_queued_bytes(conn, lane->stream->id) < PEER_PUMP_BYTES) {
-        struct sl_grpc_block *b = lane->head;
-        lane->head = b->next;
-        lane->tail = lane->head == NULL ? NULL : lane->tail;
-        lane->count--;
-        lane->bytes -= b->size;
-        if (sl_grpc_conn_send(conn, lane->stream->id, b) == SL_OK) {
+    struct sl_grpc_conn *conn = sl_grpc_link_conn(l->stream->link->link);
+    while (l->head != NULL && sl_grpc_conn_queued_bytes(conn, l->stream->id) < PEER_PUMP_BYTES) {
+        struct sl_grpc_block *b = l->head;
+        l->head = b->next;
+        l->tail = l->head == NULL ? NULL : l->tail;
+        l->count--;
+        l->bytes -= b->size;
+        if (sl_grpc_conn_send(conn, l->stream->id, b) == SL_OK) {
             p->t->stats.sent_count++;
         } else {
             p->t->stats.lost_count++;
         }
     }
-    sl_grpc_link_wake(lane->stream->link->link);
+    sl_grpc_link_wake(l->stream->link->link);
 }
 
 /* ---- receiving ---- */

@@ -138,7 +138,12 @@ static enum sl_code pump_new(struct sl__pump **out, struct sl_listener *l, int f
 {
     struct sl__pump *p = calloc(1, sizeof *p);
     struct sl_sock_opts opts = { .loop = l->loop, .events = &pump_inner_events, .ctx = p };
-    enum sl_code code = p == NULL ? sl_err_set(e, SL_NOMEM, "out of memory") : sl_sock_adopt(&p->inner, &opts, fd, e);
+    *out = NULL;
+    if (p == NULL) {
+        (void)close(fd);
+        return sl_err_set(e, SL_NOMEM, "out of memory");
+    }
+    enum sl_code code = sl_sock_adopt(&p->inner, &opts, fd, e);
     if (code != SL_OK) {
         (void)close(fd);
         free(p);
@@ -175,7 +180,7 @@ enum sl_code sl__pump_open(struct sl_listener *l, struct sl_sock *tls, int *fd, 
         return sl_err_set(e, SL_NOMEM, "socket pair: %s; raise the limit of open files", strerror(errno));
     }
     enum sl_code code = pump_new(&p, l, fds[0], e);
-    if (code != SL_OK) {
+    if (p == NULL) {
         (void)close(fds[1]);
         sl_sock_close(tls);
         return code;

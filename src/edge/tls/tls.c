@@ -120,6 +120,7 @@ static enum sl_code tls_set_names(const struct sl_tls *t, SSL_CTX *ctx)
 /* ---- contexts ---- */
 
 /* An encrypted key must not make the daemon ask on its terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the signature is OpenSSL's */
 static int tls_on_password(char *buf, int size, int writing, void *user)
 {
     (void)buf;

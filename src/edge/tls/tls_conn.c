@@ -46,7 +46,7 @@ enum sl_code sl_tls_accept_new(struct sl_tls_conn **out, struct sl_tls *t, struc
         return sl_err_set(e, SL_BAD_CONFIG, "TLS: accepting needs a certificate; give certificate and key");
     }
     enum sl_code code = conn_new(out, ctx, true, e);
-    if (code == SL_OK) {
+    if (*out != NULL) {
         SSL_set_accept_state((*out)->ssl);
     }
     return code;
@@ -67,7 +67,7 @@ enum sl_code sl_tls_dial_new(struct sl_tls_conn **out, struct sl_tls *t, const c
 {
     static const unsigned char protocols[] = "\x02h2";
     enum sl_code code = conn_new(out, sl__tls_context(t, false), false, e);
-    if (code != SL_OK) {
+    if (*out == NULL) {
         return code;
     }
     SSL *ssl = (*out)->ssl;
