@@ -281,6 +281,55 @@ static void an_endpoint_that_is_gone_is_passed_over(void **state)
     teardown(&f);
 }
 
+static void another_member_takes_over_and_a_minority_answers_nothing(void **state)
+{
+    (void)state;
+    enum { MEMBERS = 3 };
+    struct fixture f;
+    struct told t;
+    struct sl_etcd_server members[MEMBERS];
+    char endpoints[200];
+    memset(&f, 0, sizeof f);
+    for (int i = 0; i < MEMBERS; i++)
+        sl_etcd_server_init(&members[i]);
+    sl_etcd_server_start_cluster(members, MEMBERS);
+    sl_store_pump_init(&f.pump);
+    f.opts = SL_ETCD_OPTS_DEFAULT;
+    f.opts.op_ns = 1 * SL_S;
+    snprintf(endpoints, sizeof endpoints, "%s,%s,%s", members[0].endpoint, members[1].endpoint, members[2].endpoint);
+    f.opts.endpoints = endpoints;
+    struct sl_store *store = open_told(&f, &t);
+    range_until_ok(&f, store, &t, "a");
+    while (put(&f, store, &t, "a").outcome != SL_STORE_OK)
+        sl_store_pump_wait(&f.pump, 50 * SL_MS);
+    sl_store_pump_close(&f.pump, store);
+    store = open_told(&f, &t); /* now that all are well, the first of the list is used */
+    struct sl_store_op watch = { .verb = SL_STORE_WATCH, .key = SL_STR("a") };
+    sl_assert_i64(call(&f, store, &t, watch).outcome, SL_STORE_OK);
+
+    sl_etcd_server_stop(&members[0]);
+    range_until_ok(&f, store, &t, "a");
+    sl_assert_u64(t.result.pair_count, 1);
+    assert_true(t.has_watch_ended);
+
+    t.has_watch_ended = false;
+    while (call(&f, store, &t, watch).outcome != SL_STORE_OK)
+        sl_store_pump_wait(&f.pump, 50 * SL_MS);
+    kill(members[1].pid, SIGSTOP); /* one of three is left, whichever is in use */
+    sl_store_pump_wait(&f.pump, 1 * SL_S);
+    for (int i = 0; i < 8 && !t.has_watch_ended; i++)
+        assert_true(put(&f, store, &t, "b").outcome != SL_STORE_OK);
+    assert_true(t.has_watch_ended);
+    sl_assert_i64(t.why, SL_STORE_REFUSED);
+    assert_true(range(&f, store, &t, "a").outcome == SL_STORE_REFUSED);
+    kill(members[1].pid, SIGCONT);
+    range_until_ok(&f, store, &t, "a");
+    sl_store_pump_close(&f.pump, store);
+    sl_store_pump_deinit(&f.pump);
+    for (int i = 0; i < MEMBERS; i++)
+        sl_etcd_server_deinit(&members[i]);
+}
+
 static void enable_auth(struct fixture *f)
 {
     const char *const add[] = { "user", "add", "root:secret", NULL };
@@ -509,6 +558,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_server_that_hangs_leaves_writes_in_doubt),
         cmocka_unit_test(without_a_server_operations_are_refused_and_it_is_said_why),
         cmocka_unit_test(an_endpoint_that_is_gone_is_passed_over),
+        cmocka_unit_test(another_member_takes_over_and_a_minority_answers_nothing),
         cmocka_unit_test(with_a_user_a_token_is_fetched_and_renewed),
         cmocka_unit_test(a_wrong_password_is_refused_and_said),
         cmocka_unit_test(a_user_is_no_harm_where_nobody_asks_for_one),

@@ -27,6 +27,8 @@ struct fixture {
     uint32_t result_count;
     enum sl_code health;
     uint32_t health_count;
+    uint32_t event_count, split_count; /* revisions in more than one batch */
+    sl_revision event_revision;        /* of the last event */
 };
 
 static void setup(struct fixture *f)
@@ -55,8 +57,12 @@ static void on_result(void *ctx, const struct sl_store_result *r)
 
 static void on_watch(void *ctx, const struct sl_store_watch_batch *b)
 {
-    (void)ctx;
-    (void)b;
+    struct fixture *f = ctx;
+    f->event_count += b->event_count;
+    if (b->event_count == 0)
+        return;
+    f->split_count += b->events[0].pair.mod_revision == f->event_revision ? 1 : 0;
+    f->event_revision = b->events[b->event_count - 1].pair.mod_revision;
 }
 
 static void on_health(void *ctx, const struct sl_err *e)
@@ -614,6 +620,33 @@ static void history_is_trimmed_from_its_old_end(void **state)
     teardown(&f);
 }
 
+static void a_transaction_larger_than_a_batch_is_not_split(void **state)
+{
+    enum { KEYS = 10, SIZE = 140 << 10 };
+    (void)state;
+    struct fixture f;
+    static uint8_t value[SIZE];
+    struct sl_store_action actions[KEYS];
+    char keys[KEYS][24];
+    setup(&f);
+    open_store(&f);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(keys[i], sizeof keys[i], "large/%d", i);
+        actions[i] = (struct sl_store_action){ SL_ACTION_PUT, sl_str_of(keys[i]), { value, SIZE }, 0 };
+    }
+    struct sl_store_op txn = { .verb = SL_STORE_TXN, .then = actions, .then_count = KEYS };
+    for (uint32_t i = 0; i < 3; i++)
+        sl_assert_i64(call(&f, txn).outcome, SL_STORE_OK);
+    struct sl_store_op watch = { .verb = SL_STORE_WATCH, .key = SL_STR("large/"), .from_revision = 1 };
+    sl_assert_i64(call(&f, watch).outcome, SL_STORE_OK);
+    for (int i = 0; i < 1000 && f.event_count < 3 * KEYS; i++)
+        sl_store_pump_poll(&f.pump, 20 * SL_MS);
+    sl_assert_u64(f.event_count, 3 * KEYS);
+    sl_assert_u64(f.split_count, 0);
+    close_store(&f);
+    teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -635,6 +668,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_export_leaves_out_what_hangs_on_leases_and_can_be_stopped),
         cmocka_unit_test(copies_of_what_is_no_store_are_refused),
         cmocka_unit_test(history_is_trimmed_from_its_old_end),
+        cmocka_unit_test(a_transaction_larger_than_a_batch_is_not_split),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
