@@ -17,7 +17,7 @@ struct uv_loop_s;
  *   - An operation submitted while nothing is connected waits for a connection, and is REFUSED when its time is over.
  *     One that was sent and not answered is UNKNOWN.
  *   - A connection that broke ends all watches. They are not resumed by themselves.
- *   - Leases have whole seconds in etcd: ttl_ns is rounded up to them, results give what was asked for.
+ *   - Leases have whole seconds in etcd: ttl_ns is rounded up to them, results give what etcd grants.
  *   - With a user, a token is fetched after connecting, and again when etcd says that it has expired.
  */
 struct sl_etcd_opts {
@@ -46,7 +46,7 @@ struct sl_etcd_opts {
 /*
  * Checks the options and reads the files; connects in the background. What opts points to is copied. BAD_CONFIG, in one
  * line with the remedy: an endpoint that cannot be parsed, a file that cannot be used. NOMEM. Nothing is left behind.
- * *out is closed with sl_store_close; on_closed comes in the loop thread, the memory is freed after it.
+ * *out is closed with sl_store_close; on_closed comes in the loop thread. The memory is freed before it.
  */
 SL_CHECKED enum sl_code sl_etcd_store_open(struct sl_store **out, struct uv_loop_s *loop,
                                            const struct sl_etcd_opts *opts, const struct sl_store_client *client,

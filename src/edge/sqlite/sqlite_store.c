@@ -299,8 +299,10 @@ static void store_setup_worker(struct sqlite_store *s)
     w->first_end = SL_NEVER;
     if (s->opts.boot_id)
         snprintf(w->db.boot_id, sizeof w->db.boot_id, "%s", s->opts.boot_id);
-    sl_mailbox_init(&w->inbox, s->opts.op_count_max, NULL, NULL);
-    sl_mailbox_init(&w->outbox, s->opts.op_count_max + SQLITE_UNREAD_MAX, store_wake, s);
+    /* The watches: each may have to be undone once, beyond what the client may have in flight. */
+    uint32_t task_count_max = s->opts.op_count_max + SQLITE_WATCHES_MAX;
+    sl_mailbox_init(&w->inbox, task_count_max, NULL, NULL);
+    sl_mailbox_init(&w->outbox, task_count_max + SQLITE_UNREAD_MAX, store_wake, s);
 }
 
 /* The file is open. All or nothing. */

@@ -56,7 +56,8 @@ struct sl_sqlite_opts {
  *   BUSY        locked by another process
  *   LIMIT       the disk is full
  *   NOMEM
- * *out is closed with sl_store_close; on_closed comes in the loop thread, the memory is freed after it.
+ * *out is closed with sl_store_close; on_closed comes in the loop thread, when the thread has finished what it is doing: on a
+ * disk that hangs this may be never. The memory is freed before it.
  */
 SL_CHECKED enum sl_code sl_sqlite_store_open(struct sl_store **out, struct uv_loop_s *loop,
                                              const struct sl_sqlite_opts *opts, const struct sl_store_client *client,
