@@ -33,15 +33,16 @@ static bool feed_read(struct sl_cli *c, enum sl_cli_option o, const char *path, 
 
 /* ---- URIs ---- */
 
-/* From the option, its file or the environment; an empty text if none is given. False: said why. */
-static bool feed_uri(struct sl_cli *c, enum sl_cli_option o, enum sl_cli_option from_file, struct sl_cli_buf *uri)
+bool sl_cli_feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, enum sl_cli_option from_file,
+                     struct sl_cli_buf *uri)
 {
-    const char *path = sl_cli_value(c, from_file), *value = sl_cli_value(c, o);
-    if (path && sl_cli_has(c, o)) {
-        (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "feed create", "a URI is given twice, by option and by file",
+    const char *path = sl_cli_value(c, from_file);
+    if (path && value) {
+        (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, c->args.command->path, "a URI is given twice, by option and by file",
                           "give one of the two");
         return false;
     }
+    value = value ? value : sl_cli_value(c, o);
     if (path && !feed_read(c, from_file, path, uri))
         return false;
     if (!path)
@@ -56,8 +57,9 @@ static bool feed_uri(struct sl_cli *c, enum sl_cli_option o, enum sl_cli_option 
 static bool feed_uris(struct sl_cli *c, struct json_object *body)
 {
     struct sl_cli_buf source = { 0 }, sink = { 0 };
-    bool ok = feed_uri(c, SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &source) &&
-              feed_uri(c, SL_CLI_OPT_SINK, SL_CLI_OPT_SINK_FILE, &sink);
+    bool ok =
+        sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SOURCE], SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &source) &&
+        sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SINK], SL_CLI_OPT_SINK, SL_CLI_OPT_SINK_FILE, &sink);
     if (ok && (sink.ptr[0] == '\0' || source.ptr[0] == '\0')) {
         (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "feed create",
                           source.ptr[0] == '\0' ? "it has no source" : "it has no sink",

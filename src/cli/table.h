@@ -104,6 +104,9 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
       "forget a feed and its checkpoint", "")                                                                        \
     X("feed move", "FEED", SL_CLI_BIT(TO) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_move,                                  \
       "move the maintainer of a feed to the node given by --to", "")                                                 \
+    X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                         \
+      "let a node connect to a source and list its tables",                                                          \
+      "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                 \
     X("cluster status", "", 0, sl_cli_cluster_status, "the cluster in a few lines; fails if something is wrong", "") \
     X("cluster stop", "", SL_CLI_BIT(YES), sl_cli_cluster_stop,                                                      \
       "stop every node: flush, checkpoint, exit, without moving work", "")                                           \

@@ -167,6 +167,22 @@ class Feeds(CliCase):
         done = self.run_sluice(["feed", "pause", "x"], server, 1)
         self.assertIn("there is no feed 'x'", done.stderr)
 
+    def test_a_source_is_looked_at_by_a_node(self):
+        cluster = cluster_with_feeds()
+        table = {"database_name": "shop", "table_name": "orders", "table_id": 7, "is_partition": False}
+        cluster.routes["POST", "/api/v2/verify_table"] = (200, {"all_tables": [table]})
+        server = self.serve(cluster)
+        done = self.run_sluice(["source", "check", "mysql://root:CANARY@h/"], server, 0)
+        self.assertEqual(done.stdout, "DATABASE  TABLE   ID\nshop      orders   7\n")
+        self.assertEqual(server.seen[-1][2], {"source_uri": "mysql://root:CANARY@h/"})
+        self.run_sluice(["source", "check"], server, 0, env={"SLUICE_SOURCE": "gen://"})
+        self.assertEqual(server.seen[-1][2], {"source_uri": "gen://"})
+        self.run_sluice(["source", "check"], server, 2)
+        cluster.routes["POST", "/api/v2/verify_table"] = (400, {
+            "error_code": "CDC:ErrAPIInvalidParam", "error_msg": "[CDC:ErrAPIInvalidParam]source: no answer"})
+        done = self.run_sluice(["source", "check", "mysql://h/"], server, 1)
+        self.assertEqual(done.stderr, "sluice: source check: source: no answer\n")
+
     def test_removing_asks_first(self):
         server = self.serve(cluster_with_feeds(feed("orders")))
         self.run_sluice(["feed", "remove", "orders"], server, 2)
