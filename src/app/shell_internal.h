@@ -54,6 +54,7 @@ struct sl__shell_stop {
     bool is_cut_short; /* by a second signal */
     enum sl_exit exit;
     struct sl_self_call *call;
+    char blocker[160]; /* what held the drain up when it was last looked at */
 };
 
 struct sl_shell {

@@ -11,7 +11,7 @@
 #define STOP_ASK_NS (250 * SL_MS)
 #define STOP_LEAVE_NS (5 * SL_S)
 #define STOP_LEAVE_SHORT_NS (1 * SL_S)
-enum { STOP_BODY_BYTES = 512 };
+enum { STOP_BODY_BYTES = 512, STOP_NOT_FOUND = 404 };
 
 sl_ns sl__shell_stop_deadline(const struct sl_shell *s)
 {
@@ -36,73 +36,112 @@ static void stop_leave(struct sl_shell *s, sl_ns patience)
 
 /* ---- the drain before ---- */
 
-/* The number of a member of a JSON object; -1 if there is none. */
-static int64_t stop_number(struct sl_str body, const char *key)
+/* What the owner says of a drain. */
+struct stop_view {
+    bool is_safe, is_over; /* over: cancelled or failed, it will not become safe */
+    char blocker[160];
+};
+
+static struct json_object *stop_member(struct json_object *object, const char *key, json_type type)
 {
-    int64_t value = -1;
+    struct json_object *found;
+    bool is_there = object && json_object_object_get_ex(object, key, &found) && json_object_is_type(found, type);
+    return is_there ? found : NULL;
+}
+
+static void stop_read_view(struct stop_view *view, struct json_object *drain)
+{
+    struct json_object *safe = stop_member(drain, "safe_to_stop", json_type_boolean);
+    struct json_object *phase = stop_member(drain, "phase", json_type_string);
+    struct json_object *blocker = stop_member(drain, "blocker", json_type_object);
+    struct json_object *text = stop_member(blocker, "text", json_type_string);
+    struct json_object *detail = stop_member(blocker, "detail", json_type_string);
+    const char *name = phase ? json_object_get_string(phase) : "";
+    view->is_safe = safe && json_object_get_boolean(safe);
+    view->is_over = strcmp(name, sl_drain_phase_name(SL_DRAIN_CANCELLED)) == 0 ||
+                    strcmp(name, sl_drain_phase_name(SL_DRAIN_FAILED)) == 0;
+    snprintf(view->blocker, sizeof view->blocker, "%s%s%s", text ? json_object_get_string(text) : "",
+             detail && json_object_get_string_len(detail) > 0 ? ": " : "",
+             detail ? json_object_get_string(detail) : "");
+}
+
+static void stop_parse_view(struct stop_view *view, struct sl_str body)
+{
     struct json_tokener *tok = json_tokener_new();
-    struct json_object *found, *all = NULL;
-    if (tok && body.len <= INT32_MAX)
+    struct json_object *all = NULL;
+    *view = (struct stop_view){ 0 };
+    if (tok && body.len > 0 && body.len <= INT32_MAX)
         all = json_tokener_parse_ex(tok, body.ptr, (int)body.len);
-    if (all && json_object_object_get_ex(all, key, &found) && json_object_is_type(found, json_type_int))
-        value = json_object_get_int64(found);
+    if (json_object_is_type(all, json_type_object))
+        stop_read_view(view, all);
     json_object_put(all);
     if (tok)
         json_tokener_free(tok);
-    return value;
 }
 
 /*
- * What the owner says, and what this node knows of itself. The count alone is not enough: an answer may come from an
- * owner that has just taken over, or be lost on the way.
+ * What the owner says, and what this node knows of itself. The word of the owner alone is not enough: it may speak of an
+ * earlier life of a node with this name.
  */
-static bool stop_is_drained(struct sl_shell *s, int64_t remaining)
+static bool stop_is_drained(struct sl_shell *s, const struct stop_view *view)
 {
     struct sl_node *n = sl_host_node(s->host);
     struct sl_hosted hosted;
     sl_node_hosted(n, &hosted);
-    return remaining == 0 && sl_manager_liveness(sl_node_manager(n)) == SL_LIVENESS_STOPPING &&
+    return view->is_safe && sl_manager_liveness(sl_node_manager(n)) == SL_LIVENESS_STOPPING &&
            hosted.maintainers + hosted.dispatchers == 0;
+}
+
+/* One line for each change of what holds it up. */
+static void stop_show_blocker(struct sl_shell *s, const struct stop_view *view)
+{
+    if (view->blocker[0] == '\0' || strcmp(view->blocker, s->stop.blocker) == 0)
+        return;
+    snprintf(s->stop.blocker, sizeof s->stop.blocker, "%s", view->blocker);
+    sl_log_app(s->log, SL_APP_STOP_DRAIN_WAITS, sl_f_str("detail", sl_str_of(view->blocker)));
 }
 
 static void stop_on_answer(void *ctx, int status, struct sl_str body)
 {
     struct sl_shell *s = ctx;
+    struct stop_view view;
     s->stop.call = NULL;
     if (s->state != SL__SHELL_DRAINING)
         return;
-    bool is_fine = status >= 200 && status < 300;
-    if (is_fine && s->stop.is_accepted && stop_is_drained(s, stop_number(body, "current_table_count"))) {
-        sl_log_app(s->log, SL_APP_STOP_DRAINED, sl_f_str("id", sl_node_id_str(&s->params.id)));
-        stop_leave(s, STOP_LEAVE_NS);
+    if (status < 200 || status >= 300) {
+        struct sl_str detail = { body.ptr, body.len < 200 ? body.len : 200 };
+        if (!s->stop.is_accepted)
+            sl_log_app(s->log, SL_APP_STOP_DRAIN_REFUSED, sl_f_i64("status", status), sl_f_str("detail", detail));
+        s->stop.is_accepted = s->stop.is_accepted && status != STOP_NOT_FOUND;
         return;
     }
-    if (!is_fine && !s->stop.is_accepted) {
-        struct sl_str detail = { body.ptr, body.len < 200 ? body.len : 200 };
-        sl_log_app(s->log, SL_APP_STOP_DRAIN_REFUSED, sl_f_i64("status", status), sl_f_str("detail", detail));
+    stop_parse_view(&view, body);
+    s->stop.is_accepted = !view.is_over;
+    stop_show_blocker(s, &view);
+    if (stop_is_drained(s, &view)) {
+        sl_log_app(s->log, SL_APP_STOP_DRAINED, sl_f_str("id", sl_node_id_str(&s->params.id)));
+        stop_leave(s, STOP_LEAVE_NS);
     }
-    s->stop.is_accepted = s->stop.is_accepted || is_fine;
 }
 
-/* The first time with a reason, so that whoever looks at the drain knows why; then as a question how far it is. */
+/* First the request, with a reason, so that whoever looks at the drain knows why; then how far it is. */
 static void stop_ask_owner(struct sl_shell *s)
 {
-    char body[STOP_BODY_BYTES], credentials[SL_SELF_CALL_CREDENTIALS_MAX];
+    char text[STOP_BODY_BYTES], credentials[SL_SELF_CALL_CREDENTIALS_MAX];
     struct sl_complaint c;
     bool is_first = !s->stop.is_accepted;
-    int len =
-        snprintf(body, sizeof body, is_first ? "{\"node\":\"%s\",\"reason\":\"SIGTERM\"}" : "{\"capture_id\":\"%s\"}",
-                 s->params.id.text);
-    SL_REQUIRE(len > 0 && (size_t)len < sizeof body);
     s->stop.ask_at = sl_loop_now() + STOP_ASK_NS;
     if (s->stop.call)
         return;
+    int len = snprintf(text, sizeof text, is_first ? "{\"node\":\"%s\",\"reason\":\"SIGTERM\"}" : "/api/v2/drains/%s",
+                       s->params.id.text);
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof text);
     const char *path = s->options->api_credentials_file;
     if (!sl_read_first_line("api-credentials-file", path, credentials, sizeof credentials, &c))
         sl_log_app(s->log, SL_APP_STOP_DRAIN_REFUSED, sl_f_str("detail", sl_str_of(c.text)));
-    const struct sl_self_call_opts opts = { .method = is_first ? "POST" : "PUT",
-                                            .path = is_first ? "/api/v2/drains" : "/api/v1/captures/drain",
-                                            .body = { body, (size_t)len },
+    const struct sl_self_call_opts opts = { .method = is_first ? "POST" : "GET",
+                                            .path = is_first ? "/api/v2/drains" : text,
+                                            .body = { text, is_first ? (size_t)len : 0 },
                                             .credentials = sl_secret_of((struct sl_bytes){ (const uint8_t *)credentials,
                                                                                            strlen(credentials) }) };
     s->stop.call = sl_self_call_open(&s->loop, s->api, &opts, stop_on_answer, s);

@@ -111,6 +111,31 @@ def test_sigterm_drains_first_when_it_is_told_to():
         assert not last.find("STOP_DRAINS")
 
 
+def test_sigterm_joins_a_drain_that_runs_already():
+    with Cluster(3, options={"drain_on_stop": True, "drain_timeout": "60s"}) as c:
+        owner = c.wait_formed()
+        create_feed(c)
+        target = next(node for node in c.nodes if node is not owner)
+        drain(c, target, deadline_ms=600000)
+        target.terminate()
+        assert target.wait_exit() == STOPPED
+        assert target.find("STOP_DRAINED") and not target.find("STOP_DRAIN_REFUSED"), target.events()[-20:]
+
+
+def test_sigterm_says_what_the_drain_waits_for():
+    with Cluster(2, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
+        c.wait_formed()
+        create_feed(c)
+        for node in c.nodes:
+            node.terminate()  # nobody is left who could take the work
+        stuck = wait(lambda: next((n for n in c.running() if [e for e in n.events("STOP_DRAIN_WAITS")
+                                                               if "no other node" in e["detail"]]), None),
+                     "a node that says why it waits")
+        for node in c.running():
+            node.terminate()
+        assert stuck.wait_exit() == CUT_SHORT
+
+
 def test_a_node_that_checks_users_asks_for_its_drain_with_credentials():
     c = Cluster(2)
     crypt = subprocess.run(["openssl", "passwd", "-6", "-salt", "pepper", "canary"], capture_output=True, text=True,
