@@ -259,6 +259,23 @@ static void a_new_coordinator_does_not_wait_for_the_one_that_died(void **state)
     wc_teardown(w);
 }
 
+static void a_node_is_removed_by_the_end_of_its_lease_alone(void **state)
+{
+    (void)state;
+    struct whole *w = wc_setup(3);
+    wc_run(w, 5 * SL_S);
+    uint32_t owner = wc_owner(w), dead = (owner + 1) % WC_NODES;
+    const struct wc_answer *a = wc_ask(w, owner, SL_REQUEST_NODE_REMOVE, w->hosts[dead].id);
+    sl_assert_str(sl_code_name(a->code), "REFUSED");
+    assert_non_null(strstr(a->detail, "drain it"));
+    wc_stop(&w->hosts[dead]);
+    wc_run(w, 12 * SL_S);
+    sl_assert_str(sl_code_name(wc_ask(w, owner, SL_REQUEST_NODE_REMOVE, w->hosts[dead].id)->code), "OK");
+    wc_run(w, 6 * SL_S);
+    sl_assert_str(sl_code_name(wc_ask(w, owner, SL_REQUEST_NODE_REMOVE, w->hosts[dead].id)->code), "NOT_FOUND");
+    wc_teardown(w);
+}
+
 /* ---- the whole cluster ---- */
 
 static void a_cluster_is_stopped_without_moving_work_about(void **state)
@@ -297,6 +314,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_owner_that_leaves_has_a_successor_at_once),
         cmocka_unit_test(a_node_that_cannot_say_goodbye_has_left_when_its_lease_is_over),
         cmocka_unit_test(a_new_coordinator_does_not_wait_for_the_one_that_died),
+        cmocka_unit_test(a_node_is_removed_by_the_end_of_its_lease_alone),
         cmocka_unit_test(a_cluster_is_stopped_without_moving_work_about),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -41,8 +41,9 @@ enum sl_request_verb {
      */
     SL_REQUEST_CLUSTER_STOP,
     /*
-     * Takes a node that is silent, but whose lease lives, out of the cluster: its capture is marked as stopped, which
-     * fences it, and taken away when it must have noticed. Refused for a node that speaks.
+     * What to do about a node that is to be gone for good. Nothing is taken from it by force: a node whose lease ended
+     * leaves by itself, with all that is kept of it (OK), and while its lease lives it may write (REFUSED, with what to
+     * do). NOT_FOUND: it is no member any more.
      */
     SL_REQUEST_NODE_REMOVE,
 };

@@ -206,15 +206,19 @@ static void coordinator_ask_due(struct sl_coordinator *c, struct sl_outbox *out)
     }
 }
 
+static bool coordinator_has_vanished(const struct sl_coordinator *c, sl_node_ref ref)
+{
+    const struct sl_membership *m = c->opts.membership;
+    return m && sl_membership_has_vanished(m, sl_members_id(c->opts.members, ref));
+}
+
 /*
  * Whoever has lost its lease has fenced itself: what it ran is to be placed anew, and its answer is not waited for. If it
  * registers again it counts as one that joins later.
  */
 static bool coordinator_is_waited_for(const struct sl_coordinator *c, sl_node_ref ref)
 {
-    bool has_vanished =
-        c->opts.membership && sl_membership_has_vanished(c->opts.membership, sl_members_id(c->opts.members, ref));
-    return !coordinator_has_answered(c, ref) && !has_vanished;
+    return !coordinator_has_answered(c, ref) && !coordinator_has_vanished(c, ref);
 }
 
 static bool coordinator_is_complete(const struct sl_coordinator *c)
@@ -481,6 +485,21 @@ static void coordinator_list_nodes(struct sl_coordinator *c, const struct sl_req
     sl_out_reply(out, &reply);
 }
 
+static void coordinator_remove_node(struct sl_coordinator *c, const struct sl_request *r, struct sl_outbox *out)
+{
+    sl_node_ref ref = sl_members_find_prefix(c->opts.members, r->node);
+    if (ref == SL_NODE_NONE)
+        coordinator_answer(r->ticket, SL_NOT_FOUND, "no such node: one whose lease has ended leaves nothing behind",
+                           out);
+    else if (coordinator_has_vanished(c, ref))
+        coordinator_answer(r->ticket, SL_OK, "its lease has ended: it leaves by itself, within seconds", out);
+    else if (sl_nodes_is_unknown(c->nodes, c->now, ref))
+        coordinator_answer(r->ticket, SL_REFUSED, "it is silent, but keeps its lease and may write: end its process",
+                           out);
+    else
+        coordinator_answer(r->ticket, SL_REFUSED, "it is alive: drain it, then stop its process", out);
+}
+
 static void coordinator_pass_to_feeds(struct sl_coordinator *c, const struct sl_request *r, struct sl_outbox *out)
 {
     if (c->state == COORDINATOR_RUNNING)
@@ -521,7 +540,7 @@ void sl_coordinator_on_request(struct sl_coordinator *c, sl_ns now, const struct
         coordinator_pass_to_feeds(c, r, out);
         return;
     case SL_REQUEST_NODE_REMOVE:
-        coordinator_answer(r->ticket, SL_REFUSED, "a node goes when its lease ends", out);
+        coordinator_remove_node(c, r, out);
         return;
     case SL_REQUEST_RESIGN:
         coordinator_answer(r->ticket, SL_REFUSED, "the node resigns, not its coordinator", out);
