@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/dispatch/dm.h"
+#include "core/dispatch/block.h"
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -251,6 +251,7 @@ void sl__dispatcher_settle(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t
     }
     if (d->lagging_position != SL_HEAP_NOWHERE)
         sl_heap_remove(&dm->lagging, d->lagging_position);
+    sl__block_forget(o, dm, handle);
     sl__floors_put(&o->floors, d->id, dm->owner.epoch, d->placement_seq);
     dispatcher_delete(o, handle);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/dispatch/dm.h"
+#include "core/dispatch/block.h"
 
 #include "base/check.h"
 #include "core/common/mem_tags.h"
@@ -93,7 +93,7 @@ struct sl_dm *sl__dm_new(struct sl_orchestrator *o, const struct sl_feed_id *fee
     dm->handle = handle;
     dm->state = (uint8_t)state;
     dm->seq = o->insert_seq;
-    dm->status_at = dm->heartbeat_at = dm->sweep_at = dm->error_at = SL_NEVER;
+    dm->status_at = dm->heartbeat_at = dm->sweep_at = dm->error_at = dm->block_at = SL_NEVER;
     if (!sl_map_add(&o->feed_index, hash, handle)) {
         sl_slab_free(&o->dms, handle);
         return NULL;
@@ -110,6 +110,7 @@ struct sl_dm *sl__dm_new(struct sl_orchestrator *o, const struct sl_feed_id *fee
 
 void sl__dm_free(struct sl_orchestrator *o, struct sl_dm *dm)
 {
+    sl__blocks_free(o, dm);
     sl__dm_free_dispatchers(o, dm);
     sl_heap_deinit(&dm->lagging);
     sl_heap_remove(&o->due, dm->due_position);
@@ -171,6 +172,7 @@ void sl__dm_take(struct sl_orchestrator *o, struct sl_dm *dm, sl_node_ref from, 
         return;
     dm->has_error = false;
     dm_forget_failed(o, dm, out);
+    sl__blocks_say_again(o, dm);
     sl_out_event(out, SL_EV_OWNER_CHANGED, sl_f_str("feed", sl_feed_id_name(&dm->feed)), sl_f_u64("epoch", epoch),
                  sl_f_str("node", sl_node_id_str(id)), sl_f_str("state", sl_str_of(dm_rows[dm->state].text)));
 }
@@ -199,7 +201,7 @@ static sl_ns dm_deadline(const struct sl_dm *dm)
 {
     if (dm->state != SL_DM_OPEN || dm->owner.node == SL_NODE_NONE)
         return SL_NEVER;
-    sl_ns at = sl_ns_min(dm->heartbeat_at, dm->sweep_at);
+    sl_ns at = sl_ns_min(sl_ns_min(dm->heartbeat_at, dm->sweep_at), dm->block_at);
     if (dm->changed.count > 0)
         at = sl_ns_min(at, dm->status_at);
     return dm->has_error ? sl_ns_min(at, dm->error_at) : at;

@@ -101,6 +101,9 @@ struct sl_dm {
     uint64_t seq;             /* grows with each new dispatcher (D5) */
     struct sl_watermark sent; /* the last one */
     sl_ns status_at, heartbeat_at, sweep_at, error_at;
+    struct sl_block_wait *blocks; /* dispatchers in front of a schema change: block.h */
+    uint32_t block_count, block_cap;
+    sl_ns block_at;          /* next time to say something of them; SL_NEVER */
     uint32_t sweep_next;     /* full status list: the next dispatcher of quiet */
     uint32_t handle;         /* its own */
     uint32_t generation;     /* of the token */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/dispatch/dm.h"
+#include "core/dispatch/block.h"
 
 #include "base/check.h"
 
@@ -195,6 +195,7 @@ void sl__dm_run(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_outbox *o
     }
     if (o->now >= dm->sweep_at)
         sweep_turn(o, dm, out);
+    sl__blocks_run(o, dm, out);
     sl__dm_arm(o, dm);
 }
 

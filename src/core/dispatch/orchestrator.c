@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 #include "core/common/mem_tags.h"
-#include "core/dispatch/dm.h"
+#include "core/dispatch/block.h"
 
 #define ORCHESTRATOR_TURNS_PER_STEP 16u /* DMs served per tick; the rest is due at once again */
 #define ORCHESTRATOR_FENCES_PER_STEP (SL_OUTBOX_COMMANDS_MAX / 2)
@@ -89,12 +89,13 @@ static bool message_address(struct address *to, enum sl_msg_type type, const voi
     return true;
 }
 
-/* No dispatcher blocks yet, so an answer to a block status has nobody to wake. */
-static enum sl_refusal orchestrator_on_heartbeat_response(const struct sl_orchestrator *o, sl_node_ref from,
-                                                          const struct sl_feed_id *feed, uint64_t epoch)
+static enum sl_refusal orchestrator_on_heartbeat_response(struct sl_orchestrator *o, sl_node_ref from,
+                                                          const struct sl_feed_id *feed,
+                                                          const Pb__HeartBeatResponse *response, struct sl_outbox *out)
 {
-    const struct sl_dm *dm = sl__dm_find(o, feed);
-    return dm ? sl__dm_may_use(dm, from, epoch) : SL_REFUSE_UNKNOWN_FEED;
+    struct sl_dm *dm = sl__dm_find(o, feed);
+    enum sl_refusal refusal = dm ? sl__dm_may_use(dm, from, response->maintainer_epoch) : SL_REFUSE_UNKNOWN_FEED;
+    return refusal == SL_REFUSE_NONE ? sl__block_on_response(o, dm, response, out) : refusal;
 }
 
 enum sl_refusal sl_orchestrator_on_message(struct sl_orchestrator *o, sl_ns now, sl_node_ref from,
@@ -121,7 +122,7 @@ enum sl_refusal sl_orchestrator_on_message(struct sl_orchestrator *o, sl_ns now,
         return sl__on_post_bootstrap(o, from, &feed, payload, out);
     if (type == SL_MSG_MAINTAINER_CLOSE_REQUEST)
         return sl__on_close(o, from, &feed, payload, out);
-    return orchestrator_on_heartbeat_response(o, from, &feed, to.epoch);
+    return orchestrator_on_heartbeat_response(o, from, &feed, payload, out);
 }
 
 /* ---- reports, membership, time ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/dispatch/dm.h"
+#include "core/dispatch/block.h"
 
 #include "base/check.h"
 
@@ -72,8 +72,11 @@ static void dispatch_on_progress(struct sl_orchestrator *o, struct sl_dm *dm, ui
 {
     const struct sl_dispatcher *d = sl__dispatcher_at(o, handle);
     dispatch_note_age(o, dm, report->age_ns);
-    if (sl__dispatcher_is_hosted(d))
-        sl__dispatcher_advance(o, dm, handle, report->checkpoint, report->follows && d->state == SL_DISPATCHER_WORKING);
+    if (!sl__dispatcher_is_hosted(d))
+        return;
+    sl_ts checkpoint = sl__block_clamp(dm, handle, report->checkpoint);
+    bool follows = report->follows && d->state == SL_DISPATCHER_WORKING && checkpoint == report->checkpoint;
+    sl__dispatcher_advance(o, dm, handle, checkpoint, follows);
 }
 
 static void dispatch_on_end(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle,
@@ -83,6 +86,7 @@ static void dispatch_on_end(struct sl_orchestrator *o, struct sl_dm *dm, uint32_
     if (!sl__dispatcher_is_hosted(d))
         return;
     bool is_known = d->state == SL_DISPATCHER_CLOSING || dm->trigger_handle == handle;
+    sl__block_forget(o, dm, handle);
     sl__dispatcher_advance(o, dm, handle, report->checkpoint, false);
     sl__dispatcher_go(o, dm, handle, is_known ? SL_DISPATCHER_CLOSED : SL_DISPATCHER_FAILED, out);
     sl__dispatcher_touch(o, dm, handle);
@@ -100,6 +104,8 @@ static void dispatch_on_dispatcher(struct sl_orchestrator *o, const struct sl_re
         dispatch_on_ready(o, dm, handle, report, out);
     else if (report->kind == SL_REPORT_PROGRESS)
         dispatch_on_progress(o, dm, handle, report);
+    else if (report->kind == SL_REPORT_BLOCKED || report->kind == SL_REPORT_UNBLOCKED)
+        sl__block_on_report(o, dm, handle, report, out);
     else
         dispatch_on_end(o, dm, handle, report, out);
     sl__dm_finish(o, dm, out);
@@ -118,10 +124,9 @@ void sl__on_report(struct sl_orchestrator *o, const struct sl_report *report, st
     case SL_REPORT_PROGRESS:
     case SL_REPORT_CLOSED:
     case SL_REPORT_FAILED:
-        dispatch_on_dispatcher(o, report, out);
-        return;
     case SL_REPORT_BLOCKED:
     case SL_REPORT_UNBLOCKED:
+        dispatch_on_dispatcher(o, report, out);
         return;
     case SL_REPORT_HOSTED:
         o->readers = report->readers;

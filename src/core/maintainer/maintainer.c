@@ -133,6 +133,7 @@ void sl_maintainer_free(struct sl_maintainer *m)
     if (m->bootstrap.mem)
         sl_bootstrap_deinit(&m->bootstrap);
     sl__unlisted_clear(m);
+    sl__barrier_clear(m);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->config, m->config ? m->config_len + 1 : 0);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m->source, m->source ? m->source_len + 1 : 0);
     sl_mem_free(m->opts.mem, SL_TAG_MAINTAINER, m, sizeof *m);
@@ -268,6 +269,7 @@ static void maintainer_end_step(struct sl_maintainer *m, struct sl_outbox *out)
 {
     sl__close_run(m, out);
     sl__trigger_run(m, out);
+    sl__barrier_run(m, out);
     sl__feed_bootstrap_run(m, out);
     sl__maintainer_round(m);
     sl__unlisted_run(m, out);
@@ -306,6 +308,8 @@ static enum sl_refusal maintainer_dispatch(struct sl_maintainer *m, sl_node_ref 
         return sl__trigger_on_post_response(m, from, payload, out);
     if (type == SL_MSG_MAINTAINER_CLOSE_RESPONSE)
         return sl__close_on_response(m, from, payload, out);
+    if (type == SL_MSG_BLOCK_STATUS_REQUEST)
+        return sl__barrier_on_status(m, from, payload, out);
     if (type == SL_MSG_CHECKPOINT_TS_MESSAGE)
         return maintainer_forward_checkpoint(m, message, out);
     return SL_REFUSE_NOT_HANDLED;
@@ -363,20 +367,24 @@ void sl_maintainer_on_schema(struct sl_maintainer *m, sl_ns now, const struct sl
     maintainer_end_step(m, out);
 }
 
+void sl__maintainer_add_table(struct sl_maintainer *m, struct sl_table table, sl_ts commit_ts, struct sl_outbox *out)
+{
+    enum sl_code code = sl_control_name_table(m->control, table);
+    if (code == SL_OK)
+        code = sl__unlisted_adopt(m, table.table_id);
+    if (code == SL_NOT_FOUND)
+        code = sl_control_add_table(m->control, table, commit_ts, m->opts.keyspace_id);
+    if (code != SL_OK && code != SL_EXISTS)
+        sl__feed_bootstrap_want_tables(m, commit_ts, code, out);
+}
+
 static void maintainer_change_tables(struct sl_maintainer *m, const struct sl_in_schema_change *change,
                                      struct sl_outbox *out)
 {
     for (uint32_t i = 0; i < change->dropped_count; i++)
         (void)sl_control_drop_table(m->control, m->now, change->dropped[i], out);
-    for (uint32_t i = 0; i < change->added_count; i++) {
-        enum sl_code code = sl_control_name_table(m->control, change->added[i]);
-        if (code == SL_OK)
-            code = sl__unlisted_adopt(m, change->added[i].table_id);
-        if (code == SL_NOT_FOUND)
-            code = sl_control_add_table(m->control, change->added[i], change->commit_ts, m->opts.keyspace_id);
-        if (code != SL_OK && code != SL_EXISTS)
-            sl__feed_bootstrap_want_tables(m, change->commit_ts, code, out);
-    }
+    for (uint32_t i = 0; i < change->added_count; i++)
+        sl__maintainer_add_table(m, change->added[i], change->commit_ts, out);
 }
 
 bool sl_maintainer_takes_schema_changes(const struct sl_maintainer *m)
@@ -413,6 +421,7 @@ sl_ns sl_maintainer_deadline(const struct sl_maintainer *m)
     sl_ns deadline = m->control ? sl_control_deadline(m->control) : SL_NEVER;
     deadline = sl_ns_min(deadline, sl__feed_bootstrap_deadline(m));
     deadline = sl_ns_min(deadline, sl__trigger_deadline(m));
+    deadline = sl_ns_min(deadline, sl__barrier_deadline(m));
     deadline = sl_ns_min(deadline, sl__close_deadline(m));
     return sl_ns_min(deadline, sl__maintainer_round_deadline(m));
 }

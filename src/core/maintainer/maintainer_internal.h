@@ -2,6 +2,7 @@
 #ifndef SL_CORE_MAINTAINER_MAINTAINER_INTERNAL_H
 #define SL_CORE_MAINTAINER_MAINTAINER_INTERNAL_H
 
+#include "core/maintainer/barrier.h"
 #include "core/maintainer/bootstrap.h"
 #include "core/maintainer/checkpoint.h"
 #include "core/maintainer/control.h"
@@ -17,6 +18,7 @@
  *   adopt.c           from answers and tables to spans and operators; the answer of a node that came later or fell
  * silent heartbeat.c       watermarks and statuses of dispatch managers checkpoint.c      rounds over the nodes
  *   trigger.c         the table-trigger dispatcher, the one dispatcher that span control does not know
+ *   barrier.c         schema changes in front of which dispatchers wait for each other
  *   close.c           removal, with and without the dispatchers
  *   lag.c             how old the oldest change is that is not durable, and what a drain may make of it
  *   status.c          errors, drain progress, the status for the coordinator
@@ -140,6 +142,7 @@ struct sl_maintainer {
     struct sl__node *nodes; /* by ref */
     struct sl__schema schema;
     struct sl__unlisted unlisted;
+    struct sl__barrier barrier;
     struct sl__trigger trigger;
     struct sl_checkpoint checkpoint;
     sl_ts last_synced;
@@ -169,6 +172,8 @@ void sl__maintainer_note_liveness(struct sl_maintainer *m, sl_node_ref from, Pb_
 /* Finds the drain targets among the members and tells the control, for which a target elsewhere is none. */
 void sl__maintainer_sync_targets(struct sl_maintainer *m, struct sl_outbox *out);
 void sl__maintainer_tell_targets(const struct sl_maintainer *m, struct sl_control *control, struct sl_outbox *out);
+/* A table came into being at this ts. */
+void sl__maintainer_add_table(struct sl_maintainer *m, struct sl_table table, sl_ts commit_ts, struct sl_outbox *out);
 struct sl_str sl__maintainer_node_str(const struct sl_maintainer *m, sl_node_ref ref);
 
 /* ---- feed_bootstrap.c ---- */
