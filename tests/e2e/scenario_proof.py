@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from cluster import FENCED, SOURCE_DIR, STOPPED, Cluster, main, tests_of, wait
+from cluster import FENCED, SLUICED, SOURCE_DIR, STOPPED, Cluster, main, tests_of, wait
 from scenario_drain import advances, checkpoint, drain, spread, wait_safe
 
 TABLES = 40
@@ -103,6 +103,26 @@ def spread_of(c, node):
     rows = node.get("/api/v2/changefeeds/f1/tables")["items"]
     found = {row["node_id"]: len(row["table_ids"]) for row in rows}
     return found if sum(found.values()) >= TABLES else None
+
+
+def test_journals_of_nodes_with_work_replay_to_the_same_outputs():
+    c = Cluster(3)
+    for node in c.nodes:
+        node.options["journal"] = os.path.join(c.folder, node.name + ".journal")
+    with c:
+        owner = c.wait_formed()
+        proof = Proof(c)
+        wait_safe(c, drain(c, owner), others(c, owner)[0])
+        proof.check()
+        for number, node in enumerate(c.nodes):
+            if number == 0:
+                node.terminate()
+                assert node.wait_exit() == STOPPED
+            else:
+                node.kill()
+            done = subprocess.run([SLUICED, "--replay", node.options["journal"]], capture_output=True, text=True,
+                                  check=False)
+            assert done.returncode == 0 and "inputs, identical" in done.stdout, done
 
 
 def test_the_whole_cluster_is_stopped_and_started_again():
