@@ -70,10 +70,10 @@ static void bench_swarm_speed(void)
 {
     double events = 0, cpu = 0;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct sl_sim_request request = { .scenario = "drain-swarm", .seed = seed };
+        struct sl_sim_request request = { .scenario = "cluster-swarm", .seed = seed };
         struct sl_sim_result r;
         if (!sl_sim_scenario_run(&request, &r) || r.has_failed)
-            fprintf(stderr, "bench_core: drain-swarm seed %" PRIu64 " failed: %s\n", seed, r.text);
+            fprintf(stderr, "bench_core: cluster-swarm seed %" PRIu64 " failed: %s\n", seed, r.text);
         events += (double)r.event_count;
         cpu += seconds(r.cpu_ns);
     }

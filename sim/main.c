@@ -28,7 +28,7 @@ static const char main_help[] =
     "       sluice-sim --script FILE [--check | --rewrite] [--seed S]\n"
     "\n"
     "Runs a whole cluster in one thread and in virtual time; the same seed gives the same run, to the bit.\n"
-    "Scenarios: drain-swarm (random faults), drain-scale (any size, no faults), or a script of tests/data;\n"
+    "Scenarios: drain-scale (any size, no faults), or a script of tests/data (a scripted coordinator);\n"
     "with whole nodes, coordinator and metadata store included: cluster-basic, cluster-swarm (random faults).\n"
     "\n"
     "  --seed S          default 1\n"

@@ -3,7 +3,6 @@
 
 #include "sim/incidents.h"
 #include "sim/script.h"
-#include "sim/swarm.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -55,18 +54,6 @@ const char *sl_sim_repeat_text(const struct sl_sim_request *r, uint64_t seed, ch
 }
 
 /* ---- built in ---- */
-
-static void scenario_swarm(struct sl_sim *sim, const struct sl_sim_request *r)
-{
-    struct sl_sim_swarm_opts opts = { .node_count = r->node_count,
-                                      .feed_count = r->feed_count,
-                                      .dispatcher_count = r->dispatcher_count };
-    struct sl_sim_opts sim_opts;
-    sl_sim_swarm_draw(&sim_opts, r->seed, &opts);
-    sim_opts.trace = r->trace;
-    sl_sim_init(sim, &sim_opts);
-    sl_sim_swarm_run(sim, &opts);
-}
 
 typedef bool scenario_condition(struct sl_sim *sim, char why[SL_SIM_WHY]);
 
@@ -213,16 +200,14 @@ bool sl_sim_scenario_run(const struct sl_sim_request *r, struct sl_sim_result *o
 {
     *out = (struct sl_sim_result){ .seed = r->seed };
     sl_ns cpu = sl_sim_cpu_now();
-    bool is_swarm = strcmp(r->scenario, "drain-swarm") == 0, is_whole = scenario_is_whole(r->scenario);
+    bool is_whole = scenario_is_whole(r->scenario);
     bool is_scale = strcmp(r->scenario, "drain-scale") == 0 ||
-                    (!is_swarm && !is_whole && r->node_count + r->feed_count + r->dispatcher_count > 0);
+                    (!is_whole && r->node_count + r->feed_count + r->dispatcher_count > 0);
     bool is_known = true;
-    if (is_swarm || is_scale || is_whole) {
+    if (is_scale || is_whole) {
         struct sl_sim *sim = calloc(1, sizeof *sim);
         SL_REQUIRE(sim != NULL);
-        if (is_swarm)
-            scenario_swarm(sim, r);
-        else if (is_whole)
+        if (is_whole)
             scenario_whole(sim, r);
         else
             scenario_scale(sim, r, out);

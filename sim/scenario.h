@@ -6,7 +6,7 @@
 #include "sim/result.h"
 
 /*
- * A scenario by its name: drain-swarm and drain-scale are built in, every other one is a script of the data folder
+ * A scenario by its name: cluster-swarm, cluster-basic, drain-scale and the incidents are built in, every other one is a script of the data folder
  * (tests/data/<name>.txt).
  */
 struct sl_sim_request {

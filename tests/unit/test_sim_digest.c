@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/result.h"
-#include "sim/swarm.h"
 #include "tests/support/sl_test.h"
 
 #include <stdlib.h>
@@ -11,12 +10,10 @@ static struct sl_sim_result run(uint64_t seed)
 {
     struct sl_sim *sim = calloc(1, sizeof *sim);
     assert_non_null(sim);
-    struct sl_sim_swarm_opts swarm = { 0 };
-    struct sl_sim_opts opts;
+    struct sl_sim_plan_opts opts = { .seed = seed };
+    struct sl_sim_plan_run how = { 0 };
     struct sl_sim_result result = { 0 };
-    sl_sim_swarm_draw(&opts, seed, &swarm);
-    sl_sim_init(sim, &opts);
-    sl_sim_swarm_run(sim, &swarm);
+    sl_sim_plan_run(sim, &opts, &how);
     sl_sim_result_take(&result, sim);
     sl_sim_deinit(sim);
     free(sim);
