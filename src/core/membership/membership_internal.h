@@ -73,6 +73,7 @@ struct registry {
     struct owner *owners;     /* ascending by create revision; owner_count_max of them */
     uint32_t member_count, owner_count, owner_count_max;
     uint32_t gone_count; /* members whose key is not there */
+    uint32_t self_at;    /* place of the node's own capture; member_count: it is not there */
     uint32_t own_at;     /* where the own key stood when the queue changed last: where to look first */
 };
 

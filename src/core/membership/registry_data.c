@@ -42,9 +42,13 @@ static bool registry_is_full(const struct sl_membership *m, const struct sl_node
     return !sl_node_id_eq(id, &m->opts.self.id) && others == m->opts.node_count_max;
 }
 
-/* Kept, because who has a tombstone is asked with every step. */
-static void member_count_gone(struct registry *r)
+/* What is asked with every step is kept. After each change of the members. */
+static void member_note_changes(struct sl_membership *m)
 {
+    struct registry *r = &m->registry;
+    bool found = false;
+    r->self_at = member_at(m, sl_node_id_str(&m->opts.self.id), &found);
+    r->self_at = found ? r->self_at : r->member_count;
     r->gone_count = 0;
     for (uint32_t i = 0; i < r->member_count; i++)
         r->gone_count += r->members[i].gone_at != SL_NEVER;
@@ -75,7 +79,7 @@ static void member_put(struct sl_membership *m, const struct sl_capture *capture
                                .seen = true,
                                .address_told = told };
     m->view_is_stale = true;
-    member_count_gone(r);
+    member_note_changes(m);
     if (!found)
         member_tell(m, member, out);
 }
@@ -89,7 +93,7 @@ static void member_remove(struct sl_membership *m, uint32_t at, const char *caus
     r->member_count--;
     memmove(member, member + 1, (r->member_count - at) * sizeof *member);
     m->view_is_stale = true;
-    member_count_gone(r);
+    member_note_changes(m);
 }
 
 /* Its key is not there any more. True: it was removed. */
@@ -102,7 +106,7 @@ static bool member_vanish(struct sl_membership *m, uint32_t at, struct sl_outbox
     }
     if (member->gone_at == SL_NEVER)
         member->gone_at = sl_ns_after(m->now, m->opts.tombstone_ns);
-    member_count_gone(&m->registry);
+    member_note_changes(m);
     return false;
 }
 
@@ -116,9 +120,9 @@ void sl__registry_expire(struct sl_membership *m, struct sl_outbox *out)
 
 const struct member *sl__registry_self(const struct sl_membership *m)
 {
-    bool found = false;
-    uint32_t at = member_at(m, sl_node_id_str(&m->opts.self.id), &found);
-    return found && m->registry.members[at].gone_at == SL_NEVER ? &m->registry.members[at] : NULL;
+    const struct registry *r = &m->registry;
+    bool is_there = r->self_at < r->member_count && r->members[r->self_at].gone_at == SL_NEVER;
+    return is_there ? &r->members[r->self_at] : NULL;
 }
 
 /* ---- owners ---- */
