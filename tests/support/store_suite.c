@@ -749,3 +749,33 @@ void sl_store_fact_racing_transactions_have_one_winner(const struct sl_store_har
     for (int i = 0; i < RACERS; i++)
         conn_close(conns[i]);
 }
+
+void sl_store_fact_writes_at_once_get_a_revision_each(const struct sl_store_harness *h)
+{
+    enum { WRITERS = 4, WRITES = 50 };
+    struct conn *conns[WRITERS];
+    sl_op_id ids[WRITERS][WRITES];
+    bool taken[WRITERS * WRITES] = { false };
+    for (int i = 0; i < WRITERS; i++)
+        conns[i] = conn_open(h);
+    sl_revision base = put(conns[0], "once/a", "0");
+    struct key k = key_of(conns[0], "once/a");
+    const struct sl_store_action action = put_of(&k, "x", 0);
+    for (int n = 0; n < WRITES; n++) {
+        for (int i = 0; i < WRITERS; i++)
+            ids[i][n] = conn_submit(
+                conns[i],
+                (struct sl_store_op){ .verb = SL_STORE_TXN, .then = &action, .then_count = 1, .critical = n % 8 == 0 });
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        for (int n = 0; n < WRITES; n++) {
+            struct sl_store_result r = conn_await(conns[i], ids[i][n]);
+            sl_assert_i64(r.outcome, SL_STORE_OK);
+            assert_true(r.revision > base && r.revision <= base + WRITERS * WRITES);
+            assert_false(taken[r.revision - base - 1]);
+            taken[r.revision - base - 1] = true;
+        }
+    }
+    for (int i = 0; i < WRITERS; i++)
+        conn_close(conns[i]);
+}

@@ -55,7 +55,8 @@ struct sl_store_harness {
     X(connections_see_each_other)                     \
     X(every_operation_is_answered_once)               \
     X(nothing_is_delivered_after_close)               \
-    X(racing_transactions_have_one_winner)
+    X(racing_transactions_have_one_winner)            \
+    X(writes_at_once_get_a_revision_each)
 
 #define SL_STORE_FACT_DECLARE(name) void sl_store_fact_##name(const struct sl_store_harness *h);
 SL_STORE_FACTS(SL_STORE_FACT_DECLARE)

@@ -553,6 +553,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_operation_is_answered_once),
         cmocka_unit_test(nothing_is_delivered_after_close),
         cmocka_unit_test(racing_transactions_have_one_winner),
+        cmocka_unit_test(writes_at_once_get_a_revision_each),
         cmocka_unit_test(random_operations_agree_with_the_model),
         cmocka_unit_test(a_restart_ends_watches_and_operations_come_back),
         cmocka_unit_test(a_server_that_hangs_leaves_writes_in_doubt),

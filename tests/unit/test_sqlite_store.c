@@ -159,6 +159,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_operation_is_answered_once),
         cmocka_unit_test(nothing_is_delivered_after_close),
         cmocka_unit_test(racing_transactions_have_one_winner),
+        cmocka_unit_test(writes_at_once_get_a_revision_each),
         cmocka_unit_test(random_operations_agree_with_the_model),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

@@ -539,6 +539,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_operation_is_answered_once),
         cmocka_unit_test(nothing_is_delivered_after_close),
         cmocka_unit_test(racing_transactions_have_one_winner),
+        cmocka_unit_test(writes_at_once_get_a_revision_each),
         cmocka_unit_test(lease_ids_come_from_the_seed),
         cmocka_unit_test(a_lease_ends_exactly_at_its_time),
         cmocka_unit_test(a_new_leader_of_the_store_gives_leases_their_whole_time),
