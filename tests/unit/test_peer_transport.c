@@ -3,8 +3,11 @@
 #include "tests/support/sl_peers.h"
 #include "tests/support/sl_test.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct two {
     struct sl_peers net;
@@ -346,6 +349,52 @@ static void a_node_that_is_not_there_is_dialled_again_and_found(void **state)
     sl_peers_close(&net);
 }
 
+/* Somebody who accepts connections and says nothing. */
+static int open_mute(char *address, size_t cap)
+{
+    struct sockaddr_in name = { .sin_family = AF_INET };
+    socklen_t len = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sl_assert_i64(bind(fd, (const struct sockaddr *)&name, sizeof name), 0);
+    sl_assert_i64(listen(fd, 8), 0);
+    sl_assert_i64(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+    (void)snprintf(address, cap, "localhost:%u", (unsigned)ntohs(name.sin_port)); /* larger than any 127.0.0.1 */
+    return fd;
+}
+
+static void a_peer_that_never_answers_is_given_up(void **state)
+{
+    (void)state;
+    struct sl_peers net;
+    struct sl_peers_node a;
+    struct sl_transport_limits limits = { .connect_timeout_ns = 50 * SL_MS };
+    char address[64];
+    int mute = open_mute(address, sizeof address);
+    sl_peers_open(&net);
+    sl_peers_node_open(&net, &a, "node-a", 0, NULL, &limits);
+    sl_assert_i64(sl_peers_know(&a, "mute", address), SL_OK);
+    sl_peers_wait(&net, &a.event_count[SL_TRANSPORT_DIAL_FAILED], 3); /* attempts 1, 2 and 4 */
+    assert_non_null(strstr(a.text, "does not answer"));
+    sl_peers_node_close(&a);
+    sl_peers_close(&net);
+    (void)close(mute);
+}
+
+static void a_name_that_cannot_be_resolved_is_told(void **state)
+{
+    (void)state;
+    struct sl_peers net;
+    struct sl_peers_node a;
+    sl_peers_open(&net);
+    sl_peers_node_open(&net, &a, "node-a", 0, NULL, NULL);
+    sl_assert_i64(sl_peers_know(&a, "nowhere", "not a name:9"), SL_OK);
+    sl_peers_wait(&net, &a.event_count[SL_TRANSPORT_DIAL_FAILED], 1);
+    assert_non_null(strstr(a.text, "not a name"));
+    sl_peers_node_close(&a);
+    sl_peers_close(&net);
+}
+
 static void nodes_speak_over_mutual_tls(void **state)
 {
     (void)state;
@@ -469,6 +518,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_acceptor_waits_a_moment_for_the_membership),
         cmocka_unit_test(a_stranger_is_refused_when_the_moment_is_over),
         cmocka_unit_test(a_node_that_is_not_there_is_dialled_again_and_found),
+        cmocka_unit_test(a_peer_that_never_answers_is_given_up),
+        cmocka_unit_test(a_name_that_cannot_be_resolved_is_told),
         cmocka_unit_test(nodes_speak_over_mutual_tls),
         cmocka_unit_test(a_message_may_take_its_own_sender_away),
         cmocka_unit_test(a_message_may_close_the_transport),
