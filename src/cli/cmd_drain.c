@@ -102,7 +102,8 @@ static void drain_row(struct sl_cli_table *t, const struct sl_cli_drain *d)
     sl_cli_table_cell(t, d->id);
     sl_cli_table_cell(t, sl_cli_drain_node(d));
     sl_cli_table_cell(t, d->phase);
-    sl_cli_table_cell(t, sl_cli_drain_was_safe(d) ? (d->proof_reference ? "reference" : "yes") : "no");
+    const char *proof = d->proof_reference ? "reference" : "yes";
+    sl_cli_table_cell(t, sl_cli_drain_was_safe(d) ? proof : "no");
     sl_cli_addf(&b, "%u %%", sl_cli_drain_percent(d));
     sl_cli_table_cell(t, b.ptr);
     sl_cli_table_count(t, d->dispatchers.is_known, d->dispatchers.v);

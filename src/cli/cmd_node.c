@@ -146,7 +146,8 @@ static void node_plan_table(struct sl_cli *c, struct json_object *rows)
         if (!sl_cli_plan_decode(&row, json_object_array_get_idx(rows, i)))
             continue;
         sl_cli_table_cell(&t, row.name[0] != '\0' ? row.name : row.id);
-        sl_cli_table_cell(&t, row.is_target ? "drained" : row.is_eligible ? "takes work" : "takes none");
+        const char *role = row.is_eligible ? "takes work" : "takes none";
+        sl_cli_table_cell(&t, row.is_target ? "drained" : role);
         sl_cli_table_count(&t, true, row.maintainers_before);
         sl_cli_table_count(&t, true, row.maintainers_after);
         sl_cli_table_count(&t, true, row.dispatchers_before);

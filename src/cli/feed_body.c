@@ -10,24 +10,39 @@
 
 /* ---- files ---- */
 
+/* Empty: fine; else what is wrong. */
+static const char *feed_read_all(FILE *file, struct sl_cli_buf *b)
+{
+    char chunk[4096];
+    while (!feof(file) && !ferror(file) && b->len < FEED_FILE_BYTES_MAX)
+        sl_cli_add_bytes(b, chunk, fread(chunk, 1, sizeof chunk, file));
+    if (ferror(file))
+        return "it cannot be read";
+    if (b->len >= FEED_FILE_BYTES_MAX)
+        return "it is larger than 1 MiB";
+    return b->len > 0 ? "" : "it is empty";
+}
+
+static const char *feed_read_path(const char *path, struct sl_cli_buf *b)
+{
+    if (strcmp(path, "-") == 0)
+        return feed_read_all(stdin, b);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return strerror(errno);
+    const char *why = feed_read_all(file, b);
+    (void)fclose(file);
+    return why;
+}
+
 static bool feed_read(struct sl_cli *c, enum sl_cli_option o, const char *path, struct sl_cli_buf *b)
 {
-    char chunk[4096], what[200];
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    const char *why = file ? "" : strerror(errno);
-    size_t len;
-    while (file && b->len < FEED_FILE_BYTES_MAX && (len = fread(chunk, 1, sizeof chunk, file)) > 0)
-        sl_cli_add_bytes(b, chunk, len);
-    if (file && ferror(file))
-        why = "it cannot be read";
-    else if (b->len >= FEED_FILE_BYTES_MAX)
-        why = "it is larger than 1 MiB";
-    if (file && file != stdin)
-        (void)fclose(file);
-    if (why[0] == '\0' && b->len > 0)
+    char what[200];
+    const char *why = feed_read_path(path, b);
+    if (why[0] == '\0')
         return true;
     (void)snprintf(what, sizeof what, "--%s %.120s", sl_cli_options[o].name, path);
-    (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, what, why[0] != '\0' ? why : "it is empty", "give a readable file");
+    (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, what, why, "give a readable file");
     return false;
 }
 

@@ -4,7 +4,6 @@
 #include "cli/text.h"
 #include "wire/values.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- members ---- */
@@ -48,17 +47,33 @@ static int64_t model_days(int64_t year, int64_t month, int64_t day)
     return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
+/* The number of so many digits; UINT64_MAX: one of them is none. */
+static uint64_t model_digits(const char *text, size_t at, size_t count)
+{
+    uint64_t v = 0;
+    for (size_t i = at; i < at + count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return UINT64_MAX;
+        v = v * 10 + (uint64_t)(text[i] - '0');
+    }
+    return v;
+}
+
 uint64_t sl_cli_member_time_ms(struct json_object *json, const char *name)
 {
     char text[40];
-    unsigned f[7] = { 0 };
     sl_cli_member_text(json, name, text, sizeof text);
-    int count = sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u.%3u", &f[0], &f[1], &f[2], &f[3], &f[4], &f[5], &f[6]);
-    bool is_date = count >= 6 && f[0] >= 1970 && f[1] >= 1 && f[1] <= 12 && f[2] >= 1 && f[2] <= 31;
-    if (!is_date || f[3] > 23 || f[4] > 59 || f[5] > 60)
+    size_t len = strlen(text);
+    if (len < 20)
         return 0;
-    uint64_t seconds = (uint64_t)model_days(f[0], f[1], f[2]) * 86400 + f[3] * 3600u + f[4] * 60u + f[5];
-    return seconds * 1000 + f[6];
+    uint64_t year = model_digits(text, 0, 4), month = model_digits(text, 5, 2), day = model_digits(text, 8, 2);
+    uint64_t hour = model_digits(text, 11, 2), minute = model_digits(text, 14, 2), second = model_digits(text, 17, 2);
+    uint64_t ms = len >= 24 && text[19] == '.' ? model_digits(text, 20, 3) : 0;
+    bool is_date = year >= 1970 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+    if (!is_date || hour > 23 || minute > 59 || second > 60 || ms > 999)
+        return 0;
+    uint64_t days = (uint64_t)model_days((int64_t)year, (int64_t)month, (int64_t)day);
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms;
 }
 
 static uint64_t model_u64(struct json_object *json, const char *name)
@@ -69,7 +84,8 @@ static uint64_t model_u64(struct json_object *json, const char *name)
 static struct json_object *model_items(struct json_object *json)
 {
     struct json_object *items = sl_cli_member(json, "items");
-    return json_object_is_type(items ? items : json, json_type_array) ? (items ? items : json) : NULL;
+    struct json_object *list = items ? items : json;
+    return json_object_is_type(list, json_type_array) ? list : NULL;
 }
 
 size_t sl_cli_item_count(struct json_object *json)

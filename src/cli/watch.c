@@ -149,9 +149,8 @@ static void watch_say_end(struct sl_cli_buf *b, int exit, const struct sl_cli_dr
                     node);
     } else {
         sl_cli_addf(b, "%s is not safe to stop yet, and its drain goes on: ", node);
-        sl_cli_add(b, exit == SL_CLI_EXIT_DEADLINE  ? "the deadline passed; "
-                      : exit == SL_CLI_EXIT_BLOCKED ? "it makes no progress; "
-                                                    : "");
+        const char *blocked = exit == SL_CLI_EXIT_BLOCKED ? "it makes no progress; " : "";
+        sl_cli_add(b, exit == SL_CLI_EXIT_DEADLINE ? "the deadline passed; " : blocked);
         sl_cli_progress_blocker(b, d);
         sl_cli_add(b, "\n");
         watch_how_to_go_on(b, d);

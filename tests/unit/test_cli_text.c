@@ -84,9 +84,10 @@ static void text_of_others_cannot_control_the_terminal(void **state)
                  "\xc2\x9b"
                  "31m"); /* CSI as one character */
     sl_assert_str(to, "\\xc2\\x9b31m");
-    sl_cli_clean(to, sizeof to,
-                 "x\xe2\x80\xae"
-                 "y"); /* turns the direction */
+    const char turned[] = {
+        'x', (char)0xe2, (char)0x80, (char)0xae, 'y', '\0'
+    }; /* turns the direction of what follows */
+    sl_cli_clean(to, sizeof to, turned);
     sl_assert_str(to, "x\\xe2\\x80\\xaey");
     sl_cli_clean(to, sizeof to, "\xff\xc0\xafz\xe0\x80\x80");
     sl_assert_str(to, "\\xff\\xc0\\xafz\\xe0\\x80\\x80");

@@ -16,7 +16,7 @@
 
 /* The file itself: what opening it says, what survives, disks that are full or broken, copies. */
 
-enum { TEXT_MAX = 256 };
+enum { TEXT_MAX = 256, OUTCOMES_MAX = 64 };
 
 struct fixture {
     struct sl_store_pump pump;
@@ -25,6 +25,7 @@ struct fixture {
     struct sl_store *store;
     struct sl_store_result result; /* the last one */
     uint32_t result_count;
+    enum sl_store_outcome outcomes[OUTCOMES_MAX]; /* in the order of results */
     enum sl_code health;
     uint32_t health_count;
     uint32_t event_count, split_count; /* revisions in more than one batch */
@@ -52,7 +53,7 @@ static void on_result(void *ctx, const struct sl_store_result *r)
     struct fixture *f = ctx;
     f->result = *r;
     f->result.pairs = NULL;
-    f->result_count++;
+    f->outcomes[f->result_count++ % OUTCOMES_MAX] = r->outcome;
 }
 
 static void on_watch(void *ctx, const struct sl_store_watch_batch *b)
@@ -509,6 +510,73 @@ static void a_disk_that_hangs_leaves_operations_in_doubt_in_time(void **state)
     teardown(&f);
 }
 
+/* ---- operations together ---- */
+
+/* All at once; their outcomes begin at the result that comes next. */
+static uint32_t submit_all(struct fixture *f, const struct sl_store_op *ops, uint32_t op_count)
+{
+    uint32_t first = f->result_count;
+    for (uint32_t i = 0; i < op_count; i++) {
+        struct sl_store_op op = ops[i];
+        op.id = first + i + 1;
+        assert_true(sl_store_submit(f->store, &op));
+    }
+    for (int i = 0; i < 1000 && f->result_count < first + op_count; i++)
+        sl_store_pump_poll(&f->pump, 20 * SL_MS);
+    sl_assert_u64(f->result_count, first + op_count);
+    return first;
+}
+
+static struct sl_store_op critical_put(const struct sl_store_action *action)
+{
+    return (struct sl_store_op){ .verb = SL_STORE_TXN, .then = action, .then_count = 1, .critical = true };
+}
+
+static void operations_that_wait_together_share_a_synchronisation(void **state)
+{
+    enum { OPS = 50 };
+    (void)state;
+    struct fixture f;
+    struct sl_store_op ops[OPS];
+    const struct sl_store_action action = { SL_ACTION_PUT, SL_STR("a"), { (const uint8_t *)"1", 1 }, 0 };
+    setup_faults(&f);
+    for (int i = 0; i < OPS; i++)
+        ops[i] = critical_put(&action);
+    sl_sqlite_faults_slow_syncs(50); /* while the first one is written the others gather */
+    uint32_t before = sl_sqlite_faults_syncs();
+    (void)submit_all(&f, ops, OPS);
+    sl_sqlite_faults_slow_syncs(0);
+    assert_true(sl_sqlite_faults_syncs() - before <= 6);
+    close_store(&f);
+    teardown(&f);
+}
+
+static void one_that_fails_does_not_take_others_with_it(void **state)
+{
+    enum { BIG = 50, SIZE = 1400 << 10, OPS = 3 };
+    (void)state;
+    struct fixture f;
+    static uint8_t value[SIZE];
+    const struct sl_store_action x = { SL_ACTION_PUT, SL_STR("x"), { (const uint8_t *)"1", 1 }, 0 };
+    const struct sl_store_action y = { SL_ACTION_PUT, SL_STR("y"), { (const uint8_t *)"1", 1 }, 0 };
+    const struct sl_store_op too_much = { .verb = SL_STORE_RANGE, .key = SL_STR("big/") };
+    setup_faults(&f);
+    for (int i = 0; i < BIG; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "big/%d", i);
+        sl_assert_i64(put_bytes(&f, key, (struct sl_bytes){ value, SIZE }, 0, false).outcome, SL_STORE_OK);
+    }
+    sl_revision before = f.result.revision;
+    const struct sl_store_op ops[OPS] = { critical_put(&x), too_much, critical_put(&y) };
+    uint32_t first = submit_all(&f, ops, OPS);
+    sl_assert_i64(f.outcomes[first % OUTCOMES_MAX], SL_STORE_OK);
+    sl_assert_i64(f.outcomes[(first + 1) % OUTCOMES_MAX], SL_STORE_REFUSED);
+    sl_assert_i64(f.outcomes[(first + 2) % OUTCOMES_MAX], SL_STORE_OK);
+    sl_assert_i64(f.result.revision, before + 2);
+    close_store(&f);
+    teardown(&f);
+}
+
 /* ---- copies ---- */
 
 static bool export_each(void *ctx, const struct sl_store_pair *pair)
@@ -664,6 +732,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_commit_that_cannot_be_synchronised_is_in_doubt),
         cmocka_unit_test(a_write_that_fails_is_never_half_done),
         cmocka_unit_test(a_disk_that_hangs_leaves_operations_in_doubt_in_time),
+        cmocka_unit_test(operations_that_wait_together_share_a_synchronisation),
+        cmocka_unit_test(one_that_fails_does_not_take_others_with_it),
         cmocka_unit_test(a_backup_restores_all_but_leases),
         cmocka_unit_test(an_export_leaves_out_what_hangs_on_leases_and_can_be_stopped),
         cmocka_unit_test(copies_of_what_is_no_store_are_refused),
