@@ -364,6 +364,7 @@ static void block_on_status(struct sl_orchestrator *o, struct sl_dm *dm, uint32_
         block_on_action(o, dm, handle, s->action, out);
     if (s->ignored)
         block_on_ignored(o, dm, handle, s->ignored->commit_ts, out);
+    block_rearm(dm);
 }
 
 static bool block_is_meant(const struct sl_dm *dm, uint32_t handle, const struct sl_dispatcher *d,
