@@ -3,6 +3,7 @@
 #define SL_APP_OPTIONS_H
 
 #include "app/exits.h"
+#include "base/str.h"
 #include "base/units.h"
 
 #include <stddef.h>
@@ -75,7 +76,8 @@ void sl_options_deinit(struct sl_options *o);
 /* False (c says why, *o is unchanged): the text is no value of this option. No effect if a stronger origin set it. */
 bool sl_options_set(struct sl_options *o, enum sl_option_id id, const char *text, enum sl_option_origin origin,
                     struct sl_complaint *c);
-/* Keys of a YAML file. A mapping inside joins its keys by '-': "log: {level: warn}" is log-level. */
+/* Keys of YAML. A mapping inside joins its keys by '-': "log: {level: warn}" is log-level. path: for complaints. */
+bool sl_options_read_text(struct sl_options *o, struct sl_str text, const char *path, struct sl_complaint *c);
 bool sl_options_read_file(struct sl_options *o, const char *path, struct sl_complaint *c);
 /* Everything, in order of strength. getter is getenv. Words that are no flags are an error. */
 bool sl_options_read(struct sl_options *o, int argc, char *const *argv, char *(*getter)(const char *),

@@ -277,20 +277,24 @@ static char *read_bytes(const char *path, size_t *len, struct sl_complaint *c)
     return NULL;
 }
 
-bool sl_options_read_file(struct sl_options *o, const char *path, struct sl_complaint *c)
+bool sl_options_read_text(struct sl_options *o, struct sl_str text, const char *path, struct sl_complaint *c)
 {
     struct read_file f = { .options = o, .complaint = c, .path = path };
+    if (!yaml_parser_initialize(&f.parser))
+        return sl_complain(c, SL_EXIT_FAILED, "no memory");
+    yaml_parser_set_input_string(&f.parser, (const unsigned char *)text.ptr, text.len);
+    bool ok = read_events(&f);
+    yaml_parser_delete(&f.parser);
+    return ok;
+}
+
+bool sl_options_read_file(struct sl_options *o, const char *path, struct sl_complaint *c)
+{
     size_t len;
     char *bytes = read_bytes(path, &len, c);
     if (!bytes)
         return false;
-    if (!yaml_parser_initialize(&f.parser)) {
-        free(bytes);
-        return sl_complain(c, SL_EXIT_FAILED, "no memory");
-    }
-    yaml_parser_set_input_string(&f.parser, (const unsigned char *)bytes, len);
-    bool ok = read_events(&f);
-    yaml_parser_delete(&f.parser);
+    bool ok = sl_options_read_text(o, (struct sl_str){ bytes, len }, path, c);
     free(bytes);
     return ok;
 }
