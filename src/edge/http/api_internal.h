@@ -7,6 +7,7 @@
 #include "edge/http/auth.h"
 #include "edge/http/board.h"
 #include "edge/http/buf.h"
+#include "edge/http/clock.h"
 #include "edge/http/router.h"
 #include "edge/loop/timer.h"
 
@@ -191,14 +192,6 @@ bool sl__forward_to_node(struct sl__call *c, struct sl_str node_id);
 
 /* ---- process.c ---- */
 void sl__page_process(struct sl_metrics *m);
-
-/* ---- clock.c ---- */
-#define SL__TIME_BYTES 40
-const char *sl__time_rfc3339(char out[SL__TIME_BYTES], uint64_t wall_ms); /* UTC, milliseconds */
-const char *sl__time_local(char out[SL__TIME_BYTES], uint64_t wall_ms);   /* "2006-01-02 15:04:05.000" */
-uint64_t sl__time_wall_ms(void);
-/* "10m", "1h30m", "5s", "250ms", a bare number is seconds. False: nothing of this. */
-bool sl__time_parse_ms(struct sl_str text, uint64_t *ms);
 
 /* ---- routes ---- */
 #define SL_ROUTE(id, method, path, where, role, flavor, handler, summary, request, response) \

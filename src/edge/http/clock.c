@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/http/api_internal.h"
+#include "edge/http/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
