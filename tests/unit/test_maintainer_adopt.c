@@ -84,6 +84,31 @@ static void dispatcher_whose_table_comes_later_runs_on_and_becomes_its_span(void
     end();
 }
 
+static void dispatcher_that_waits_for_its_table_is_gone_with_the_manager_that_ran_it(void **state)
+{
+    (void)state;
+    begin(2, 1);
+    d.nodes[0].incarnation = d.nodes[1].incarnation = 5;
+    driver_add_dispatcher(&d, 1, 77, 77)->checkpoint = DRIVER_START_TS + 500;
+    d.nodes[0].checkpoint = d.nodes[1].checkpoint = DRIVER_START_TS + 100;
+    driver_bootstrap(&d);
+    d.nodes[1].incarnation = 6; /* its process started again */
+    d.nodes[1].dispatcher_count = 0;
+    d.nodes[1].mark_seq = 0;
+    sl_assert_i64(driver_answer(&d, 1, DRIVER_EPOCH), SL_REFUSE_NONE);
+    driver_run(&d, SL_S);
+    const struct sl_table table = { .table_id = 77, .schema_id = 1 };
+    const struct sl_in_schema_change change = {
+        .feed = d.feed, .commit_ts = DRIVER_START_TS + 400, .added = &table, .added_count = 1
+    };
+    sl_maintainer_on_schema_change(d.m, d.now, &change, &d.out);
+    driver_collect(&d);
+    driver_run(&d, SL_S);
+    sl_assert_u64(driver_table_count(&d, 77), 1u); /* placed anew, not taken for one that runs */
+    assert_null(driver_find(&d, 1, (struct sl_dispatcher_id){ 9, 77 }));
+    end();
+}
+
 static void dispatcher_whose_table_does_not_come_is_removed_when_the_checkpoint_reaches_it(void **state)
 {
     (void)state;
@@ -248,6 +273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(second_load_answer_changes_nothing),
         cmocka_unit_test(dispatcher_of_an_unknown_table_is_removed),
         cmocka_unit_test(dispatcher_whose_table_comes_later_runs_on_and_becomes_its_span),
+        cmocka_unit_test(dispatcher_that_waits_for_its_table_is_gone_with_the_manager_that_ran_it),
         cmocka_unit_test(dispatcher_whose_table_does_not_come_is_removed_when_the_checkpoint_reaches_it),
         cmocka_unit_test(second_dispatcher_of_a_table_is_removed_and_the_later_placement_stays),
         cmocka_unit_test(copy_of_a_dispatcher_on_two_nodes_leaves_one),

@@ -357,8 +357,10 @@ void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__M
     merge_dispatchers(m, from, r, out);
     if (is_new_manager || sl_bootstrap_is_doubted(&m->bootstrap, from))
         sl_control_audit_end(m->control, m->now, from, out);
-    if (is_new_manager)
+    if (is_new_manager) {
+        sl__unlisted_drop_node(m, from); /* they ended with the manager that ran them */
         node->mark = (struct sl_mark){ 0 };
+    }
     sl_control_node_ready(m->control, from);
     SL_REQUIRE(sl_bootstrap_answered(&m->bootstrap, from));
     sl_bootstrap_clear(&m->bootstrap);
