@@ -87,8 +87,8 @@ struct sl_sim_echo {
 
 struct sl_sim_cluster {
     struct sl_store_sim *store;
-    struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* a ring */
-    uint64_t echo_count;                          /* ever kept */
+    struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* two rings */
+    uint64_t echo_count, beat_count;              /* requests and heartbeats that could be kept */
     uint32_t spared_host;                         /* is never drained; SL_SIM_HOST_NONE */
     uint32_t planted;                             /* bit i: nonsense i was written into the store */
     struct sl_slab deliveries;
