@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/shell_internal.h"
 
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SHELL_INPUTS_PER_TURN = 256 };
+enum { SHELL_INPUTS_PER_TURN = 256, SHELL_CLOSE_SECONDS = 20 };
 
 sl_ns sl__shell_now(void *ctx)
 {
@@ -118,9 +118,34 @@ static void shell_on_part_closed(void *ctx)
     (void)ctx;
 }
 
+/*
+ * The end must come: whoever supervises the process waits for it, and a part may hang in a call that nothing interrupts.
+ * By signal, because such a call may be made in the loop's own thread.
+ */
+static volatile sig_atomic_t shell_exit_code;
+
+static void shell_on_alarm(int number)
+{
+    static const char text[] = "sluiced: parts of it did not end in time; it ends without them\n";
+    (void)number;
+    ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)n;
+    _exit(shell_exit_code);
+}
+
+static void shell_limit_closing(enum sl_exit exit)
+{
+    struct sigaction action = { .sa_handler = shell_on_alarm };
+    shell_exit_code = (int)exit;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(SHELL_CLOSE_SECONDS);
+}
+
 static void shell_begin_closing(struct sl_shell *s)
 {
     s->is_closing_begun = true;
+    shell_limit_closing(s->complaint->exit);
     if (s->plane)
         sl_plane_close(s->plane); /* first: from here on nothing reaches a sink */
     sl__shell_stop_close(s);
@@ -261,6 +286,7 @@ enum sl_exit sl_shell_run(struct sl_options *o, int argc, char *const *argv, str
     }
     enum sl_exit exit = c->exit;
     sl__shell_deinit(s);
+    alarm(0);
     free(s);
     return exit;
 }
