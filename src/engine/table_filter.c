@@ -229,3 +229,19 @@ bool sl_table_filter_takes(const struct sl_table_filter *f, struct sl_str schema
     }
     return false;
 }
+
+/* By the last rule about the schema that wants something; one that takes away some of its tables leaves others. */
+bool sl_table_filter_takes_schema(const struct sl_table_filter *f, struct sl_str schema)
+{
+    char name[FILTER_NAME_MAX];
+    bool takes = f->rule_count == 0;
+    if (!filter_terminate(name, schema))
+        return false;
+    for (uint32_t i = 0; i < f->rule_count; i++) {
+        const struct filter_rule *rule = &f->rules[i];
+        bool is_all = !rule->table.is_regex && strcmp(rule->table.glob, "*") == 0;
+        if (filter_matches(f, &rule->schema, name) && (rule->is_wanted || is_all))
+            takes = rule->is_wanted;
+    }
+    return takes;
+}

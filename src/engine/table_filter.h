@@ -22,5 +22,7 @@ SL_CHECKED bool sl_table_filter_new(struct sl_table_filter **out, struct sl_secr
 void sl_table_filter_free(struct sl_table_filter *f); /* null allowed */
 
 bool sl_table_filter_takes(const struct sl_table_filter *f, struct sl_str schema, struct sl_str table);
+/* Whether there may be tables of this schema that it takes. */
+bool sl_table_filter_takes_schema(const struct sl_table_filter *f, struct sl_str schema);
 
 #endif

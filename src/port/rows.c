@@ -214,14 +214,38 @@ static bool batch_copy(struct sl_batch *b, struct sl_str *text)
     return true;
 }
 
-bool sl_batch_set_ddl(struct sl_batch *b, sl_ts ts, struct sl_str schema, struct sl_str statement)
+static bool batch_copy_ids(struct sl_batch *b, const int64_t **ids, uint32_t count)
+{
+    int64_t *copy = (int64_t *)(void *)sl_batch_bytes(b, (count + 1) * sizeof *copy);
+    if (!copy)
+        return false;
+    if (count > 0)
+        memcpy(copy, *ids, count * sizeof *copy);
+    *ids = copy;
+    return true;
+}
+
+static bool batch_copy_added(struct sl_batch *b, struct sl_ddl *ddl)
+{
+    struct sl_added_table *copy =
+        (struct sl_added_table *)(void *)sl_batch_bytes(b, (ddl->added_count + 1) * sizeof *copy);
+    for (uint32_t i = 0; copy && i < ddl->added_count; i++) {
+        copy[i] = ddl->added[i];
+        if (!batch_copy(b, &copy[i].schema_name) || !batch_copy(b, &copy[i].table_name))
+            return false;
+    }
+    ddl->added = copy;
+    return copy != NULL;
+}
+
+bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl)
 {
     SL_REQUIRE(!b->is_sealed && !b->has_ddl);
-    if (!batch_copy(b, &schema) || !batch_copy(b, &statement))
-        return false;
-    b->ddl = (struct sl_ddl){ .ts = ts, .schema = schema, .statement = statement };
-    b->has_ddl = true;
-    return true;
+    b->ddl = *ddl;
+    b->has_ddl = batch_copy(b, &b->ddl.schema) && batch_copy(b, &b->ddl.statement) &&
+                 batch_copy_ids(b, &b->ddl.tables, ddl->table_count) &&
+                 batch_copy_ids(b, &b->ddl.dropped, ddl->dropped_count) && batch_copy_added(b, &b->ddl);
+    return b->has_ddl;
 }
 
 void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns)

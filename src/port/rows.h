@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/str.h"
 #include "base/units.h"
+#include "core/common/data_plane.h"
 
 #include <stdatomic.h>
 
@@ -99,11 +100,32 @@ struct sl_batch_table {
     uint32_t first, last, count; /* rows */
 };
 
-/* A change of the schema. Ends its batch: rows before it are older, rows after it are in later batches. */
+/* What a change of the schema means for the tables that are replicated. */
+enum sl_ddl_effect {
+    SL_DDL_NOTHING, /* none of them is concerned */
+    SL_DDL_OWN,     /* of one table alone, which stays: its own dispatcher performs it, between its rows */
+    SL_DDL_MAKES,   /* tables or schemas come into being: the table trigger performs it, nobody has to wait */
+    SL_DDL_JOINT,   /* reaches several tables, or drops or renames some: all concerned wait for each other */
+    SL_DDL_REFUSED, /* cannot be replicated */
+};
+
+/*
+ * A change of the schema. Ends its batch: rows before it are older, rows after it are in later batches. An id that goes
+ * and comes in one change (two tables that swap their names) is in neither list.
+ */
 struct sl_ddl {
     sl_ts ts;
+    enum sl_ddl_effect effect;
+    const char *kind;        /* "alter table": static */
     struct sl_str schema;    /* in which it was given */
-    struct sl_str statement; /* in the batch */
+    struct sl_str statement; /* as it was given */
+    uint64_t mode;           /* of the session that gave it (sql_mode) */
+    enum sl_influence influence;
+    int64_t schema_id;     /* influence DB */
+    const int64_t *tables; /* OWN: the one; JOINT: those with rows, which have to wait */
+    const int64_t *dropped;
+    const struct sl_added_table *added;
+    uint32_t table_count, dropped_count, added_count;
 };
 
 struct sl_batch;
@@ -126,8 +148,8 @@ SL_CHECKED bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum 
                              struct sl_row_images *images);
 /* Memory in the batch for the bytes of a value, 8-byte aligned; null without memory. */
 uint8_t *sl_batch_bytes(struct sl_batch *b, size_t size);
-/* Copies the statement. Nothing may be added after it. */
-SL_CHECKED bool sl_batch_set_ddl(struct sl_batch *b, sl_ts ts, struct sl_str schema, struct sl_str statement);
+/* Copies all it points to. Nothing may be added after it. */
+SL_CHECKED bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl);
 /*
  * Everything of the source up to and with through is in this batch or in an earlier one, so a transaction is never split
  * over batches. arrived_ns: when the oldest row was read, on CLOCK_MONOTONIC.

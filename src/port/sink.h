@@ -71,6 +71,16 @@ struct sl_sink_driver {
      * refused and nothing of the batch was written. */
     bool (*commit)(struct sl_writer *w, struct sl_trouble *t);
     void (*discard)(struct sl_writer *w);
+    /*
+     * Performs a schema change in the name of a span (the table's own, or the table trigger's), between commits; nothing
+     * is appended. Null: the sink has no tables of its own. A change that the sink knows to be performed already is not
+     * performed again. LASTING: it cannot be, or nobody knows whether it was; then the detail names both possibilities.
+     */
+    bool (*execute)(struct sl_writer *w, const struct sl_sink_span *span, const struct sl_ddl *ddl,
+                    struct sl_trouble *t);
+    /* *out: the sink knows that the change of this ts was performed for this span. Null: it never knows. */
+    bool (*was_executed)(struct sl_writer *w, const struct sl_sink_span *span, sl_ts ts, bool *out,
+                         struct sl_trouble *t);
     /* Any thread; may be null if no call ever blocks for long. */
     void (*interrupt)(struct sl_writer *w);
     void (*close_writer)(struct sl_writer *w);

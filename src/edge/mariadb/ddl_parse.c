@@ -139,15 +139,16 @@ static bool ddl_create(struct ddl *d)
         return true;
     if (sl_ddl_take(&d->x, "TABLE")) {
         ddl_take_exists(d);
-        return ddl_is(d, SL_DDL_CREATE_TABLE, ddl_read_table(d));
+        return ddl_is(d, SL_DDL_KIND_CREATE_TABLE, ddl_read_table(d));
     }
     if (ddl_take_database(d)) {
         ddl_take_exists(d);
-        return ddl_is(d, SL_DDL_CREATE_DATABASE, ddl_read_schema(d));
+        return ddl_is(d, SL_DDL_KIND_CREATE_DATABASE, ddl_read_schema(d));
     }
     if (sl_ddl_take(&d->x, "UNIQUE") || sl_ddl_take(&d->x, "FULLTEXT") || sl_ddl_take(&d->x, "SPATIAL"))
-        return sl_ddl_take(&d->x, "INDEX") && ddl_read_index(d, SL_DDL_CREATE_INDEX);
-    return !sl_ddl_take(&d->x, "INDEX") || ddl_read_index(d, SL_DDL_CREATE_INDEX); /* else views, triggers, users ... */
+        return sl_ddl_take(&d->x, "INDEX") && ddl_read_index(d, SL_DDL_KIND_CREATE_INDEX);
+    return !sl_ddl_take(&d->x, "INDEX") ||
+           ddl_read_index(d, SL_DDL_KIND_CREATE_INDEX); /* else views, triggers, users ... */
 }
 
 static bool ddl_drop(struct ddl *d)
@@ -156,19 +157,19 @@ static bool ddl_drop(struct ddl *d)
         return true;
     if (sl_ddl_take(&d->x, "TABLE") || sl_ddl_take(&d->x, "TABLES")) {
         ddl_take_exists(d);
-        return ddl_is(d, SL_DDL_DROP_TABLE, ddl_read_tables(d));
+        return ddl_is(d, SL_DDL_KIND_DROP_TABLE, ddl_read_tables(d));
     }
     if (ddl_take_database(d)) {
         ddl_take_exists(d);
-        return ddl_is(d, SL_DDL_DROP_DATABASE, ddl_read_schema(d));
+        return ddl_is(d, SL_DDL_KIND_DROP_DATABASE, ddl_read_schema(d));
     }
-    return !sl_ddl_take(&d->x, "INDEX") || ddl_read_index(d, SL_DDL_DROP_INDEX);
+    return !sl_ddl_take(&d->x, "INDEX") || ddl_read_index(d, SL_DDL_KIND_DROP_INDEX);
 }
 
 static bool ddl_truncate(struct ddl *d)
 {
     sl_ddl_take(&d->x, "TABLE");
-    return ddl_is(d, SL_DDL_TRUNCATE_TABLE, ddl_read_table(d));
+    return ddl_is(d, SL_DDL_KIND_TRUNCATE_TABLE, ddl_read_table(d));
 }
 
 static bool ddl_rename(struct ddl *d)
@@ -185,7 +186,7 @@ static bool ddl_rename(struct ddl *d)
             return false;
         table->has_new_name = true;
     } while (sl_ddl_take_sign(&d->x, ','));
-    return ddl_is(d, SL_DDL_RENAME_TABLE, true);
+    return ddl_is(d, SL_DDL_KIND_RENAME_TABLE, true);
 }
 
 /* ALTER ... RENAME [TO|AS|=] name, but not RENAME COLUMN, INDEX or KEY. */
@@ -237,7 +238,7 @@ static bool ddl_alter_specs(struct ddl *d)
 static bool ddl_alter_database(struct ddl *d)
 {
     static const char *const options[] = { "DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "COMMENT" };
-    d->out->kind = SL_DDL_ALTER_DATABASE;
+    d->out->kind = SL_DDL_KIND_ALTER_DATABASE;
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         if (sl_ddl_is(&d->x, options[i])) {
             struct sl_ddl_table *table = ddl_add_table(d);
@@ -260,7 +261,7 @@ static bool ddl_alter(struct ddl *d)
     if (!ddl_read_table(d))
         return false;
     ddl_take_wait(d);
-    return ddl_is(d, SL_DDL_ALTER_TABLE, ddl_alter_specs(d));
+    return ddl_is(d, SL_DDL_KIND_ALTER_TABLE, ddl_alter_specs(d));
 }
 
 /* SET STATEMENT ... FOR statement */
@@ -306,12 +307,12 @@ static bool ddl_statement(struct ddl *d)
 void sl_ddl_parse(struct sl_ddl_info *out, struct sl_str database, struct sl_str statement, bool is_ansi)
 {
     struct ddl d = { .out = out, .database = database };
-    out->kind = SL_DDL_IGNORED;
+    out->kind = SL_DDL_KIND_IGNORED;
     out->table_count = 0;
     out->exchanges = false;
     sl_ddl_lexer_init(&d.x, statement, is_ansi);
     if (!ddl_statement(&d)) {
-        out->kind = SL_DDL_UNKNOWN;
+        out->kind = SL_DDL_KIND_UNKNOWN;
         out->table_count = 0;
     }
 }

@@ -23,7 +23,7 @@
     X(DROP_DATABASE, "drop database")        \
     X(ALTER_DATABASE, "alter database")
 enum sl_ddl_kind {
-#define SL_DDL_ENUM(name, text) SL_DDL_##name,
+#define SL_DDL_ENUM(name, text) SL_DDL_KIND_##name,
     SL_DDL_KINDS(SL_DDL_ENUM)
 #undef SL_DDL_ENUM
         SL_DDL_KIND_COUNT

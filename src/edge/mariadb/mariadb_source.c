@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "edge/mariadb/binlog_value.h"
+#include "edge/mariadb/ddl_effect.h"
 #include "edge/mariadb/mariadb_tables.h"
 #include "engine/table_filter.h"
 
@@ -51,8 +52,8 @@ struct mariadb_reader {
     struct source_def *defs;
     uint32_t def_count, def_cap;
     uint64_t version_last;
-    struct sl_bytes
-        pending; /* an event that did not fit the batch before: in the connection's buffer until the next read */
+    struct sl_ddl_effects effects; /* of the last schema change */
+    struct sl_bytes pending;       /* the event that was read to test the position; null once it was taken */
 };
 
 static struct mariadb_reader *reader_of(struct sl_reader *r)
@@ -426,9 +427,11 @@ static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_
 {
     if (item->ends_group)
         r->through = item->ts;
-    if (sl_mariadb_schema_is_private(item->statement.database) && item->statement.database.len > 0)
+    sl_ddl_effect(&r->effects, item->statement.database, item->statement.sql, item->statement.sql_mode, r->filter);
+    if (r->effects.ddl.effect == SL_DDL_NOTHING)
         return SOURCE_GO_ON;
-    if (!sl_batch_set_ddl(into, item->ts, item->statement.database, item->statement.sql)) {
+    r->effects.ddl.ts = item->ts;
+    if (!sl_batch_set_ddl(into, &r->effects.ddl)) {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
         return SOURCE_FAIL;
     }

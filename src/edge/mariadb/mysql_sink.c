@@ -2,6 +2,7 @@
 #include "edge/mariadb/mysql_sink.h"
 
 #include "edge/mariadb/sink_apply.h"
+#include "edge/mariadb/sink_ddl.h"
 #include "edge/mariadb/sink_state.h"
 
 #include <pthread.h>
@@ -218,6 +219,31 @@ static bool sink_commit(struct sl_writer *base, struct sl_trouble *t)
     return is_done;
 }
 
+/* ---- schema changes ---- */
+
+static bool sink_execute(struct sl_writer *base, const struct sl_sink_span *span, const struct sl_ddl *ddl,
+                         struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    if (!w->sink->opts.is_exact)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SINK_WITHOUT_STATE",
+                              "use exactly-once=true, or perform it by hand and resume the feed behind this ts",
+                              "schema changes need the sink's journal ('%s' of ts %llu)", ddl->kind,
+                              (unsigned long long)ddl->ts);
+    return writer_connect(w, t) && (sl_sink_ddl_execute(w->db, &w->sink->feed, span, ddl, t) || writer_fail(w, t));
+}
+
+static bool sink_was_executed(struct sl_writer *base, const struct sl_sink_span *span, sl_ts ts, bool *out,
+                              struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    *out = false;
+    if (!w->sink->opts.is_exact)
+        return true;
+    return writer_connect(w, t) &&
+           (sl_sink_ddl_was_executed(w->db, &w->sink->feed, span, ts, out, t) || writer_fail(w, t));
+}
+
 /* ---- life ---- */
 
 static bool sink_open_writer(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t)
@@ -279,7 +305,7 @@ static bool sink_start(struct mysql_sink *s, const struct sl_sink_open *o, struc
     MYSQL *db;
     if (!sink_parse(&s->opts, o->uri, t) || !sink_connect(&db, &s->opts, t))
         return false;
-    bool is_good = !s->opts.is_exact || sl_sink_state_prepare(db, t);
+    bool is_good = !s->opts.is_exact || (sl_sink_state_prepare(db, t) && sl_sink_ddl_prepare(db, t));
     mysql_close(db);
     s->base.has_fencing = s->base.is_exact = s->opts.is_exact;
     return is_good;
@@ -310,6 +336,8 @@ const struct sl_sink_driver sl_mysql_sink_driver = {
     .append = sink_append,
     .commit = sink_commit,
     .discard = sink_discard,
+    .execute = sink_execute,
+    .was_executed = sink_was_executed,
     .interrupt = sink_interrupt,
     .close_writer = sink_close_writer,
     .close = sink_close,

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/mariadb/sink_ddl.h"
+
+#include "base/hash.h"
+#include "edge/mariadb/sink_statement.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <mysqld_error.h>
+
+#define DDL_SQL_MAX 2048u
+#define DDL_MODE_ANSI_QUOTES 4u
+
+bool sl_sink_ddl_prepare(MYSQL *db, struct sl_trouble *t)
+{
+    return sl_mariadb_execute(db,
+                              "CREATE TABLE IF NOT EXISTS sluice.ddl ("
+                              "feed BINARY(16) NOT NULL, table_id BIGINT NOT NULL, ts BIGINT UNSIGNED NOT NULL, "
+                              "state ENUM('begun', 'done') NOT NULL, looked BIGINT UNSIGNED NOT NULL, "
+                              "kind VARCHAR(32) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+                              "PRIMARY KEY (feed, table_id, ts)) ENGINE=InnoDB",
+                              t);
+}
+
+/* ---- what the schema looks like ---- */
+
+static bool ddl_hash_rows(uint64_t *hash, MYSQL *db, const char *sql, struct sl_trouble *t)
+{
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    if (!sl_mariadb_select(&result, db, sql, t))
+        return false;
+    while ((row = mysql_fetch_row(result))) {
+        const unsigned long *lengths = mysql_fetch_lengths(result);
+        for (unsigned i = 0; i < mysql_num_fields(result); i++)
+            *hash = row[i] ? sl_hash_bytes(*hash, row[i], lengths[i]) : sl_hash_u64(*hash, i);
+    }
+    mysql_free_result(result);
+    return true;
+}
+
+/*
+ * A number that changes with every column, key, option and name in the schemas that a statement may touch: that in which
+ * it was given, as tables of others are named with their schema and then looked at as a whole too.
+ */
+static bool ddl_look(uint64_t *out, MYSQL *db, struct sl_trouble *t)
+{
+    *out = 0;
+    return ddl_hash_rows(out, db,
+                         "SELECT table_schema, table_name, table_collation, create_options, table_comment, create_time "
+                         "FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN "
+                         "('mysql', 'information_schema', 'performance_schema', 'sys', 'sluice') ORDER BY 1, 2",
+                         t) &&
+           ddl_hash_rows(out, db,
+                         "SELECT schema_name, default_collation_name FROM information_schema.schemata WHERE "
+                         "schema_name <> 'sluice' ORDER BY 1",
+                         t);
+}
+
+/* ---- the journal ---- */
+
+struct ddl_row {
+    bool is_there, is_done;
+    uint64_t looked;
+};
+
+/* All of these are numbers. */
+static void ddl_key(char *out, size_t size, const struct sl_sink_feed_key *feed, int64_t table_id, sl_ts ts,
+                    const char *between)
+{
+    char hex[2 * sizeof feed->bytes + 1];
+    mysql_hex_string(hex, (const char *)feed->bytes, sizeof feed->bytes);
+    if (*between == ',')
+        snprintf(out, size, "0x%s, %lld, %llu", hex, (long long)table_id, (unsigned long long)ts);
+    else
+        snprintf(out, size, "feed = 0x%s AND table_id = %lld AND ts = %llu", hex, (long long)table_id,
+                 (unsigned long long)ts);
+}
+
+static bool ddl_read(struct ddl_row *out, MYSQL *db, const char *where, struct sl_trouble *t)
+{
+    char sql[DDL_SQL_MAX];
+    MYSQL_RES *result;
+    snprintf(sql, sizeof sql, "SELECT state, looked FROM sluice.ddl WHERE %s", where);
+    if (!sl_mariadb_select(&result, db, sql, t))
+        return false;
+    MYSQL_ROW row = mysql_fetch_row(result);
+    *out = (struct ddl_row){ .is_there = row != NULL };
+    if (row) {
+        out->is_done = strcmp(row[0], "done") == 0;
+        out->looked = strtoull(row[1], NULL, 10);
+    }
+    mysql_free_result(result);
+    return true;
+}
+
+static bool ddl_commit(MYSQL *db, struct sl_trouble *t)
+{
+    return mysql_commit(db) == 0 || sl_mariadb_trouble(t, db, "journal of schema changes");
+}
+
+static bool ddl_begin(MYSQL *db, const char *values, uint64_t looked, const char *kind, struct sl_trouble *t)
+{
+    char sql[DDL_SQL_MAX];
+    snprintf(sql, sizeof sql,
+             "REPLACE INTO sluice.ddl (feed, table_id, ts, state, looked, kind) VALUES (%s, 'begun', %llu, '%s')",
+             values, (unsigned long long)looked, kind);
+    return sl_mariadb_execute(db, sql, t) && ddl_commit(db, t);
+}
+
+/* Done, and the span's progress, together. */
+static bool ddl_end(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span, sl_ts ts,
+                    const char *where, struct sl_trouble *t)
+{
+    char sql[DDL_SQL_MAX];
+    snprintf(sql, sizeof sql, "UPDATE sluice.ddl SET state = 'done' WHERE %s", where);
+    return sl_mariadb_execute(db, sql, t) && sl_sink_state_advance(db, feed, span, ts, t) && ddl_commit(db, t);
+}
+
+/* ---- performing it ---- */
+
+static bool ddl_use(MYSQL *db, struct sl_str schema, struct sl_trouble *t)
+{
+    char memory[DDL_SQL_MAX];
+    struct sl_text sql;
+    if (schema.len == 0)
+        return true;
+    sl_text_init(&sql, memory, sizeof memory);
+    sl_text_cstr(&sql, "USE ");
+    sl_statement_name(&sql, schema);
+    return sl_mariadb_execute(db, sql.ptr, t);
+}
+
+/* The statement is said in the charset and quoting it was written in; afterwards the session is as it was. */
+static bool ddl_say(MYSQL *db, const struct sl_ddl *ddl, struct sl_trouble *t)
+{
+    bool is_ansi = (ddl->mode & DDL_MODE_ANSI_QUOTES) != 0;
+    const char *before = is_ansi ? "SET NAMES utf8mb4, sql_mode='NO_AUTO_VALUE_ON_ZERO,ANSI_QUOTES'"
+                                 : "SET NAMES utf8mb4, sql_mode='NO_AUTO_VALUE_ON_ZERO'";
+    if (!sl_mariadb_execute(db, before, t))
+        return false;
+    bool is_good = mysql_real_query(db, ddl->statement.ptr, ddl->statement.len) == 0;
+    unsigned error = mysql_errno(db);
+    if (!is_good && !sl_mariadb_is_passing(error))
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SINK_REFUSES_DDL",
+                              "perform it at the sink by hand and resume the feed behind this ts, or correct the sink",
+                              "the sink refuses '%s' of ts %llu: error %u (%s)", ddl->kind, (unsigned long long)ddl->ts,
+                              error, mysql_sqlstate(db));
+    if (!is_good)
+        return sl_mariadb_trouble(t, db, ddl->kind);
+    return sl_mariadb_execute(db, "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO'", t);
+}
+
+static bool ddl_forgives(unsigned error, const struct sl_ddl *ddl)
+{
+    bool makes = ddl->effect == SL_DDL_MAKES && (error == ER_TABLE_EXISTS_ERROR || error == ER_DB_CREATE_EXISTS);
+    bool drops = ddl->dropped_count > 0 && ddl->added_count == 0 && (error == ER_BAD_TABLE_ERROR);
+    return makes || drops || (ddl->influence == SL_INFLUENCE_DB && error == ER_DB_DROP_EXISTS);
+}
+
+/* A table that is there already, or is gone already, is as it should be: somebody prepared the sink by hand. */
+static bool ddl_perform(MYSQL *db, const struct sl_ddl *ddl, struct sl_trouble *t)
+{
+    if (!ddl_use(db, ddl->schema, t))
+        return false;
+    if (ddl_say(db, ddl, t))
+        return true;
+    bool is_forgiven = ddl_forgives(mysql_errno(db), ddl);
+    return is_forgiven && sl_mariadb_execute(db, "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO'", t);
+}
+
+bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span,
+                         const struct sl_ddl *ddl, struct sl_trouble *t)
+{
+    char where[DDL_SQL_MAX / 4], values[DDL_SQL_MAX / 4];
+    struct ddl_row row;
+    uint64_t looks;
+    ddl_key(where, sizeof where, feed, span->key.table_id, ddl->ts, "AND");
+    ddl_key(values, sizeof values, feed, span->key.table_id, ddl->ts, ",");
+    if (!sl_sink_state_advance(db, feed, span, ddl->ts - 1, t)) /* whoever is stale stops here */
+        return false;
+    if (!ddl_commit(db, t) || !ddl_read(&row, db, where, t) || !ddl_commit(db, t))
+        return false;
+    if (!row.is_done && !ddl_look(&looks, db, t))
+        return false;
+    bool was_performed = row.is_there && !row.is_done && row.looked != looks;
+    if (!row.is_done && !was_performed && (!ddl_begin(db, values, looks, ddl->kind, t) || !ddl_perform(db, ddl, t)))
+        return false;
+    return ddl_end(db, feed, span, ddl->ts, where, t);
+}
+
+bool sl_sink_ddl_was_executed(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span, sl_ts ts,
+                              bool *out, struct sl_trouble *t)
+{
+    char where[DDL_SQL_MAX / 4];
+    struct ddl_row row;
+    ddl_key(where, sizeof where, feed, span->key.table_id, ts, "AND");
+    if (!ddl_read(&row, db, where, t) || !ddl_commit(db, t))
+        return false;
+    *out = row.is_done;
+    return true;
+}
