@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/common/mem_tags.h"
+#include "edge/etcd/etcd_codec.h"
 #include "edge/etcd/etcd_store.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/sl_certs.h"
@@ -229,7 +231,7 @@ static void a_server_that_hangs_leaves_writes_in_doubt(void **state)
     struct fixture f;
     struct told t;
     setup(&f);
-    f.opts.op_ns = 1 * SL_S;
+    f.opts.op_ns = 3 * SL_S;
     struct sl_store *store = open_told(&f, &t);
     range_until_ok(&f, store, &t, "a");
     kill(f.server.pid, SIGSTOP);
@@ -489,6 +491,30 @@ static void what_etcd_would_not_take_is_refused(void **state)
     teardown(&f);
 }
 
+static void a_lease_is_never_asked_for_shorter_than_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        sl_ns ttl_ns;
+        uint8_t seconds;
+    } rows[] = { { 1, 1 }, { SL_S - 1, 1 }, { SL_S, 1 }, { SL_S + 1, 2 }, { 10 * SL_S, 10 } };
+    const struct sl_mem_opts opts = sl_mem_opts_of(0);
+    struct sl_mem mem;
+    struct sl_arena arena;
+    sl_mem_init(&mem, &opts);
+    sl_arena_init(&arena, &mem, SL_TAG_STORE, 1 << 16);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct sl_store_op op = { .verb = SL_STORE_GRANT, .ttl_ns = rows[i].ttl_ns };
+        const uint8_t wanted[] = { 0x08, rows[i].seconds }; /* field 1, a varint */
+        struct sl_bytes bytes = { 0 };
+        sl_assert_i64(sl__etcd_encode(&op, &arena, &bytes), SL_OK);
+        sl_assert_u64(bytes.len, sizeof wanted);
+        sl_assert_mem(bytes.ptr, wanted, sizeof wanted);
+    }
+    sl_arena_deinit(&arena);
+    sl_mem_deinit(&mem);
+}
+
 static void options_that_are_wrong_are_named(void **state)
 {
     (void)state;
@@ -565,6 +591,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_user_is_no_harm_where_nobody_asks_for_one),
         cmocka_unit_test(with_tls_both_sides_show_a_certificate),
         cmocka_unit_test(what_etcd_would_not_take_is_refused),
+        cmocka_unit_test(a_lease_is_never_asked_for_shorter_than_wanted),
         cmocka_unit_test(options_that_are_wrong_are_named),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
