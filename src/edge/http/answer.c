@@ -55,8 +55,24 @@ static struct MHD_Response *answer_make(struct sl_str body, const char *content_
     return response;
 }
 
+enum {
+    ANSWER_SMALL_BYTES = 64 << 10,
+    ANSWERS_BYTES_MAX = 256 << 20, /* that clients have not taken yet, of all calls together */
+    ANSWER_SCRATCH_BYTES_KEPT = 1 << 20,
+};
+
 void sl__answer_body(struct sl__call *c, uint32_t status, const char *content_type, struct sl_str body)
 {
+    struct sl_api *api = c->api;
+    if (body.len > ANSWER_SMALL_BYTES && api->answer_bytes + body.len > ANSWERS_BYTES_MAX) {
+        api->refused[SL__REFUSED_WAITING]++;
+        sl__answer_overload(c); /* which is small */
+        return;
+    }
+    if (c->state != SL__CALL_ANSWERED) {
+        c->answer_bytes = body.len;
+        api->answer_bytes += body.len;
+    }
     sl__answer_response(c, status, answer_make(body, content_type));
 }
 
@@ -73,6 +89,8 @@ void sl__answer_json(struct sl__call *c, uint32_t status, sl__render *render, co
         sl__answer_body(c, status, ANSWER_JSON, sl__buf_str(&c->api->scratch));
     else
         sl__answer_code(c, SL_NOMEM, "the answer is larger than an answer may be");
+    if (c->api->scratch.cap > ANSWER_SCRATCH_BYTES_KEPT)
+        sl__buf_deinit(&c->api->scratch);
 }
 
 void sl__answer_done(struct sl__call *c)

@@ -59,6 +59,8 @@ struct sl__call {
     bool in_handler; /* an answer now needs no resume */
     bool looked_at;  /* its head was, on the handler's first call */
     bool too_large;
+    bool no_room; /* for its body, among those of others */
+    size_t answer_bytes;
     const struct sl__route *route; /* null: no such path */
     char *uri;                     /* as it came, with parameters: for forwarding */
     char *path;                    /* decoded; params point into it */
@@ -95,6 +97,9 @@ struct sl_api {
     uint32_t *generations;
     uint32_t call_count, call_hint;
     struct sl__buf scratch; /* for rendering; content valid inside one function only */
+    /* Bytes of all calls together: what many clients may make the node hold. */
+    size_t body_bytes, answer_bytes;
+    uint32_t table_list_count;
     struct sl_prng prng;
     struct sl__auth *auth; /* null: everybody is operator */
     struct sl__forwards *forwards;
@@ -172,7 +177,7 @@ void sl__answer_bad(struct sl__call *c, const char *what); /* 400: the caller's 
 void sl__answer_no_owner(struct sl__call *c);
 void sl__answer_timeout(struct sl__call *c);
 void sl__answer_no_route(struct sl__call *c);
-void sl__answer_no_auth(struct sl__call *c, bool known, bool unauthorized);
+void sl__answer_no_auth(struct sl__call *c, bool is_known, bool is_forbidden);
 void sl__answer_too_large(struct sl__call *c);
 void sl__answer_overload(struct sl__call *c);
 /* Any response; takes it over. */

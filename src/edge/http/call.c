@@ -10,6 +10,7 @@ enum {
     CALL_FORWARDS_MAX = 2,
     CALL_BODY_EXCESS_FACTOR = 4, /* how much of a body over the limit is read and dropped, to answer it politely */
     CALL_SLOT_BITS = 16,
+    CALL_BODIES_BYTES_MAX = 64 << 20, /* of all calls together */
 };
 
 /* ---- beginning and end ---- */
@@ -61,6 +62,8 @@ void sl__call_end(struct sl__call *c)
     if (c->response)
         MHD_destroy_response(c->response);
     json_object_put(c->doc);
+    c->api->body_bytes -= c->body.len;
+    c->api->answer_bytes -= c->answer_bytes;
     sl__buf_deinit(&c->body);
     if (c->state_free)
         c->state_free(c->state_data);
@@ -321,7 +324,7 @@ static void call_start(struct sl__call *c)
         sl__answer_no_route(c);
     else if (c->too_large)
         sl__answer_too_large(c);
-    else if (c->api->closing)
+    else if (c->api->closing || c->no_room)
         sl__answer_overload(c);
     else if (call_is_cross_site(c))
         sl__answer_no_auth(c, true, true);
@@ -346,13 +349,18 @@ static enum MHD_Result call_queue(struct sl__call *c)
 static enum MHD_Result call_take_body(struct sl__call *c, const char *upload, size_t *upload_size)
 {
     size_t excess = c->api->opts.body_bytes_max * CALL_BODY_EXCESS_FACTOR;
-    if (!c->too_large && !sl__buf_add(&c->body, upload, *upload_size)) {
+    bool is_refused = c->too_large || c->no_room;
+    if (!is_refused && c->api->body_bytes + *upload_size > CALL_BODIES_BYTES_MAX)
+        c->no_room = true;
+    else if (!is_refused && !sl__buf_add(&c->body, upload, *upload_size))
         c->too_large = true;
+    else if (!is_refused)
+        c->api->body_bytes += *upload_size;
+    if (!is_refused && (c->too_large || c->no_room))
         c->api->refused[SL__REFUSED_BODY]++;
-    }
     c->step += *upload_size;
     *upload_size = 0;
-    return c->too_large && c->step > excess ? MHD_NO : MHD_YES;
+    return (c->too_large || c->no_room) && c->step > excess ? MHD_NO : MHD_YES;
 }
 
 static void call_look(struct sl__call *c, const char *url, const char *method)

@@ -131,7 +131,7 @@ static void page_drain_times(struct sl_metrics *m, const struct sl_drain_view *v
         sl_metrics_real(m, SL_METRIC_DRAIN_DEADLINE, labels, 2, ((double)i->deadline_wall_ms - (double)now_ms) / 1000);
     if (seen && !v->safe_to_stop)
         sl_metrics_real(m, SL_METRIC_DRAIN_SINCE_PROGRESS, labels, 2,
-                        (double)((sl_loop_now() - seen->progress_at) / SL_MS) / 1000);
+                        (double)(sl_loop_now() - seen->progress_at) / (double)SL_S);
     if (v->lag_budget_ms > 0)
         sl_metrics_real(m, SL_METRIC_DRAIN_LAG_BUDGET, labels, 2, (double)v->lag_budget_ms / 1000);
 }

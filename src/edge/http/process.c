@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,25 +14,28 @@ struct process_stat {
     uint64_t ticks, start_ticks, rss_pages;
 };
 
-/* The fields after the name, which may hold anything. */
+/* proc(5): numbers of the fields, counted from the one after the name, which may hold anything. */
+enum { PROCESS_UTIME = 11, PROCESS_STIME = 12, PROCESS_START = 19, PROCESS_RSS = 21, PROCESS_FIELDS = 22 };
+
 static bool process_read(struct process_stat *s)
 {
     char text[1024];
-    unsigned long user, system, rss;
-    unsigned long long start;
+    uint64_t fields[PROCESS_FIELDS] = { 0 };
     FILE *f = fopen("/proc/self/stat", "re");
     size_t len = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f)
-        fclose(f);
+        (void)fclose(f);
     text[len] = '\0';
-    const char *after = strrchr(text, ')');
-    if (!after || sscanf(after + 1,
-                         " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %llu "
-                         "%*u %lu",
-                         &user, &system, &start, &rss) != 4)
+    char *at = strrchr(text, ')');
+    if (!at || strlen(at) < 4)
         return false;
-    *s = (struct process_stat){ .ticks = user + system, .start_ticks = start, .rss_pages = rss };
-    return true;
+    at += 3; /* the state is a letter */
+    for (int i = 1; i < PROCESS_FIELDS; i++)
+        fields[i] = strtoull(at, &at, 10);
+    *s = (struct process_stat){ .ticks = fields[PROCESS_UTIME] + fields[PROCESS_STIME],
+                                .start_ticks = fields[PROCESS_START],
+                                .rss_pages = fields[PROCESS_RSS] };
+    return s->rss_pages > 0;
 }
 
 static uint64_t process_count_fds(void)

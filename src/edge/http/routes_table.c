@@ -10,7 +10,7 @@
  * node to ask instead, and there the request goes, over the owner if need be.
  */
 #define TABLE_KEYSPACE "default"
-enum { TABLE_ROWS_AT_ONCE = 20000 };
+enum { TABLE_ROWS_AT_ONCE = 20000, TABLE_LISTS_AT_ONCE_MAX = 8 };
 
 /* ---- whose business it is ---- */
 
@@ -46,6 +46,7 @@ static struct sl_request table_request(const struct sl__call *c, enum sl_request
 /* ---- list: all rows, in as many answers as the core needs ---- */
 
 struct table_list {
+    struct sl_api *api;
     struct sl__buf rows; /* JSON objects joined by commas, in the shape of the route */
     int64_t after;
     uint64_t count;
@@ -159,8 +160,7 @@ static void table_list_end(void *ctx)
     struct table_list *l = ctx;
     sl__buf_deinit(&l->rows);
     free(l->places);
-    l->places = NULL;
-    l->place_count = l->place_cap = 0;
+    l->api->table_list_count--;
 }
 
 static void table_list_show(struct sl__call *c, struct table_list *l)
@@ -211,11 +211,14 @@ static void table_list_ask(struct sl__call *c)
 
 static void table_list_start(struct sl__call *c)
 {
-    struct table_list *l = calloc(1, sizeof *l);
+    bool has_room = c->api->table_list_count < TABLE_LISTS_AT_ONCE_MAX;
+    struct table_list *l = has_room ? calloc(1, sizeof *l) : NULL;
     if (!l) {
         sl__answer_overload(c);
         return;
     }
+    l->api = c->api;
+    l->api->table_list_count++;
     l->rows.bytes_max = c->api->opts.response_bytes_max;
     l->after = INT64_MIN;
     c->state_data = l;
