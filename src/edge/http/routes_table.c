@@ -10,7 +10,7 @@
  * node to ask instead, and there the request goes, over the owner if need be.
  */
 #define TABLE_KEYSPACE "default"
-enum { TABLE_ROWS_AT_ONCE = 20000, TABLE_LISTS_AT_ONCE_MAX = 8 };
+enum { TABLE_ROWS_AT_ONCE = 20000, TABLE_LISTS_AT_ONCE_MAX = 16 };
 
 /* ---- whose business it is ---- */
 
