@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sl_mem_init(&mem, &opts);
     sl_arena_init(&arena, &mem, SL_TAG_DECODE, ARENA_BYTES_MAX);
     check_input(bytes, &arena);
-    (void)sl_params_decode(&params, bytes);
+    if (sl_params_decode(&params, bytes))
+        SL_REQUIRE(params.id.len > 0 && params.node_epoch != 0);
     sl_arena_deinit(&arena);
     sl_mem_deinit(&mem);
     return 0;
