@@ -78,7 +78,8 @@ struct sl_flow {
     uint8_t state;   /* enum sl_flow_state; sl__flow_go */
     uint8_t end;     /* enum sl_flow_end, when OVER */
     bool is_raising; /* in the hands of its lane, to be raised */
-    bool is_close_asked, is_told_ready;
+    bool is_close_asked, is_told_ready, is_told_following;
+    bool is_abandoned; /* CLOSING, and will have failed when all is flushed */
     bool is_dirty, is_ahead;
     sl_ts from;       /* rows up to it are not for this flow, or done */
     sl_ts durable;    /* of entries that are done */
@@ -265,6 +266,8 @@ void sl__flow_go(struct sl_flow *f, enum sl_flow_state to);
 void sl__flow_touch(struct sl_flow *f);
 /* Ends it: out of all lists; its entries are skipped. trouble (copied) for FAILED. */
 void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_trouble *trouble);
+/* Its reader has failed: what was taken is flushed, then it fails. */
+void sl__flow_abandon(struct sl_flow *f, const struct sl_trouble *trouble);
 /* CLOSE. */
 void sl__flow_close(struct sl_flow *f);
 /* One entry less; what follows from that. */
@@ -331,6 +334,8 @@ void sl__plane_lane_take(struct sl_plane_lane *l);
 void sl__plane_lane_finish(struct sl_plane_lane *l, bool is_durable);
 /* Drops the queue: its flows wait until the lane has room again. False: nothing in it can be dropped. */
 bool sl__plane_lane_detach(struct sl_plane_lane *l);
+/* No parcel counts as one of the shared reader any more. */
+void sl__plane_lane_forget_shared(struct sl_plane_lane *l);
 /* Drops the queue of a feed that is dropped or fenced. */
 void sl__plane_lane_clear(struct sl_plane_lane *l);
 

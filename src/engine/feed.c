@@ -145,6 +145,7 @@ void sl__plane_feed_drop(struct sl_plane_feed *f, bool is_removed)
 {
     f->is_removed = is_removed;
     f->state = SL_PLANE_FEED_DROPPED;
+    atomic_store(&f->is_fenced, true);
     sl__plane_feed_silence(f);
     sl__plane_feed_touch(f);
 }

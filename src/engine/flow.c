@@ -16,8 +16,10 @@ bool sl__flow_may_go(enum sl_flow_state from, enum sl_flow_state to)
 void sl__flow_go(struct sl_flow *f, enum sl_flow_state to)
 {
     SL_REQUIRE(sl__flow_may_go((enum sl_flow_state)f->state, to));
-    if (f->state == SL_FLOW_FOLLOWING)
+    if (f->state == SL_FLOW_FOLLOWING) {
         f->feed->follower_count--;
+        f->durable = sl_ts_max(f->durable, f->feed->checkpoint); /* it was there, or that would not have been said */
+    }
     if (to == SL_FLOW_FOLLOWING)
         f->feed->follower_count++;
     f->state = (uint8_t)to;
@@ -43,6 +45,14 @@ bool sl__flow_is_free(const struct sl_flow *f)
     return f->state == SL_FLOW_OVER && f->pending == 0 && !f->is_raising;
 }
 
+static void flow_set_trouble(struct sl_flow *f, const struct sl_trouble *trouble)
+{
+    if (!f->trouble && trouble)
+        f->trouble = malloc(sizeof *f->trouble);
+    if (f->trouble && trouble)
+        *f->trouble = *trouble;
+}
+
 void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_trouble *trouble)
 {
     if (f->state == SL_FLOW_OVER)
@@ -50,12 +60,27 @@ void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_troub
     sl__hub_detach(f);
     sl__hub_stop_idle(f->feed->hub);
     sl__flow_go(f, SL_FLOW_OVER);
+    if (f->pending == 0)
+        f->durable = sl_ts_max(f->durable, f->from);
     f->end = (uint8_t)end;
-    f->trouble = trouble ? malloc(sizeof *f->trouble) : NULL;
-    if (f->trouble)
-        *f->trouble = *trouble;
-    if (sl__flow_is_free(f))
-        sl__flow_touch(f);
+    flow_set_trouble(f, trouble);
+    sl__flow_touch(f);
+}
+
+static void flow_end_flushed(struct sl_flow *f)
+{
+    sl__flow_end(f, f->is_abandoned ? SL_FLOW_END_FAILED : SL_FLOW_END_CLOSED, NULL);
+}
+
+void sl__flow_abandon(struct sl_flow *f, const struct sl_trouble *trouble)
+{
+    f->is_abandoned = true;
+    flow_set_trouble(f, trouble);
+    sl__hub_detach(f);
+    sl__flow_go(f, SL_FLOW_CLOSING);
+    sl__flow_touch(f);
+    if (f->pending == 0)
+        flow_end_flushed(f);
 }
 
 void sl__flow_close(struct sl_flow *f)
@@ -144,7 +169,7 @@ void sl__flow_entry_done(struct sl_flow *f, sl_ts through, bool is_durable)
     if (f->pending > 0)
         return;
     if (f->state == SL_FLOW_CLOSING && is_durable)
-        sl__flow_end(f, SL_FLOW_END_CLOSED, NULL);
+        flow_end_flushed(f);
     else if (sl__flow_is_free(f))
         sl__flow_touch(f);
 }

@@ -228,14 +228,24 @@ static void hub_catch_up(struct sl_hub *h, struct sl_flow *f)
     sl__flow_touch(f);
 }
 
+/* What is left of the shared reader's last life belongs to nobody who follows, and may be newer than what comes now. */
+static void hub_forget_shared(struct sl_hub *h)
+{
+    for (struct sl_plane_feed *feed = h->feeds; feed; feed = feed->next)
+        for (uint32_t i = 0; i < feed->lane_count; i++)
+            sl__plane_lane_forget_shared(&feed->lanes[i]);
+}
+
 void sl__hub_attach(struct sl_flow *f)
 {
     struct sl_hub *h = f->feed->hub;
     struct sl_reader_slot *shared = &h->readers[0];
     if (shared->state == SL_READER_OVER)
         sl__reader_join(shared);
-    if (shared->state == SL_READER_OFF && sl__reader_start(shared, f->from))
+    if (shared->state == SL_READER_OFF && sl__reader_start(shared, f->from)) {
         h->window_from = f->from;
+        hub_forget_shared(h);
+    }
     if (shared->state == SL_READER_OFF || shared->state == SL_READER_STOPPING) {
         hub_wait(f);
         return;

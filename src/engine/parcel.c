@@ -163,6 +163,13 @@ static void lane_unlink_shared(struct sl_plane_lane *l, struct sl_parcel *p)
     l->shared_head = p->shared_next;
 }
 
+void sl__plane_lane_forget_shared(struct sl_plane_lane *l)
+{
+    for (struct sl_parcel *p = l->shared_head; p; p = p->shared_next)
+        p->is_shared = false;
+    l->shared_head = l->shared_tail = NULL;
+}
+
 void sl__plane_lane_finish(struct sl_plane_lane *l, bool is_durable)
 {
     while (l->in_flight.head) {

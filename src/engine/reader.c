@@ -13,8 +13,9 @@ static bool reader_goes_on(const struct sl_reader_slot *r)
 static void reader_fail(struct sl_reader_slot *r, const struct sl_trouble *t)
 {
     while (r->members.head)
-        sl__flow_end(r->members.head, SL_FLOW_END_FAILED, t);
+        sl__flow_abandon(r->members.head, t);
     sl__reader_stop(r);
+    sl__hub_stop_idle(r->hub);
 }
 
 static void reader_note(struct sl_reader_slot *r, const struct sl_trouble *t)

@@ -44,10 +44,21 @@ static const struct sl_parcel *report_oldest(const struct sl_plane_lane *l)
     return l->in_flight.head ? l->in_flight.head : l->queue.head;
 }
 
+/* One that stops without having been asked to follows nobody from now on, though its end may take a while. */
+static void report_unfollow(struct report_batch *b, struct sl_flow *f)
+{
+    if (!f->is_told_following || f->end == SL_FLOW_END_SILENT)
+        return;
+    f->is_told_following = false;
+    b->reports[b->report_count++] = report_of(f, SL_REPORT_PROGRESS);
+}
+
 static void report_end(struct report_batch *b, struct sl_flow *f)
 {
-    if (!sl__flow_is_free(f)) /* comes again when it is */
+    if (!sl__flow_is_free(f)) { /* comes again when it is */
+        report_unfollow(b, f);
         return;
+    }
     b->over[b->over_count++] = f;
     if (f->end == SL_FLOW_END_SILENT)
         return;
@@ -74,9 +85,12 @@ static void report_flow(struct report_batch *b, struct sl_flow *f, sl_ns now)
         b->reports[b->report_count].age_ns = f->pending > 0 ? report_age(report_oldest(f->lane), now) : 0;
         f->checkpoint = b->reports[b->report_count++].checkpoint;
         f->is_told_ready = true;
+        f->is_told_following = f->state == SL_FLOW_FOLLOWING;
         return;
-    case SL_FLOW_CLAIMING: /* nothing yet, and nothing more */
     case SL_FLOW_CLOSING:
+        report_unfollow(b, f);
+        return;
+    case SL_FLOW_CLAIMING: /* nothing yet */
     case SL_FLOW_STATE_COUNT:
         return;
     }

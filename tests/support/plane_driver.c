@@ -200,6 +200,9 @@ void plane_driver_start_trigger(struct plane_driver *d, sl_dispatcher_token toke
 
 void plane_driver_stop(struct plane_driver *d, sl_dispatcher_token token)
 {
+    struct plane_view *v = &d->views[token];
+    v->checkpoint = plane_driver_checkpoint(d, token); /* as the core: who closes follows nobody */
+    v->follows = false;
     sl_plane_perform(d->plane,
                      &(struct sl_command){ .verb = SL_COMMAND_CLOSE, .feed = PLANE_DRIVER_FEED, .dispatcher = token });
 }
