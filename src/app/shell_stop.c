@@ -160,11 +160,11 @@ static void stop_drain(struct sl_shell *s)
 /* ---- */
 
 /* A node that is alone, or not yet in the cluster, has nobody to give its work to. */
-static bool stop_should_drain(struct sl_shell *s)
+static bool stop_has_others(struct sl_shell *s)
 {
     struct sl_membership_view view;
     sl_membership_view(sl_node_membership(sl_host_node(s->host)), &view);
-    return s->options->drain_on_stop && view.joined && view.member_count > 1;
+    return view.joined && view.member_count > 1;
 }
 
 void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
@@ -175,7 +175,7 @@ void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
     case SL__SHELL_STARTING:
     case SL__SHELL_RUNNING:
         s->stop.exit = SL_EXIT_STOPPED;
-        if (stop_should_drain(s))
+        if (s->options->drain_on_stop && stop_has_others(s))
             stop_drain(s);
         else
             stop_leave(s, STOP_LEAVE_NS);
@@ -198,6 +198,9 @@ void sl__shell_stop_tick(struct sl_shell *s)
     sl_ns now = sl_loop_now();
     if (s->state == SL__SHELL_DRAINING && now >= s->stop.late_at) {
         sl_log_app(s->log, SL_APP_STOP_DRAIN_LATE, sl_f_u64("after_ms", (uint64_t)(s->options->drain_timeout / SL_MS)));
+        stop_leave(s, STOP_LEAVE_NS);
+    } else if (s->state == SL__SHELL_DRAINING && !stop_has_others(s)) {
+        sl_log_app(s->log, SL_APP_STOP_DRAIN_ALONE, sl_f_str("id", sl_node_id_str(&s->params.id)));
         stop_leave(s, STOP_LEAVE_NS);
     } else if (s->state == SL__SHELL_DRAINING && now >= s->stop.ask_at) {
         stop_ask_owner(s);

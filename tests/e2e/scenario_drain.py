@@ -124,16 +124,28 @@ def test_sigterm_joins_a_drain_that_runs_already():
 
 def test_sigterm_says_what_the_drain_waits_for():
     with Cluster(2, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
-        c.wait_formed()
+        owner = c.wait_formed()
         create_feed(c)
-        for node in c.nodes:
-            node.terminate()  # nobody is left who could take the work
-        stuck = wait(lambda: next((n for n in c.running() if [e for e in n.events("STOP_DRAIN_WAITS")
-                                                               if "no other node" in e["detail"]]), None),
-                     "a node that says why it waits")
-        for node in c.running():
-            node.terminate()
-        assert stuck.wait_exit() == CUT_SHORT
+        other = next(node for node in c.nodes if node is not owner)
+        wait_safe(c, drain(c, owner), other)
+        other.terminate()  # nobody is left who could take its work
+        wait(lambda: [e for e in other.events("STOP_DRAIN_WAITS") if e["detail"]], "what it waits for")
+        other.terminate()
+        assert other.wait_exit() == CUT_SHORT
+
+
+def test_the_last_node_does_not_wait_for_a_drain():
+    with Cluster(2, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
+        owner = c.wait_formed()
+        create_feed(c)
+        other = next(node for node in c.nodes if node is not owner)
+        wait_safe(c, drain(c, owner), other)
+        other.terminate()
+        wait(lambda: other.find("STOP_DRAIN_WAITS"), "a drain that cannot end")
+        owner.terminate()
+        assert owner.wait_exit() == STOPPED
+        assert other.wait_exit() == STOPPED
+        assert other.find("STOP_DRAIN_ALONE")
 
 
 def test_a_node_that_checks_users_asks_for_its_drain_with_credentials():
