@@ -202,22 +202,27 @@ def free_port():
 class Etcd:
     """One etcd, with its data in a folder that the caller removes."""
 
+    flags = ["--unsafe-no-fsync"]
+
     def __init__(self, folder):
-        self.folder, self.client, self.process = folder, None, None
+        self.folder, self.client, self.process, self.words = folder, None, None, None
 
     def start(self):
         for _ in range(10):  # a port may be taken between looking and using it
             self.client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-            with open(os.path.join(self.folder, "etcd.log"), "ab") as log:
-                self.process = subprocess.Popen(
-                    ["etcd", "--name", "e", "--data-dir", os.path.join(self.folder, "etcd"), "--unsafe-no-fsync",
-                     "--listen-client-urls", self.client, "--advertise-client-urls", self.client,
-                     "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "e=" + peer],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.words = ["etcd", "--name", "e", "--data-dir", os.path.join(self.folder, "etcd"), *self.flags,
+                          "--listen-client-urls", self.client, "--advertise-client-urls", self.client,
+                          "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "e=" + peer]
+            self.start_again()
             if wait(lambda: self.process.poll() is not None or self.is_healthy(), "etcd to be healthy") is True:
                 if self.process.poll() is None:
                     return self
         raise Failure("etcd does not start; see etcd.log")
+
+    def start_again(self):
+        """At the same ports, after kill()."""
+        with open(os.path.join(self.folder, "etcd.log"), "ab") as log:
+            self.process = subprocess.Popen(self.words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def is_healthy(self):
         try:
