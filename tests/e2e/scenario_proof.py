@@ -68,17 +68,24 @@ def test_kills_of_the_target_the_owner_and_a_bystander_during_drains():
             target, bystander = others(c, owner)[:2]
             drain(c, target, by=owner)
             victim = {"target": target, "owner": owner, "bystander": bystander}[victim_is]
+            victim_id = victim.id()
             victim.kill()
-            wait(lambda: c.owner() and len(c.captures(c.owner())) == 3, "the victim to be gone")
-            for node in (victim, target):
-                if node.is_running():
-                    node.terminate()
-                    node.wait_exit()
-                    wait(lambda: c.owner() and len(c.captures(c.owner())) <= 3, "the node to be gone")
+            wait(lambda: is_gone(c, victim_id), "the victim to be gone")
+            if target.is_running():
+                target_id = target.id()
+                target.terminate()
+                target.wait_exit()
+                wait(lambda: is_gone(c, target_id), "the target to be gone")
+            for node in c.nodes:
                 if not node.is_running():
                     node.start()
             c.wait_formed(4)
         proof.check()
+
+
+def is_gone(c, node_id):
+    owner = c.owner()
+    return owner and node_id not in [capture["id"] for capture in c.captures(owner)]
 
 
 def test_a_node_that_slept_past_its_lease_writes_nothing_afterwards():
