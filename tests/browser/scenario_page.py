@@ -36,7 +36,7 @@ def other(c):
 
 
 def test_a_drain_is_started_and_watched_on_the_page():
-    with Cluster(3) as c:
+    with Cluster(3, lease_ttl="15s") as c:
         c.wait_formed()
         feed(c, "orders", 120)
         feed(c, "billing", 60)
@@ -51,7 +51,7 @@ def test_a_drain_is_started_and_watched_on_the_page():
 
 
 def test_the_last_node_is_not_drained_and_the_page_says_why():
-    with Cluster(2) as c:
+    with Cluster(2, lease_ttl="15s") as c:
         c.wait_formed()
         feed(c, "orders", 20)
         wait(lambda: is_spread(c, 20), "all dispatchers to run")

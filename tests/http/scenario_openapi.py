@@ -94,7 +94,7 @@ def call_one(node, doc, method, path, operation):
 
 
 def test_every_documented_route_answers_in_its_shape():
-    with Cluster(2) as c:
+    with Cluster(2, lease_ttl="15s") as c:
         c.wait_formed()
         node = c.owner()
         assert ask(node, "post", "/api/v2/changefeeds", FEED)[0] == 200
@@ -116,7 +116,7 @@ def test_every_documented_route_answers_in_its_shape():
 
 
 def test_what_is_not_documented_is_not_there():
-    with Cluster(1) as c:
+    with Cluster(1, lease_ttl="15s") as c:
         c.wait_formed()
         node = c.owner()
         doc = json.loads(ask(node, "get", "/api/v2/openapi.json")[2])

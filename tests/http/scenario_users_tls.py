@@ -44,7 +44,7 @@ def write_users(path, *lines):
 
 
 def test_users_are_asked_for_and_what_they_do_is_written_down():
-    with Cluster(0) as c:
+    with Cluster(0, lease_ttl="15s") as c:
         users = os.path.join(c.folder, "users")
         # As mkpasswd makes them: yescrypt, at its least cost, because this is not a test of patience.
         anna = crypt.crypt(CANARY, "$y$j7T$abcdefghijkl")
@@ -73,7 +73,7 @@ def test_users_are_asked_for_and_what_they_do_is_written_down():
 
 
 def test_a_node_behind_tls_forwards_to_the_owner():
-    with Cluster(0) as c:
+    with Cluster(0, lease_ttl="15s") as c:
         c.use_tls()
         for name in ("n1", "n2"):
             c.add(name)
