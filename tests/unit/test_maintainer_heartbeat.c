@@ -215,20 +215,6 @@ static void liveness_in_the_bootstrap_answer_counts_from_the_start(void **state)
     end();
 }
 
-static void block_statuses_are_not_handled_yet(void **state)
-{
-    (void)state;
-    begin(1, 0);
-    driver_bootstrap(&d);
-    Pb__ChangefeedID feed = sl_feed_id_pb(&d.feed);
-    Pb__BlockStatusRequest r = PB__BLOCK_STATUS_REQUEST__INIT;
-    r.changefeed = &feed;
-    sl_assert_i64(sl_maintainer_on_message(d.m, d.now, driver_ref(&d, 0), SL_MSG_BLOCK_STATUS_REQUEST, &r.base, &d.out),
-                  SL_REFUSE_NOT_HANDLED);
-    sl_assert_u64(d.out.count, 0u);
-    end();
-}
-
 static void lost_node_gives_its_spans_to_the_others(void **state)
 {
     (void)state;
@@ -371,7 +357,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(watermark_is_taken_before_the_statuses),
         cmocka_unit_test(node_that_is_not_alive_gets_no_spans),
         cmocka_unit_test(liveness_in_the_bootstrap_answer_counts_from_the_start),
-        cmocka_unit_test(block_statuses_are_not_handled_yet),
         cmocka_unit_test(lost_node_gives_its_spans_to_the_others),
         cmocka_unit_test(manager_opened_anew_is_believed_only_after_it_listed_its_dispatchers),
         cmocka_unit_test(stream_of_a_manager_that_is_gone_is_refused_and_starts_nothing),

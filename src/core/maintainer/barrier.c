@@ -476,7 +476,7 @@ enum sl_refusal sl__barrier_on_status(struct sl_maintainer *m, sl_node_ref from,
                                       struct sl_outbox *out)
 {
     if (m->state != SL__MAINTAINER_RUNNING)
-        return SL_REFUSE_NOT_BOOTSTRAPPED;
+        return SL_REFUSE_NOT_HANDLED;
     if (request->maintainer_epoch != 0 && request->maintainer_epoch != m->opts.epoch)
         return SL_REFUSE_STALE_VERSION;
     for (size_t i = 0; i < request->n_statuses; i++)
