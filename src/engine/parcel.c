@@ -206,7 +206,8 @@ static void lane_detach_entry(struct sl_entry *e, const struct sl_cargo *c)
     if (!f)
         return;
     if (f->state == SL_FLOW_JOINING || f->state == SL_FLOW_FOLLOWING) {
-        sl_ts from = sl_ts_max(f->from, c->from);
+        /* Not its own from: that is where it joined, and what came before it may be what is dropped here. */
+        sl_ts from = sl_ts_max(e->after, c->from);
         sl__hub_detach(f);
         f->from = from;
         sl__flow_go(f, SL_FLOW_WAITING);

@@ -46,7 +46,12 @@ static void history_settle(void)
         if (v->is_closed || v->has_failed)
             t->stage = STAGE_NONE;
         if (!plane_model_has(i, t->checkpoint))
-            fail_msg("table %u: its checkpoint passed what is durable", i);
+            fail_msg("table %u: its checkpoint %llu passed what is durable, %llu (follows %d, own %llu, feed %llu, "
+                     "closed %d, "
+                     "failed %d, stage %d, reports %u)",
+                     i, (unsigned long long)t->checkpoint, (unsigned long long)plane_model_durable(i), v->follows,
+                     (unsigned long long)v->checkpoint, (unsigned long long)nodes[t->node].progress, v->is_closed,
+                     v->has_failed, (int)t->stage, v->reports);
     }
 }
 
