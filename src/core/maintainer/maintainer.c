@@ -527,4 +527,5 @@ void sl_maintainer_stats(const struct sl_maintainer *m, struct sl_maintainer_sta
     *stats = (struct sl_maintainer_stats){ 0 };
     if (m->control)
         sl_control_stats(m->control, stats);
+    stats->barriers = m->barrier.count;
 }

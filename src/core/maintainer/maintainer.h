@@ -160,6 +160,7 @@ SL_CHECKED enum sl_code sl_maintainer_move_table(struct sl_maintainer *m, sl_ns 
 /* For status pages, oracles and benches. */
 struct sl_maintainer_stats {
     uint32_t spans, absent, scheduling, replicating, operators, moves;
+    uint32_t barriers; /* schema changes in front of which dispatchers wait */
     uint64_t moves_done, moves_timed_out;
     size_t span_bytes; /* heap bytes of spans, indexes, operators and their lists */
 };

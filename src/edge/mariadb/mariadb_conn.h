@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SL_EDGE_MARIADB_CONN_H
-#define SL_EDGE_MARIADB_CONN_H
+#ifndef SL_EDGE_MARIADB_MARIADB_CONN_H
+#define SL_EDGE_MARIADB_MARIADB_CONN_H
 
 #include "port/trouble.h"
 #include "port/uri.h"

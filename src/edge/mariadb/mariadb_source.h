@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SL_EDGE_MARIADB_SOURCE_H
-#define SL_EDGE_MARIADB_SOURCE_H
+#ifndef SL_EDGE_MARIADB_MARIADB_SOURCE_H
+#define SL_EDGE_MARIADB_MARIADB_SOURCE_H
 
 #include "port/source.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SL_EDGE_MARIADB_TABLES_H
-#define SL_EDGE_MARIADB_TABLES_H
+#ifndef SL_EDGE_MARIADB_MARIADB_TABLES_H
+#define SL_EDGE_MARIADB_MARIADB_TABLES_H
 
 #include "edge/mariadb/binlog_table.h"
 #include "edge/mariadb/mariadb_conn.h"
