@@ -89,7 +89,6 @@ static bool cluster_start(struct cluster *c, uint32_t hosts, uint32_t feeds, uin
     struct sl_sim_opts opts;
     sl_sim_opts_default(&opts);
     opts.host_count = hosts;
-    opts.whole = true;
     opts.balances = false;
     opts.reference_pacing = is_reference;
     c->feed_count = feeds;
@@ -149,7 +148,7 @@ static bool cluster_drain(struct cluster *c, const uint32_t *hosts, uint32_t cou
         if (!cluster_step(c, STEP_NS) || c->sim.engine.now > at + WITHIN_NS)
             return false;
         if (kills && sl_sim_plane_dispatcher_count(&c->sim.hosts[hosts[0]].plane) <= half) {
-            struct sl_sim_fault kill = { .action = SL_SIM_ACTION_KILL_DIRECTOR };
+            struct sl_sim_fault kill = { .action = SL_SIM_ACTION_KILL_COORDINATOR };
             sl_sim_faults_do(&c->sim, &kill);
             kills = false;
         }

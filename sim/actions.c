@@ -76,11 +76,7 @@ void sl_sim__do_clock_jump(struct sl_sim *sim, const struct sl_sim_fault *fault)
 
 void sl_sim__do_lose_lease(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    struct sl_sim_host *h = actions_host(sim, fault);
-    if (sim->cluster)
-        sl_store_sim_outage(sim->cluster->store, h->index, sim->engine.now + fault->lasts_ns);
-    else if (sl_sim_host_is_up(h))
-        sl_sim_members_expire(sim, h->member);
+    sl_store_sim_outage(sim->cluster->store, fault->host, sim->engine.now + fault->lasts_ns);
 }
 
 /* ---- links ---- */
@@ -145,24 +141,19 @@ void sl_sim__do_sink_away(struct sl_sim *sim, const struct sl_sim_fault *fault)
 
 void sl_sim__do_store_away(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (sim->cluster)
-        sl_store_sim_outage(sim->cluster->store, SL_STORE_SIM_ALL, sim->engine.now + fault->lasts_ns);
+    sl_store_sim_outage(sim->cluster->store, SL_STORE_SIM_ALL, sim->engine.now + fault->lasts_ns);
 }
 
 void sl_sim__do_bad_value(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (sim->cluster)
-        sl_sim_cluster_plant(sim, fault->count);
+    sl_sim_cluster_plant(sim, fault->count);
 }
 
 /* ---- the coordinator ---- */
 
-void sl_sim__do_kill_director(struct sl_sim *sim, const struct sl_sim_fault *fault)
+void sl_sim__do_kill_coordinator(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (!sim->cluster) {
-        sl_sim_director_resign(sim, fault->host);
-        return;
-    }
+    (void)fault;
     uint32_t leader = sl_sim_cluster_leader(sim);
     if (leader == SL_SIM_HOST_NONE)
         return;
@@ -173,24 +164,15 @@ void sl_sim__do_kill_director(struct sl_sim *sim, const struct sl_sim_fault *fau
 
 void sl_sim__do_echo(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (sim->cluster)
-        sl_sim_cluster_echo(sim, fault->host, sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
-    else
-        sl_sim_director_echo(sim, fault->host);
+    sl_sim_cluster_echo(sim, fault->host, sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
 }
 
 void sl_sim__do_haste(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (sim->cluster)
-        sl_sim_cluster_haste(sim, fault->host);
-    else
-        sl_sim_director_haste(sim, fault->host);
+    sl_sim_cluster_haste(sim, fault->host);
 }
 
 void sl_sim__do_late_add(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    if (sim->cluster)
-        sl_sim_cluster_late_add(sim, fault->host, fault->feed);
-    else
-        sl_sim_director_late_add(sim, fault->host);
+    sl_sim_cluster_late_add(sim, fault->host, fault->feed);
 }

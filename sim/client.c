@@ -186,6 +186,7 @@ static void client_take_drain(struct sl_sim *sim, struct sl_sim_wish *w, const s
     w->state = SL_SIM_WISH_FOLLOWED;
     snprintf(w->why, sizeof w->why, "%s: %s %.140s", sl_drain_phase_name(v->intent.phase), sl_blocker_name(v->blocker),
              v->blocker_detail);
+    snprintf(w->detail, sizeof w->detail, "%s", v->blocker_detail);
     w->why_at = sim->engine.now;
     if (v->safe_to_stop) {
         sl_sim_judge_safe(sim, &v->intent.target, v->intent.target_node_epoch);
@@ -304,6 +305,16 @@ bool sl_sim_client_asked(const struct sl_sim *sim, enum sl_sim_wish_kind kind, u
             return true;
     }
     return false;
+}
+
+const struct sl_sim_wish *sl_sim_client_drain(const struct sl_sim *sim, const struct sl_node_id *target)
+{
+    const struct sl_sim_client *c = &sim->cluster->client;
+    for (uint32_t i = c->wish_count; i > 0; i--) {
+        if (c->wishes[i - 1].kind == SL_SIM_WISH_DRAIN && sl_node_id_eq(&c->wishes[i - 1].target, target))
+            return &c->wishes[i - 1];
+    }
+    return NULL;
 }
 
 static bool client_is_fulfilled(const struct sl_sim_wish *w, bool may_block)

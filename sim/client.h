@@ -6,7 +6,7 @@
 #include "sim/engine.h"
 
 /*
- * The operator of a whole cluster: asks any node for what it wants, asks another one when it is not answered or sent
+ * The operator of a cluster: asks any node for what it wants, asks another one when it is not answered or sent
  * away, follows its drains, and stops the process of a node when it is told that this is safe.
  *
  *     DRAIN          WANTED --> FOLLOWED --(target left)--> DONE
@@ -67,6 +67,7 @@ struct sl_sim_wish {
     uint32_t host;     /* that is asked */
     enum sl_code code; /* of the last answer */
     char why[240];     /* what it waits for, in the words of the last answer */
+    char detail[160];  /* of the blocker */
     sl_ns why_at;
 };
 
@@ -91,6 +92,9 @@ void sl_sim_client_on_reply(struct sl_sim_host *h, const struct sl_reply *reply)
 
 /* True if there ever was a wish of this kind for this feed. */
 bool sl_sim_client_asked(const struct sl_sim *sim, enum sl_sim_wish_kind kind, uint32_t feed);
+
+/* The last drain of this node that was wished for, or a null pointer. Valid until the next wish. */
+const struct sl_sim_wish *sl_sim_client_drain(const struct sl_sim *sim, const struct sl_node_id *target);
 
 /* Every wish has come true, or is a drain that is safe to stop. may_block: or a drain that names what blocks it. */
 bool sl_sim_client_is_content(const struct sl_sim *sim, bool may_block, char *why, size_t why_size);

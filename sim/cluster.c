@@ -290,7 +290,7 @@ void sl_sim_cluster_faults_end(struct sl_sim *sim)
         o->compact_ppm = o->new_leader_ppm = 0;
 }
 
-/* ---- a whole node ------------------------------------------------------------------------------------------------ */
+/* ---- a node ------------------------------------------------------------------------------------------------ */
 
 void sl_sim_cluster_node_opts(const struct sl_sim_host *h, struct sl_node_opts *opts)
 {

@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 /*
- * The second mode of the simulator: whole nodes, each with its own membership and coordinator, over the simulated
- * metadata store. Nothing of the control plane is scripted; the only outsider is an operator (client.h).
+ * The cluster: nodes, each with its own membership and coordinator, over the simulated metadata store. The only outsider
+ * is an operator (client.h).
  *
  *     node --SL_OUT_STORE--> store_sim --STORE event--> what waited for the operation is sent, then SL_IN_STORE / WATCH
  *     node --SL_OUT_REPLY--> client    --REQUEST event--> SL_IN_REQUEST
@@ -51,6 +51,7 @@ struct sl_sim_seen_drain {
     char id[SL_DRAIN_ID_MAX + 1];
     sl_revision mod_revision;
     struct sl_node_id target;
+    uint64_t epoch;      /* of the drain; 0 until it is given out */
     uint64_t node_epoch; /* when it was safe */
     enum sl_drain_phase phase;
     bool was_safe;
@@ -112,7 +113,7 @@ void sl_sim_cluster_deinit(struct sl_sim *sim);
 
 /* ---- for a host ---- */
 
-/* What makes a node whole: its place in the cluster, and the coordinator it may become. */
+/* Its place in the cluster, and the coordinator it may become. */
 void sl_sim_cluster_node_opts(const struct sl_sim_host *h, struct sl_node_opts *opts);
 /* The process is gone. */
 void sl_sim_cluster_host_dies(struct sl_sim_host *h);
@@ -144,6 +145,8 @@ void sl_sim_cluster_echo(struct sl_sim *sim, uint32_t host, uint64_t draw);
  * STOPPING, add this feed. */
 void sl_sim_cluster_haste(struct sl_sim *sim, uint32_t host);
 void sl_sim_cluster_late_add(struct sl_sim *sim, uint32_t host, uint32_t feed);
+/* A drain target, or that there is none, as a coordinator says it that knows one at a time. False: nobody leads. */
+bool sl_sim_cluster_send_target(struct sl_sim *sim, uint32_t host, const struct sl_drain_target *target);
 /* Writes a value that means nothing into the store. */
 #define SL_SIM_PLANTED "planted"
 void sl_sim_cluster_plant(struct sl_sim *sim, uint32_t which);
@@ -172,7 +175,9 @@ void sl_sim_judge_target(struct sl_sim *sim, const struct sl_node_id *node, uint
 void sl_sim_judge_set(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_target_set *set);
 /* Somebody was told that this process life is safe to stop. */
 void sl_sim_judge_safe(struct sl_sim *sim, const struct sl_node_id *node, uint64_t node_epoch);
-/* The phase of a drain of this node in the store, of the last one. False: there is none. */
+/* The last drain of this node in the store, or a null pointer. Valid until the store changes. */
+const struct sl_sim_seen_drain *sl_sim_judge_drain(const struct sl_sim *sim, const struct sl_node_id *node);
+/* Its phase. False: there is none. */
 bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase);
 /* The answer to an old client's DrainNode. is_zero_final: 0 was said before of the same process. */
 void sl_sim_judge_old_answer(struct sl_sim *sim, const struct sl_sim_host *h, const struct sl_node_id *node,

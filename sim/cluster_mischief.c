@@ -98,6 +98,20 @@ void sl_sim_cluster_late_add(struct sl_sim *sim, uint32_t host, uint32_t feed)
     sl_sim_post_message(sim, from, h->member, SL_MSG_ADD_MAINTAINER_REQUEST, &request.base);
 }
 
+bool sl_sim_cluster_send_target(struct sl_sim *sim, uint32_t host, const struct sl_drain_target *target)
+{
+    const struct sl_sim_host *from = mischief_sender(sim);
+    char node[SL_NODE_ID_MAX + 1];
+    if (!from)
+        return false;
+    snprintf(node, sizeof node, "%s", target->node.text);
+    Pb__SetDispatcherDrainTargetRequest request = PB__SET_DISPATCHER_DRAIN_TARGET_REQUEST__INIT;
+    request.target_node_id = node;
+    request.target_epoch = target->epoch;
+    sl_sim_post_message(sim, from, sim->hosts[host].member, SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST, &request.base);
+    return true;
+}
+
 /* ---- nonsense in the store ---- */
 
 static const char *const planted_values[] = { "{\"id\":", "{}", "[1,2]", "nonsense",

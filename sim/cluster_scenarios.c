@@ -13,7 +13,7 @@
 
 static bool scenes_settle(struct sl_sim *sim, sl_ns within)
 {
-    return sl_sim_settle_whole(sim, within, false);
+    return sl_sim_settle(sim, within, false);
 }
 
 static void scenes_drain(struct sl_sim *sim, uint32_t host)
@@ -70,7 +70,7 @@ static bool scenes_kill_in(struct sl_sim *sim, enum sl_drain_phase phase)
 {
     uint32_t host = scenes_host(sim, (uint32_t)phase, false);
     const struct sl_node_id id = sim->hosts[host].id;
-    struct sl_sim_fault kill = { .action = SL_SIM_ACTION_KILL_DIRECTOR };
+    struct sl_sim_fault kill = { .action = SL_SIM_ACTION_KILL_COORDINATOR };
     sl_ns until = sim->engine.now + SCENES_WITHIN_NS;
     enum sl_drain_phase is;
     sl_revision seen = 0;
@@ -96,7 +96,6 @@ void sl_sim_cluster_basic(struct sl_sim *sim, uint64_t seed, FILE *trace)
     struct sl_sim_opts opts;
     sl_sim_opts_default(&opts);
     opts.seed = seed;
-    opts.whole = true;
     opts.host_count = 3 + (uint32_t)(sl_prng_at(seed, SCENES_OBJECT_KNOBS, 0) % 3);
     opts.trace = trace;
     sl_sim_init(sim, &opts);

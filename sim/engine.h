@@ -17,25 +17,19 @@
  *
  * And the one verdict: the first violation of an invariant ends the run.
  */
-#define SL_SIM_EVENTS(X)                                                              \
-    X(DELIVER)      /* a message reaches its host: a = message */                     \
-    X(TICK)         /* a node's deadline: a = serial of the timer */                  \
-    X(MEMBERS)      /* a host learns of a change: a = member, b = 1 joined, 0 left */ \
-    X(LEASE)        /* a member's lease may have expired: a = member, b = serial */   \
-    X(LEAVE)        /* a member is removed: a = member, b = serial */                 \
-    X(LEASE_LOST)   /* a woken process notices: its lease is gone */                  \
-    X(EXIT)         /* a process ends by itself */                                    \
-    X(PLANE_FEED)   /* a = feed slot, b = serial */                                   \
-    X(PLANE_GROUP)  /* progress of the followers: a = feed slot, b = serial */        \
-    X(PLANE_SPAN)   /* a = dispatcher, b = serial */                                  \
-    X(PLANE_HOSTED) /* node-wide counts are reported */                               \
-    X(SCHEMA)       /* a schema load is answered: a = pending load */                 \
-    X(DIRECTOR)     /* the coordinator's period: a = director, b = its version */     \
-    X(ELECTION)     /* somebody must become coordinator */                            \
-    X(FAULT)        /* a = fault */                                                   \
-    X(STORE)        /* a delivery of the store reaches its host: a = delivery */      \
-    X(STORE_DUE)    /* something is due at the store: a = serial of the timer */      \
-    X(REQUEST)      /* a request reaches a host: a = wish, b = ticket */              \
+#define SL_SIM_EVENTS(X)                                                         \
+    X(DELIVER)      /* a message reaches its host: a = message */                \
+    X(TICK)         /* a node's deadline: a = serial of the timer */             \
+    X(EXIT)         /* a process ends by itself */                               \
+    X(PLANE_FEED)   /* a = feed slot, b = serial */                              \
+    X(PLANE_GROUP)  /* progress of the followers: a = feed slot, b = serial */   \
+    X(PLANE_SPAN)   /* a = dispatcher, b = serial */                             \
+    X(PLANE_HOSTED) /* node-wide counts are reported */                          \
+    X(SCHEMA)       /* a schema load is answered: a = pending load */            \
+    X(FAULT)        /* a = fault */                                              \
+    X(STORE)        /* a delivery of the store reaches its host: a = delivery */ \
+    X(STORE_DUE)    /* something is due at the store: a = serial of the timer */ \
+    X(REQUEST)      /* a request reaches a host: a = wish, b = ticket */         \
     X(CLIENT)       /* the operator looks after its wishes */
 
 enum sl_sim_event_kind {
@@ -58,8 +52,7 @@ enum sl_sim_stream {
     SL_SIM_DRAW_COPY,
     SL_SIM_DRAW_SPIKE,
     SL_SIM_DRAW_RESET,
-    SL_SIM_DRAW_MEMBERS,
-    SL_SIM_DRAW_TICK,
+    SL_SIM_DRAW_TICK = SL_SIM_DRAW_RESET + 2, /* the number before it is not drawn any more */
     SL_SIM_DRAW_OPEN,
     SL_SIM_DRAW_CLOSE,
     SL_SIM_DRAW_MISHAP,

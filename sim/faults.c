@@ -105,7 +105,7 @@ void sl_sim_faults_on_moment(struct sl_sim *sim, enum sl_sim_moment moment, uint
 static bool faults_find_host(const struct sl_sim *sim, struct sl_sim_fault *fault)
 {
     if (fault->host == SL_SIM_HOST_LEADER)
-        fault->host = sim->cluster ? sl_sim_cluster_leader(sim) : SL_SIM_HOST_NONE;
+        fault->host = sl_sim_cluster_leader(sim);
     if (fault->host >= sim->host_count)
         return false;
     if (fault->peer == fault->host || fault->peer >= sim->host_count)
@@ -116,7 +116,7 @@ static bool faults_find_host(const struct sl_sim *sim, struct sl_sim_fault *faul
 void sl_sim_faults_do(struct sl_sim *sim, const struct sl_sim_fault *planned)
 {
     struct sl_sim_fault fault = *planned;
-    if (!faults_find_host(sim, &fault) && fault.action != SL_SIM_ACTION_KILL_DIRECTOR)
+    if (!faults_find_host(sim, &fault) && fault.action != SL_SIM_ACTION_KILL_COORDINATOR)
         return;
     sim->faults.done_counts[fault.action]++;
     sl_sim_log_note(&sim->log, fault.host < sim->host_count ? sim->hosts[fault.host].name : "-", "does %s",
@@ -161,8 +161,7 @@ void sl_sim_faults_end(struct sl_sim *sim, bool down_stays)
     sim->opts.schema_fail_ppm = 0;
     sim->sink.away_until = 0;
     sl_sim_net_heal(&sim->net);
-    if (sim->cluster)
-        sl_sim_cluster_faults_end(sim);
+    sl_sim_cluster_faults_end(sim);
     for (uint32_t i = 0; i < sim->host_count; i++)
         faults_end_on_host(sim, &sim->hosts[i], down_stays);
 }

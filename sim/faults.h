@@ -11,49 +11,49 @@
  *
  * A row: name, text, the function that does it (actions.c, deeds.c), the action that takes it back after a while.
  */
-#define SL_SIM_ACTIONS(X)                                                                                       \
-    X(CRASH, "crash", crash, START)                        /* host */                                           \
-    X(PAUSE, "pause", pause, RESUME)                       /* host, for */                                      \
-    X(RESTART_SAME, "restart", restart_same, NONE)         /* host: crash if needed, start with the same id */  \
-    X(RESTART_NEW, "restart-new", restart_new, NONE)       /* with a new id */                                  \
-    X(CUT, "cut", cut, HEAL)                               /* host -> peer, for; one direction */               \
-    X(STALL, "stall", stall, NONE)                         /* host -> peer, for */                              \
-    X(HANG_OPEN, "hang-open", hang_open, RELEASE)          /* host, for */                                      \
-    X(HANG_CLOSE, "hang-close", hang_close, RELEASE)       /* host, for */                                      \
-    X(SLOW, "slow", slow, RELEASE)                         /* host, for: opens and closes take seconds */       \
-    X(KILL_DIRECTOR, "kill-director", kill_director, NONE) /* whoever coordinates */                            \
-    X(LOSE_LEASE, "lose-lease", lose_lease, START)         /* host: while it runs */                            \
-    X(STORE_AWAY, "store-away", store_away, NONE)          /* for: nobody reaches the store */                  \
-    X(SINK_AWAY, "sink-away", sink_away, NONE)             /* for: the sink refuses everything */               \
-    X(CLOCK_JUMP, "clock-jump", clock_jump, NONE)          /* host, for: its clock goes ahead by so much */     \
-    X(FREEZE, "freeze", freeze, NONE)                      /* host: never wakes up again */                     \
-    X(WEDGE, "wedge", wedge, NONE)                         /* host: what closes there hangs for good */         \
-    X(ECHO, "echo", echo, NONE)                            /* host: an earlier request reaches it again */      \
-    X(HASTE, "haste", haste, NONE)                         /* host: is asked to stop, whatever runs there */    \
-    X(LATE_ADD, "late-add", late_add, NONE)                /* host: a feed is added there, if it is STOPPING */ \
-    X(BAD_VALUE, "bad-value", bad_value, NONE)             /* somebody writes nonsense into the store */        \
-    X(START, "start", start, NONE)                         /* host, if it is down, with a new id */             \
-    X(RESUME, "resume", resume, NONE)                                                                           \
-    X(HEAL, "heal", heal, NONE)          /* host -> peer */                                                     \
-    X(RELEASE, "release", release, NONE) /* host: hanging and slow dispatchers go on */                         \
-    /* deeds of the operator */                                                                                 \
-    X(DRAIN, "drain", drain, NONE)             /* count hosts from host on, with options */                     \
-    X(OLD_DRAIN, "old-drain", old_drain, NONE) /* host, by a client that knows DrainNode alone */               \
-    X(DRY_RUN, "dry-run", dry_run, NONE)       /* host */                                                       \
-    X(UNDRAIN, "undrain", undrain, NONE)       /* host */                                                       \
-    X(RESIGN, "resign", resign, NONE)                                                                           \
-    X(LEAVE, "leave", leave, START)                  /* host ends in an orderly way */                          \
-    X(JOIN, "join", join, NONE)                      /* one more host */                                        \
-    X(START_ALL, "start-all", start_all, NONE)       /* whoever is down */                                      \
-    X(CREATE_FEED, "create-feed", create_feed, NONE) /* with count tables */                                    \
-    X(PAUSE_FEED, "pause-feed", pause_feed, NONE)    /* feed */                                                 \
-    X(RESUME_FEED, "resume-feed", resume_feed, NONE)                                                            \
-    X(REMOVE_FEED, "remove-feed", remove_feed, NONE)                                                            \
-    X(UPDATE_FEED, "update-feed", update_feed, NONE)                                                            \
-    X(MOVE_FEED, "move-feed", move_feed, NONE)    /* feed, to host */                                           \
-    X(ADD_TABLES, "add-tables", add_tables, NONE) /* feed, count */                                             \
-    X(DROP_TABLES, "drop-tables", drop_tables, NONE)                                                            \
-    X(LOOK, "look", look, NONE)                      /* every list and view there is */                         \
+#define SL_SIM_ACTIONS(X)                                                                                             \
+    X(CRASH, "crash", crash, START)                  /* host */                                                       \
+    X(PAUSE, "pause", pause, RESUME)                 /* host, for */                                                  \
+    X(RESTART_SAME, "restart", restart_same, NONE)   /* host: crash if needed, start with the same id */              \
+    X(RESTART_NEW, "restart-new", restart_new, NONE) /* with a new id */                                              \
+    X(CUT, "cut", cut, HEAL)                         /* host -> peer, for; one direction */                           \
+    X(STALL, "stall", stall, NONE)                   /* host -> peer, for */                                          \
+    X(HANG_OPEN, "hang-open", hang_open, RELEASE)    /* host, for */                                                  \
+    X(HANG_CLOSE, "hang-close", hang_close, RELEASE) /* host, for */                                                  \
+    X(SLOW, "slow", slow, RELEASE)                   /* host, for: opens and closes take seconds */                   \
+    X(KILL_COORDINATOR, "kill-coordinator", kill_coordinator, NONE) /* whoever coordinates */                         \
+    X(LOSE_LEASE, "lose-lease", lose_lease, START)                  /* host: while it runs */                         \
+    X(STORE_AWAY, "store-away", store_away, NONE)                   /* for: nobody reaches the store */               \
+    X(SINK_AWAY, "sink-away", sink_away, NONE)                      /* for: the sink refuses everything */            \
+    X(CLOCK_JUMP, "clock-jump", clock_jump, NONE)                   /* host, for: its clock goes ahead by so much */  \
+    X(FREEZE, "freeze", freeze, NONE)                               /* host: never wakes up again */                  \
+    X(WEDGE, "wedge", wedge, NONE)                                  /* host: what closes there hangs for good */      \
+    X(ECHO, "echo", echo, NONE)                                     /* host: an earlier request reaches it again */   \
+    X(HASTE, "haste", haste, NONE)                                  /* host: is asked to stop, whatever runs there */ \
+    X(LATE_ADD, "late-add", late_add, NONE)    /* host: a feed is added there, if it is STOPPING */                   \
+    X(BAD_VALUE, "bad-value", bad_value, NONE) /* somebody writes nonsense into the store */                          \
+    X(START, "start", start, NONE)             /* host, if it is down, with a new id */                               \
+    X(RESUME, "resume", resume, NONE)                                                                                 \
+    X(HEAL, "heal", heal, NONE)          /* host -> peer */                                                           \
+    X(RELEASE, "release", release, NONE) /* host: hanging and slow dispatchers go on */                               \
+    /* deeds of the operator */                                                                                       \
+    X(DRAIN, "drain", drain, NONE)             /* count hosts from host on, with options */                           \
+    X(OLD_DRAIN, "old-drain", old_drain, NONE) /* host, by a client that knows DrainNode alone */                     \
+    X(DRY_RUN, "dry-run", dry_run, NONE)       /* host */                                                             \
+    X(UNDRAIN, "undrain", undrain, NONE)       /* host */                                                             \
+    X(RESIGN, "resign", resign, NONE)                                                                                 \
+    X(LEAVE, "leave", leave, START)                  /* host ends in an orderly way */                                \
+    X(JOIN, "join", join, NONE)                      /* one more host */                                              \
+    X(START_ALL, "start-all", start_all, NONE)       /* whoever is down */                                            \
+    X(CREATE_FEED, "create-feed", create_feed, NONE) /* with count tables */                                          \
+    X(PAUSE_FEED, "pause-feed", pause_feed, NONE)    /* feed */                                                       \
+    X(RESUME_FEED, "resume-feed", resume_feed, NONE)                                                                  \
+    X(REMOVE_FEED, "remove-feed", remove_feed, NONE)                                                                  \
+    X(UPDATE_FEED, "update-feed", update_feed, NONE)                                                                  \
+    X(MOVE_FEED, "move-feed", move_feed, NONE)    /* feed, to host */                                                 \
+    X(ADD_TABLES, "add-tables", add_tables, NONE) /* feed, count */                                                   \
+    X(DROP_TABLES, "drop-tables", drop_tables, NONE)                                                                  \
+    X(LOOK, "look", look, NONE)                      /* every list and view there is */                               \
     X(BAD_REQUEST, "bad-request", bad_request, NONE) /* what has to be refused */
 
 enum sl_sim_action {

@@ -6,7 +6,6 @@
 
 #define HOST_CAP_MIN 16u
 #define HOST_TICK_COST_NS (10 * SL_US) /* work that is due at once still takes time */
-#define HOST_EXIT_NS (200 * SL_MS)     /* from noticing that the lease is gone to the end of the process */
 #define HOST_LEAVE_NS (15 * SL_S)      /* whoever asked it to leave ends it then */
 #define HOST_WALL_EPOCH UINT64_C(1700000000000000000)
 #define HOST_PPM 1000000
@@ -75,7 +74,6 @@ void sl_sim_host_deinit(struct sl_sim_host *h)
 {
     struct sl_sim_engine *e = &h->sim->engine;
     sl_sim_host_kill(h);
-    sl_sim_free(e, h->view, h->view_cap * sizeof *h->view);
     sl_sim_free(e, h->peers, h->peer_cap * sizeof *h->peers);
     sl_sim_free(e, h->held, h->held_cap * sizeof *h->held);
 }
@@ -108,27 +106,10 @@ static void host_new_node(struct sl_sim_host *h)
     opts.manager.maintainer.reference_pacing = sim->opts.reference_pacing;
     if (!sim->opts.balances)
         opts.manager.maintainer.balance_ns = SL_NEVER;
-    if (sim->cluster)
-        sl_sim_cluster_node_opts(h, &opts);
+    sl_sim_cluster_node_opts(h, &opts);
     h->node_epoch = opts.node_epoch;
     enum sl_code code = sl_node_new(&h->node, &opts, sl_sim_host_now(h));
     SL_REQUIRE(code == SL_OK);
-}
-
-/* What the store lists at this moment; later changes come as events. */
-static void host_read_members(struct sl_sim_host *h)
-{
-    struct sl_sim *sim = h->sim;
-    if (h->view_cap < sim->members.count) {
-        uint32_t cap = sim->members.cap;
-        h->view = sl_sim_resize(&sim->engine, h->view, h->view_cap * sizeof *h->view, cap * sizeof *h->view);
-        h->view_cap = cap;
-    }
-    h->view_count = 0;
-    for (uint32_t i = 0; i < sim->members.count; i++) {
-        if (sim->members.items[i].is_registered)
-            h->view[h->view_count++] = i;
-    }
 }
 
 void sl_sim_host_start(struct sl_sim_host *h, bool with_new_id)
@@ -162,8 +143,7 @@ void sl_sim_host_kill(struct sl_sim_host *h)
     struct sl_sim *sim = h->sim;
     if (h->state == SL_SIM_HOST_DOWN)
         return;
-    if (sim->cluster)
-        sl_sim_cluster_host_dies(h);
+    sl_sim_cluster_host_dies(h);
     sl_sim_plane_kill(&h->plane);
     sl_sim_sink_process_dies(&sim->sink, h->process);
     sl_node_free(h->node);
@@ -175,16 +155,6 @@ void sl_sim_host_kill(struct sl_sim_host *h)
         host_drop_event(h, &h->held[i]);
     h->held_count = 0;
     h->tick_at = SL_NEVER;
-    if (sim->members.count > 0)
-        sl_sim_members_neglect(sim, h->member);
-}
-
-void sl_sim_host_exit(struct sl_sim_host *h)
-{
-    if (h->state == SL_SIM_HOST_DOWN)
-        return;
-    sl_sim_host_kill(h);
-    sl_sim_members_leave(h->sim, h->member);
 }
 
 void sl_sim_host_pause(struct sl_sim_host *h)
@@ -192,28 +162,18 @@ void sl_sim_host_pause(struct sl_sim_host *h)
     if (h->state != SL_SIM_HOST_UP)
         return;
     h->state = SL_SIM_HOST_PAUSED;
-    sl_sim_members_neglect(h->sim, h->member);
 }
 
-/*
- * What waited comes now, in the order in which it would have come. Only that the lease is gone is noticed later, with
- * the next look at it: until then the process believes what it believed before.
- */
+/* What waited comes now, in the order in which it would have come. */
 void sl_sim_host_resume(struct sl_sim_host *h)
 {
     if (h->state != SL_SIM_HOST_PAUSED)
         return;
     struct sl_sim_engine *e = &h->sim->engine;
     h->state = SL_SIM_HOST_UP;
-    for (uint32_t i = 0; i < h->held_count; i++) {
-        sl_ns delay = 0;
-        if (h->held[i].kind == SL_SIM_EVENT_LEASE_LOST)
-            delay = sl_sim_between(e, SL_SIM_DRAW_MEMBERS, UINT64_C(2) << 40 ^ h->index, h->process, 0,
-                                   SL_SIM_LEASE_POLL_NS);
-        sl_sim_engine_push(e, e->now + delay, h->held[i]);
-    }
+    for (uint32_t i = 0; i < h->held_count; i++)
+        sl_sim_engine_push(e, e->now, h->held[i]);
     h->held_count = 0;
-    sl_sim_members_renew(h->sim, h->member);
 }
 
 static void host_hold(struct sl_sim_host *h, const struct sl_sim_event *event)
@@ -340,13 +300,11 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in)
     sl_sim_observe_input(sim, h, in);
     sl_outbox_reset(&sim->outbox);
     sl_node_step(h->node, sl_sim_host_now(h), in, &sim->outbox);
-    if (sim->cluster)
-        sl_sim_cluster_before_outputs(h);
+    sl_sim_cluster_before_outputs(h);
     for (uint32_t i = 0; i < sim->outbox.count; i++)
         host_perform_one(h, &sim->outbox.items[i]);
     host_arm_tick(h);
-    if (sim->cluster)
-        sl_sim_judge_leader(sim, h);
+    sl_sim_judge_leader(sim, h);
     if (h->is_leaving && !h->is_exiting && sl_node_has_left(h->node))
         host_exit_after(h, 0);
 }
@@ -368,19 +326,7 @@ uint64_t sl_sim_host_work(const struct sl_sim_host *h)
 
 void sl_sim_host_meet(struct sl_sim_host *h)
 {
-    struct sl_sim *sim = h->sim;
-    if (sim->cluster) { /* its node finds the others by itself */
-        sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_TICK });
-        return;
-    }
-    host_read_members(h);
-    size_t size = (h->view_count + 1) * sizeof(struct sl_node_id);
-    struct sl_node_id *ids = sl_sim_alloc(&sim->engine, size);
-    for (uint32_t i = 0; i < h->view_count; i++)
-        ids[i] = sim->members.items[h->view[i]].id;
-    struct sl_input in = { .kind = SL_IN_MEMBERS, .u.members = { .ids = ids, .count = h->view_count } };
-    sl_sim_host_step(h, &in);
-    sl_sim_free(&sim->engine, ids, size);
+    sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_TICK });
 }
 
 /* ---- what comes from the plane ---- */
@@ -416,10 +362,7 @@ static void host_on_message(struct sl_sim_host *h, uint32_t handle)
         struct sl_bytes bytes = { m->bytes, m->size };
         sl_sim_log_note(&sim->log, h->id.text, "<- %s %s%s", sim->hosts[m->from].name,
                         sl_msg_row((int32_t)m->type)->name, m->is_stale ? ", stale" : "");
-        if (sim->cluster || !sl_sim_director_on_message(sim, h, (enum sl_msg_type)m->type, bytes)) {
-            struct sl_input in = { .kind = SL_IN_MESSAGE, .u.message = bytes };
-            sl_sim_host_step(h, &in);
-        }
+        sl_sim_host_step(h, &(struct sl_input){ .kind = SL_IN_MESSAGE, .u.message = bytes });
     }
     sl_sim_net_free(&sim->net, handle);
 }
@@ -437,31 +380,6 @@ static void host_on_tick(struct sl_sim_host *h, uint32_t serial)
     sl_sim_host_step(h, &in);
 }
 
-static bool host_sees(const struct sl_sim_host *h, uint32_t member)
-{
-    for (uint32_t i = 0; i < h->view_count; i++) {
-        if (h->view[i] == member)
-            return true;
-    }
-    return false;
-}
-
-static void host_on_members(struct sl_sim_host *h, uint32_t member)
-{
-    if (host_sees(h, member) == h->sim->members.items[member].is_registered)
-        return;
-    sl_sim_host_meet(h);
-}
-
-/* Fenced, the process has nothing left to do: it ends, and whoever supervises it may start another one. */
-static void host_on_lease_lost(struct sl_sim_host *h)
-{
-    struct sl_input in = { .kind = SL_IN_LEASE_LOST };
-    h->is_exiting = true;
-    sl_sim_host_step(h, &in);
-    host_exit_after(h, HOST_EXIT_NS);
-}
-
 static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *event)
 {
     switch ((enum sl_sim_event_kind)event->kind) {
@@ -470,12 +388,6 @@ static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *even
         return;
     case SL_SIM_EVENT_TICK:
         host_on_tick(h, event->a);
-        return;
-    case SL_SIM_EVENT_MEMBERS:
-        host_on_members(h, event->a);
-        return;
-    case SL_SIM_EVENT_LEASE_LOST:
-        host_on_lease_lost(h);
         return;
     case SL_SIM_EVENT_EXIT:
         sl_sim_host_kill(h);
@@ -501,12 +413,6 @@ static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *even
     case SL_SIM_EVENT_REQUEST:
         sl_sim_client_arrive(h, event->a, event->b);
         return;
-    case SL_SIM_EVENT_DIRECTOR:
-        sl_sim_director_on_period(h->sim, event->a, event->b);
-        return;
-    case SL_SIM_EVENT_LEASE:
-    case SL_SIM_EVENT_LEAVE:
-    case SL_SIM_EVENT_ELECTION:
     case SL_SIM_EVENT_FAULT:
     case SL_SIM_EVENT_STORE_DUE:
     case SL_SIM_EVENT_CLIENT:

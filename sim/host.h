@@ -6,8 +6,7 @@
 #include "sim/plane.h"
 
 /*
- * A host runs at most one process: a node of the core with its own memory, its data plane, and its own view of the
- * membership. What can happen to it:
+ * A host runs at most one process: a node of the core with its own memory, and its data plane. What can happen to it:
  *
  *              start                    pause
  *     DOWN -----------------> UP --------------------> PAUSED     a paused process receives nothing and does nothing;
@@ -38,9 +37,8 @@ struct sl_sim_host {
     struct sl_mem mem;
     struct sl_node *node;
     struct sl_sim_plane plane;
-    uint32_t *view;  /* members it knows, ascending */
     uint32_t *peers; /* member by node ref, as it was last looked up */
-    uint32_t view_count, view_cap, peer_cap;
+    uint32_t peer_cap;
     sl_ns tick_at; /* SL_NEVER: no timer */
     uint32_t tick_serial;
     struct sl_sim_event *held; /* while paused */
@@ -66,8 +64,6 @@ void sl_sim_host_jump(struct sl_sim_host *h, sl_ns by);
 sl_ns sl_sim_host_now(const struct sl_sim_host *h);
 /* Ends the process at once: memory and what was not flushed are gone. No effect when down. */
 void sl_sim_host_kill(struct sl_sim_host *h);
-/* The process ends in an orderly way: it takes its key out of the store. */
-void sl_sim_host_exit(struct sl_sim_host *h);
 void sl_sim_host_pause(struct sl_sim_host *h);
 void sl_sim_host_resume(struct sl_sim_host *h);
 
@@ -80,7 +76,7 @@ void sl_sim_host_step(struct sl_sim_host *h, const struct sl_input *in);
 /* What the process really works on, by the models: maintainers, dispatchers, readers. */
 uint64_t sl_sim_host_work(const struct sl_sim_host *h);
 
-/* The process reads who is registered and tells its node: the first thing it does. */
+/* The first thing a process does. Its node finds the others by itself. */
 void sl_sim_host_meet(struct sl_sim_host *h);
 
 static inline bool sl_sim_host_is_up(const struct sl_sim_host *h)

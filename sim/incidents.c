@@ -173,7 +173,7 @@ static const struct incident incidents[] = {
       .steps = { { AT(0), DO(OLD_DRAIN, OTHER) },
                  { AT(100 * SL_MS), DO(HANG_CLOSE, OTHER), .lasts_ns = 20 * SL_S },
                  { AT(200 * SL_MS), DO(CRASH, OWNER), .lasts_ns = 5 * SL_S },
-                 { AT(2 * SL_S), DO(KILL_DIRECTOR, LEADER) },
+                 { AT(2 * SL_S), DO(KILL_COORDINATOR, LEADER) },
                  { AT(10 * SL_S), DO(HASTE, OTHER), .may_miss = true } } },
     { .name = "ticdc-4115",
       .text = "a maintainer never ends its bootstrap because one node does not answer, and all figures look fine",
@@ -379,7 +379,6 @@ bool sl_sim_incident_run(struct sl_sim *sim, const char *name, uint64_t seed, FI
         return false;
     sl_sim_opts_default(&opts);
     opts.seed = seed;
-    opts.whole = true;
     opts.host_count = in->host_count;
     opts.feed_count_max = in->feed_count;
     opts.trace = trace;
@@ -388,7 +387,7 @@ bool sl_sim_incident_run(struct sl_sim *sim, const char *name, uint64_t seed, FI
     sl_sim_init(sim, &opts);
     sim->cluster->spared_host = SL_SIM_HOST_NONE;
     incident_create_feeds(sim, in);
-    if (!sl_sim_settle_whole(sim, INCIDENT_START_NS, false))
+    if (!sl_sim_settle(sim, INCIDENT_START_NS, false))
         return true;
     if (in->later)
         in->later(&sim->opts);
@@ -397,6 +396,6 @@ bool sl_sim_incident_run(struct sl_sim *sim, const char *name, uint64_t seed, FI
         return true;
     incident_check_cast(sim, in);
     sl_sim_faults_end(sim, false);
-    (void)sl_sim_settle_whole(sim, INCIDENT_SETTLE_NS, true);
+    (void)sl_sim_settle(sim, INCIDENT_SETTLE_NS, true);
     return true;
 }

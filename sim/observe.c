@@ -37,7 +37,7 @@ static void observe_status(struct sl_sim *sim, const Pb__MaintainerStatus *statu
         sl_sim_oracle_drain_epoch_used(&sim->oracle, status->drain_progress->target_epoch);
 }
 
-/* Whole nodes speak of sets of targets, and of the oldest alone to those that know no sets. */
+/* Nodes speak of sets of targets, and of the oldest alone to those that know no sets. */
 static void observe_set(struct sl_sim *sim, const struct sl_sim_host *h, Pb__DrainTarget *const *targets, size_t count,
                         uint64_t version)
 {
@@ -51,32 +51,23 @@ static void observe_set(struct sl_sim *sim, const struct sl_sim_host *h, Pb__Dra
 static void observe_bootstrap(struct sl_sim *sim, const struct sl_sim_host *h,
                               const Pb__CoordinatorBootstrapResponse *r)
 {
-    struct sl_drain_target target;
-    observe_target(&target, r->drain_target_node_id, r->drain_target_epoch);
-    struct sl_sim_self_image image = { .process = h->process,
-                                       .node_epoch = r->node_epoch,
-                                       .liveness = (int)r->liveness,
-                                       .target = sim->cluster ? NULL : &target,
-                                       .is_unleased = h->is_unleased };
+    struct sl_sim_self_image image = {
+        .process = h->process, .node_epoch = r->node_epoch, .liveness = (int)r->liveness, .is_unleased = h->is_unleased
+    };
     sl_sim_oracle_self(&sim->oracle, &image);
-    if (sim->cluster)
-        observe_set(sim, h, r->targets, r->n_targets, r->drain_target_epoch);
+    observe_set(sim, h, r->targets, r->n_targets, r->drain_target_epoch);
     for (size_t i = 0; i < r->n_statuses; i++)
         observe_status(sim, r->statuses[i]);
 }
 
 static void observe_heartbeat(struct sl_sim *sim, const struct sl_sim_host *h, const Pb__NodeHeartbeat *hb)
 {
-    struct sl_drain_target target;
-    observe_target(&target, hb->drain_target_node_id, hb->drain_target_epoch);
     struct sl_sim_self_image image = { .process = h->process,
                                        .node_epoch = hb->node_epoch,
                                        .liveness = (int)hb->liveness,
-                                       .target = sim->cluster ? NULL : &target,
                                        .is_unleased = h->is_unleased };
     sl_sim_oracle_self(&sim->oracle, &image);
-    if (sim->cluster)
-        observe_set(sim, h, hb->targets, hb->n_targets, hb->drain_target_epoch);
+    observe_set(sim, h, hb->targets, hb->n_targets, hb->drain_target_epoch);
 }
 
 static void observe_liveness(struct sl_sim *sim, const struct sl_sim_host *h, const Pb__SetNodeLivenessResponse *r)
@@ -107,7 +98,7 @@ void sl_sim_observe_send(struct sl_sim *sim, const struct sl_sim_host *h, const 
     SL_REQUIRE(send->payload.len <= SL_SIM_PAYLOAD_BYTES_MAX);
     if (send->type != SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST && send->type != SL_MSG_ADD_MAINTAINER_REQUEST)
         sl_sim_oracle_secret(&sim->oracle, send->payload, "a message");
-    if (sim->cluster && send->type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST)
+    if (send->type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST)
         observe_push(sim, h->index, (const Pb__SetDispatcherDrainTargetRequest *)observe_decode(sim, send));
     if (send->type == SL_MSG_COORDINATOR_BOOTSTRAP_RESPONSE) {
         observe_bootstrap(sim, h, (const Pb__CoordinatorBootstrapResponse *)observe_decode(sim, send));

@@ -3,7 +3,6 @@
 #define SL_SIM_ORACLE_H
 
 #include "core/common/data_plane.h"
-#include "core/drain/target.h"
 #include "sim/engine.h"
 
 /*
@@ -51,7 +50,6 @@ struct sl_sim_oracle {
     uint32_t process_cap, feed_cap;
     uint64_t drain_epoch_durable;
     bool has_foreign; /* peers without extensions: placements may lack their sequence */
-    bool has_undrain; /* a process may take a new node epoch and begin anew, until it is STOPPING */
 };
 
 void sl_sim_oracle_init(struct sl_sim_oracle *o, struct sl_sim_engine *e);
@@ -97,14 +95,14 @@ void sl_sim_oracle_secret(struct sl_sim_oracle *o, struct sl_bytes bytes, const 
 
 /* ---- nodes and epochs: oracle_node.c ---- */
 
-/* What a process says of itself in a node heartbeat, a liveness answer (target null) or a bootstrap answer. */
+/* What a process says of itself in a node heartbeat, a liveness answer or a bootstrap answer. */
 struct sl_sim_self_image {
     uint32_t process;
     uint64_t node_epoch; /* 0 = not said */
     int liveness;        /* negative = not said */
-    const struct sl_drain_target *target;
-    bool is_unleased; /* a node that lost its lease goes to STOPPING without being asked */
+    bool is_unleased;    /* a node that lost its lease goes to STOPPING without being asked */
 };
+/* After an undrain a process takes a new node epoch and begins anew, unless it is STOPPING. */
 void sl_sim_oracle_self(struct sl_sim_oracle *o, const struct sl_sim_self_image *s);
 
 /* Epochs: durable is told by the store model, used by whoever sees one in a message. */

@@ -173,6 +173,7 @@ static void judge_drain(struct sl_sim *sim, struct sl_sim_seen_drain *d, const s
     uint32_t host = sl_sim_find_host(sim, sl_node_id_str(&intent->target));
     bool is_other_phase = is_new || d->phase != intent->phase;
     d->target = intent->target;
+    d->epoch = intent->epoch;
     d->phase = intent->phase;
     judge_learn(sim, intent);
     if (intent->phase == SL_DRAIN_SAFE) {
@@ -434,14 +435,20 @@ void sl_sim_judge_leader(struct sl_sim *sim, const struct sl_sim_host *h)
         sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_ELECTED, h->index);
 }
 
-bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase)
+const struct sl_sim_seen_drain *sl_sim_judge_drain(const struct sl_sim *sim, const struct sl_node_id *node)
 {
     const struct sl_sim_cluster_judge *j = &sim->cluster->judge;
     for (uint32_t i = j->drain_count; i > 0; i--) {
-        if (!sl_node_id_eq(&j->drains[i - 1].target, node))
-            continue;
-        *phase = j->drains[i - 1].phase;
-        return true;
+        if (sl_node_id_eq(&j->drains[i - 1].target, node))
+            return &j->drains[i - 1];
     }
-    return false;
+    return NULL;
+}
+
+bool sl_sim_judge_phase(struct sl_sim *sim, const struct sl_node_id *node, enum sl_drain_phase *phase)
+{
+    const struct sl_sim_seen_drain *d = sl_sim_judge_drain(sim, node);
+    if (d)
+        *phase = d->phase;
+    return d != NULL;
 }

@@ -8,7 +8,6 @@
 #define SL_SIM_ORACLE_EPOCHS 8
 
 struct sl_sim_oracle_process {
-    struct sl_drain_target target;
     uint64_t node_epoch;
     int liveness;
     bool is_known, is_safe, is_stopping;

@@ -62,29 +62,6 @@ void sl_sim_oracle_count(struct sl_sim_oracle *o, enum sl_sim_oracle_id id)
     o->check_counts[id]++;
 }
 
-/* Written out here instead of calling the core's rule, which is what is on trial. */
-static bool oracle_target_may_follow(const struct sl_drain_target *was, const struct sl_drain_target *is)
-{
-    if (is->epoch != was->epoch)
-        return is->epoch > was->epoch;
-    return is->node.len == 0 || sl_node_id_eq(&is->node, &was->node);
-}
-
-static void oracle_judge_target(struct sl_sim_oracle *o, struct sl_sim_oracle_process *p, uint32_t process,
-                                const struct sl_drain_target *target)
-{
-    sl_sim_oracle_count(o, SL_SIM_ORACLE_TARGET);
-    if (!oracle_target_may_follow(&p->target, target))
-        sl_sim_oracle_fail(o, SL_SIM_ORACLE_TARGET,
-                           "process %" PRIu32 ": drain target went from ('%s', %" PRIu64 ") to ('%s', %" PRIu64 ")",
-                           process, p->target.node.text, p->target.epoch, target->node.text, target->epoch);
-    if (target->node.len > 0 && target->epoch == 0)
-        sl_sim_oracle_fail(o, SL_SIM_ORACLE_TARGET, "process %" PRIu32 ": drain target '%s' at epoch 0", process,
-                           target->node.text);
-    p->target = *target;
-    sl_sim_oracle_drain_epoch_used(o, target->epoch);
-}
-
 static void oracle_judge_liveness(struct sl_sim_oracle *o, struct sl_sim_oracle_process *p,
                                   const struct sl_sim_self_image *s)
 {
@@ -97,17 +74,16 @@ static void oracle_judge_liveness(struct sl_sim_oracle *o, struct sl_sim_oracle_
 }
 
 /* After an undrain. */
-static bool oracle_begins_anew(const struct sl_sim_oracle *o, const struct sl_sim_oracle_process *p,
-                               uint64_t node_epoch)
+static bool oracle_begins_anew(const struct sl_sim_oracle_process *p, uint64_t node_epoch)
 {
-    return o->has_undrain && p->is_known && node_epoch > p->node_epoch && !p->is_stopping && !p->is_safe;
+    return p->is_known && node_epoch > p->node_epoch && !p->is_stopping && !p->is_safe;
 }
 
 void sl_sim_oracle_self(struct sl_sim_oracle *o, const struct sl_sim_self_image *s)
 {
     struct sl_sim_oracle_process *p = sl_sim_oracle_process(o, s->process);
     if (s->node_epoch != 0) {
-        if (oracle_begins_anew(o, p, s->node_epoch)) {
+        if (oracle_begins_anew(p, s->node_epoch)) {
             p->liveness = 0;
             p->node_epoch = s->node_epoch;
         }
@@ -120,8 +96,6 @@ void sl_sim_oracle_self(struct sl_sim_oracle *o, const struct sl_sim_self_image 
     }
     if (s->liveness >= 0)
         oracle_judge_liveness(o, p, s);
-    if (s->target)
-        oracle_judge_target(o, p, s->process, s->target);
 }
 
 void sl_sim_oracle_drain_epoch_durable(struct sl_sim_oracle *o, uint64_t epoch)

@@ -129,20 +129,25 @@ static const struct plan_aim {
     { SL_SIM_ACTION_PAUSE, SL_SIM_MOMENT_STOPPING, PLAN_NONE, 2 },
     { SL_SIM_ACTION_LOSE_LEASE, SL_SIM_MOMENT_ELECTED, PLAN_NONE, 3 },
     { SL_SIM_ACTION_STORE_AWAY, SL_SIM_MOMENT_ELECTED, PLAN_NONE, 3 },
-    { SL_SIM_ACTION_KILL_DIRECTOR, SL_SIM_MOMENT_ELECTED, SL_SIM_HOST_LEADER, 3 },
+    { SL_SIM_ACTION_KILL_COORDINATOR, SL_SIM_MOMENT_ELECTED, SL_SIM_HOST_LEADER, 3 },
 };
 
 /* The coordinator, or the target, loses its life, its way or its time in any phase of a drain. */
 static void plan_aim_at_phase(struct sl_sim_fault *f, struct plan_dice *d)
 {
-    static const enum sl_sim_action actions[] = { SL_SIM_ACTION_KILL_DIRECTOR, SL_SIM_ACTION_KILL_DIRECTOR,
-                                                  SL_SIM_ACTION_PAUSE,         SL_SIM_ACTION_CUT,
-                                                  SL_SIM_ACTION_RESIGN,        SL_SIM_ACTION_CRASH,
-                                                  SL_SIM_ACTION_RESTART_SAME,  SL_SIM_ACTION_STALL,
-                                                  SL_SIM_ACTION_LOSE_LEASE,    SL_SIM_ACTION_STORE_AWAY };
+    static const enum sl_sim_action actions[] = { SL_SIM_ACTION_KILL_COORDINATOR,
+                                                  SL_SIM_ACTION_KILL_COORDINATOR,
+                                                  SL_SIM_ACTION_PAUSE,
+                                                  SL_SIM_ACTION_CUT,
+                                                  SL_SIM_ACTION_RESIGN,
+                                                  SL_SIM_ACTION_CRASH,
+                                                  SL_SIM_ACTION_RESTART_SAME,
+                                                  SL_SIM_ACTION_STALL,
+                                                  SL_SIM_ACTION_LOSE_LEASE,
+                                                  SL_SIM_ACTION_STORE_AWAY };
     f->action = actions[plan_below(d, sizeof actions / sizeof actions[0])];
     f->moment = (enum sl_sim_moment)(SL_SIM_MOMENT_PHASE_PENDING + plan_below(d, 8));
-    f->host = plan_below(d, 2) == 0 || f->action == SL_SIM_ACTION_KILL_DIRECTOR ? SL_SIM_HOST_LEADER : PLAN_NONE;
+    f->host = plan_below(d, 2) == 0 || f->action == SL_SIM_ACTION_KILL_COORDINATOR ? SL_SIM_HOST_LEADER : PLAN_NONE;
     f->skip = (uint32_t)plan_below(d, 3);
 }
 
@@ -161,13 +166,19 @@ static void plan_aim_anywhere(struct sl_sim_fault *f, struct plan_dice *d)
 static enum sl_sim_action plan_any_fault(struct plan_dice *d)
 {
     static const enum sl_sim_action actions[] = {
-        SL_SIM_ACTION_CRASH,      SL_SIM_ACTION_CRASH,        SL_SIM_ACTION_PAUSE,        SL_SIM_ACTION_PAUSE,
-        SL_SIM_ACTION_PAUSE,      SL_SIM_ACTION_CUT,          SL_SIM_ACTION_CUT,          SL_SIM_ACTION_CUT,
-        SL_SIM_ACTION_STALL,      SL_SIM_ACTION_RESTART_SAME, SL_SIM_ACTION_RESTART_SAME, SL_SIM_ACTION_RESTART_NEW,
-        SL_SIM_ACTION_HANG_OPEN,  SL_SIM_ACTION_HANG_CLOSE,   SL_SIM_ACTION_SLOW,         SL_SIM_ACTION_LOSE_LEASE,
-        SL_SIM_ACTION_STORE_AWAY, SL_SIM_ACTION_SINK_AWAY,    SL_SIM_ACTION_CLOCK_JUMP,   SL_SIM_ACTION_KILL_DIRECTOR,
-        SL_SIM_ACTION_BAD_VALUE,  SL_SIM_ACTION_LEAVE,        SL_SIM_ACTION_FREEZE,       SL_SIM_ACTION_WEDGE,
-        SL_SIM_ACTION_ECHO,       SL_SIM_ACTION_ECHO,
+        SL_SIM_ACTION_CRASH,        SL_SIM_ACTION_CRASH,
+        SL_SIM_ACTION_PAUSE,        SL_SIM_ACTION_PAUSE,
+        SL_SIM_ACTION_PAUSE,        SL_SIM_ACTION_CUT,
+        SL_SIM_ACTION_CUT,          SL_SIM_ACTION_CUT,
+        SL_SIM_ACTION_STALL,        SL_SIM_ACTION_RESTART_SAME,
+        SL_SIM_ACTION_RESTART_SAME, SL_SIM_ACTION_RESTART_NEW,
+        SL_SIM_ACTION_HANG_OPEN,    SL_SIM_ACTION_HANG_CLOSE,
+        SL_SIM_ACTION_SLOW,         SL_SIM_ACTION_LOSE_LEASE,
+        SL_SIM_ACTION_STORE_AWAY,   SL_SIM_ACTION_SINK_AWAY,
+        SL_SIM_ACTION_CLOCK_JUMP,   SL_SIM_ACTION_KILL_COORDINATOR,
+        SL_SIM_ACTION_BAD_VALUE,    SL_SIM_ACTION_LEAVE,
+        SL_SIM_ACTION_FREEZE,       SL_SIM_ACTION_WEDGE,
+        SL_SIM_ACTION_ECHO,         SL_SIM_ACTION_ECHO,
     };
     return actions[plan_below(d, sizeof actions / sizeof actions[0])];
 }

@@ -5,7 +5,7 @@
 #include "sim/sim.h"
 
 /*
- * A random run of whole nodes as a list of numbered items, drawn from the seed: circumstances (how lossy, how slow, how
+ * A random run as a list of numbered items, drawn from the seed: circumstances (how lossy, how slow, how
  * far off the clocks), faults, and deeds of the operator. Each item is drawn by itself, so that a part of the list can
  * be kept and the rest left away without changing it; and what chance decides later (delays, losses) can be drawn anew
  * without changing the list. That is what the shrinker needs.
@@ -117,6 +117,6 @@ void sl_sim_plan_run(struct sl_sim *sim, const struct sl_sim_plan_opts *opts, co
  * may_block: a drain need not end if it names what blocks it, and a feed need not advance if a dispatcher of it hangs.
  * False: not within that time, or a violation.
  */
-bool sl_sim_settle_whole(struct sl_sim *sim, sl_ns within, bool may_block);
+bool sl_sim_settle(struct sl_sim *sim, sl_ns within, bool may_block);
 
 #endif

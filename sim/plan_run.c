@@ -82,7 +82,6 @@ static void run_set_opts(struct sl_sim_opts *o, const struct sl_sim_plan *p, con
 {
     sl_sim_opts_default(o);
     o->seed = run->variant == 0 ? opts->seed : sl_hash_u64x2(0, opts->seed, run->variant);
-    o->whole = true;
     o->feed_count_max = p->feed_count + 3;
     o->trace = run->trace;
     o->host_count = p->host_count;
@@ -141,7 +140,7 @@ void sl_sim_plan_run(struct sl_sim *sim, const struct sl_sim_plan_opts *opts, co
         return;
     if (plan.mode == SL_SIM_MODE_LIVENESS) {
         sl_sim_faults_end(sim, false);
-        if (!sl_sim_settle_whole(sim, RUN_SETTLE_NS, run_may_block(sim)))
+        if (!sl_sim_settle(sim, RUN_SETTLE_NS, run_may_block(sim)))
             return;
     }
     sl_sim_judge_planted(sim);

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#define PROGRESS_LOOK_NS (500 * SL_MS)
-
 static SL_PRINTF(2, 3) bool progress_no(char why[SL_SIM_WHY], const char *fmt, ...)
 {
     va_list args;
@@ -17,18 +15,20 @@ static SL_PRINTF(2, 3) bool progress_no(char why[SL_SIM_WHY], const char *fmt, .
 
 static struct sl_maintainer *progress_maintainer(struct sl_sim *sim, uint32_t feed)
 {
-    uint32_t owner = sim->cluster ? sl_sim_cluster_owner(sim, feed) : sl_sim_director_owner(sim, feed);
-    if (owner == SL_SIM_HOST_NONE || sim->hosts[owner].state == SL_SIM_HOST_DOWN)
+    uint32_t owner = sl_sim_cluster_owner(sim, feed);
+    if (owner == SL_SIM_HOST_NONE)
         return NULL;
     return sl_manager_find(sl_node_manager(sim->hosts[owner].node), &sim->catalog.feeds[feed].id);
 }
 
-bool sl_sim_feed_stats(struct sl_sim *sim, uint32_t feed, struct sl_maintainer_stats *stats)
+bool sl_sim_feed_stats(struct sl_sim *sim, uint32_t feed, struct sl_maintainer_stats *stats, uint64_t *epoch)
 {
     const struct sl_maintainer *m = progress_maintainer(sim, feed);
-    if (m)
-        sl_maintainer_stats(m, stats);
-    return m != NULL;
+    if (!m)
+        return false;
+    sl_maintainer_stats(m, stats);
+    *epoch = sl_maintainer_epoch(m);
+    return true;
 }
 
 static const struct sl_sim_host *progress_host_of(const struct sl_sim *sim, uint32_t process)
@@ -60,12 +60,12 @@ static bool progress_tables(const struct sl_sim *sim, uint32_t feed, char why[SL
 }
 
 /* The counters of the maintainer first: they cost nothing and mostly say no. */
-static bool progress_feed(struct sl_sim *sim, uint32_t feed, sl_ts mark, char why[SL_SIM_WHY])
+static bool progress_feed(struct sl_sim *sim, uint32_t feed, char why[SL_SIM_WHY])
 {
     const struct sl_sim_feed *f = &sim->catalog.feeds[feed];
     struct sl_maintainer_stats stats;
     const struct sl_maintainer *m = progress_maintainer(sim, feed);
-    if (!m || !sl_maintainer_is_bootstrapped(m))
+    if (!m)
         return progress_no(why, "feed %s: no maintainer works", f->id.name);
     sl_maintainer_stats(m, &stats);
     if (stats.absent + stats.scheduling + stats.operators > 0 || stats.replicating != f->live_count)
@@ -74,17 +74,20 @@ static bool progress_feed(struct sl_sim *sim, uint32_t feed, sl_ts mark, char wh
                            " operators; tables: %" PRIu32,
                            f->id.name, stats.absent, stats.scheduling, stats.replicating, stats.operators,
                            f->live_count);
-    sl_ts durable = sl_sim_sink_feed_durable(&sim->sink, feed);
-    if (durable <= mark || sl_maintainer_checkpoint(m) <= mark)
-        return progress_no(why, "feed %s: durable %" PRIu64 ", checkpoint %" PRIu64 ", both should pass %" PRIu64,
-                           f->id.name, durable, sl_maintainer_checkpoint(m), mark);
     return progress_tables(sim, feed, why);
 }
 
-bool sl_sim_is_replicating(struct sl_sim *sim, sl_ts mark, char why[SL_SIM_WHY])
+/* It is stopped in the store, or was removed: then nothing has to run. */
+static bool progress_rests(struct sl_sim *sim, uint32_t feed)
 {
-    for (uint32_t feed = 0; feed < sim->store.feed_count; feed++) {
-        if (!sim->store.feeds[feed].is_stopped && !progress_feed(sim, feed, mark, why))
+    const struct sl_sim_seen_feed *f = sl_sim_judge_feed(sim, feed);
+    return f->info_revision != 0 ? f->state == SL_FEED_STOPPED : sl_sim_client_asked(sim, SL_SIM_WISH_REMOVE, feed);
+}
+
+bool sl_sim_is_replicating(struct sl_sim *sim, char why[SL_SIM_WHY])
+{
+    for (uint32_t feed = 0; feed < sim->catalog.feed_count; feed++) {
+        if (!progress_rests(sim, feed) && !progress_feed(sim, feed, why))
             return false;
     }
     return true;
@@ -105,20 +108,9 @@ bool sl_sim_is_empty(struct sl_sim *sim, struct sl_str id, char why[SL_SIM_WHY])
                        h->name, hosted.maintainers, hosted.dispatchers, dispatchers);
 }
 
-bool sl_sim_drains_ended(struct sl_sim *sim, char why[SL_SIM_WHY])
-{
-    for (uint32_t i = 0; i < sim->store.drain_count; i++) {
-        const struct sl_sim_drain *d = &sim->store.drains[i];
-        if (d->phase != SL_SIM_DRAIN_DONE)
-            return progress_no(why, "drain of %s is %s: %.200s", d->target.text, sl_sim_drain_phase_text(d->phase),
-                               d->why);
-    }
-    return true;
-}
-
 bool sl_sim_is_balanced(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
-    for (uint32_t feed = 0; feed < sim->store.feed_count; feed++) {
+    for (uint32_t feed = 0; feed < sim->catalog.feed_count; feed++) {
         const struct sl_sim_feed *f = &sim->catalog.feeds[feed];
         uint32_t counts[SL_SIM_HOST_MAX] = { 0 }, low = UINT32_MAX, high = 0;
         for (uint32_t i = 0; i < f->table_count; i++) {
@@ -138,25 +130,4 @@ bool sl_sim_is_balanced(struct sl_sim *sim, char why[SL_SIM_WHY])
                                high);
     }
     return true;
-}
-
-static bool progress_look(struct sl_sim *sim, sl_ts mark, char why[SL_SIM_WHY])
-{
-    return sl_sim_drains_ended(sim, why) && sl_sim_is_replicating(sim, mark, why);
-}
-
-bool sl_sim_settle(struct sl_sim *sim, sl_ns within)
-{
-    char why[SL_SIM_WHY] = "";
-    sl_ts mark = sl_sim_head(sim->engine.now);
-    sl_ns until = sim->engine.now + within;
-    sim->oracle.check_counts[SL_SIM_ORACLE_PROGRESS]++;
-    while (sim->engine.now < until) {
-        if (!sl_sim_run_until(sim, sim->engine.now + PROGRESS_LOOK_NS))
-            return false;
-        if (progress_look(sim, mark, why))
-            return true;
-    }
-    sl_sim_violate(&sim->engine, sl_sim_oracle_name(SL_SIM_ORACLE_PROGRESS), "%s", why);
-    return false;
 }

@@ -16,9 +16,9 @@ struct sl_sim_result {
     uint64_t dispatcher_count;           /* tables that should run at the end */
     uint64_t maintainer_bytes_peak, control_bytes_peak; /* without and with the dispatchers */
     uint64_t action_counts[SL_SIM_ACTION_COUNT], check_counts[SL_SIM_ORACLE_COUNT];
-    uint64_t knob_counts[SL_SIM_KNOB_COUNT]; /* of whole clusters */
-    uint64_t claim_count, refusal_count;     /* writers accepted and refused by the sink */
-    bool has_failed;                         /* a violation, or a script that did not go as written */
+    uint64_t knob_counts[SL_SIM_KNOB_COUNT];
+    uint64_t claim_count, refusal_count; /* writers accepted and refused by the sink */
+    bool has_failed;                     /* a violation, or a script that did not go as written */
     sl_ns failed_at;
     char oracle[16], text[320];
 };

@@ -59,7 +59,7 @@ typedef bool scenario_condition(struct sl_sim *sim, char why[SL_SIM_WHY]);
 
 static bool scenario_is_content(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
-    return sl_sim_client_is_content(sim, false, why, SL_SIM_WHY) && sl_sim_is_replicating(sim, SL_TS_NONE, why);
+    return sl_sim_client_is_content(sim, false, why, SL_SIM_WHY) && sl_sim_is_replicating(sim, why);
 }
 
 static bool scenario_has_ended(struct sl_sim *sim, char why[SL_SIM_WHY])
@@ -103,7 +103,6 @@ static void scenario_scale(struct sl_sim *sim, const struct sl_sim_request *r, s
     struct sl_sim_opts opts;
     sl_sim_opts_default(&opts);
     opts.seed = r->seed;
-    opts.whole = true;
     opts.host_count = r->node_count > 0 ? r->node_count : 3;
     opts.trace = r->trace;
     opts.reference_pacing = r->reference_pacing;
@@ -129,13 +128,13 @@ static const char *scenario_incident(const char *name)
     return is_one ? name + len : NULL;
 }
 
-/* A name of a scenario with whole nodes. */
-static bool scenario_is_whole(const char *name)
+/* A name of a scenario that is no script; drain-scale is one too. */
+static bool scenario_is_built_in(const char *name)
 {
     return strcmp(name, "cluster-basic") == 0 || strcmp(name, "cluster-swarm") == 0 || scenario_incident(name);
 }
 
-static void scenario_whole(struct sl_sim *sim, const struct sl_sim_request *r)
+static void scenario_built_in(struct sl_sim *sim, const struct sl_sim_request *r)
 {
     struct sl_sim_keep keep;
     struct sl_sim_plan_opts opts = { .seed = r->seed,
@@ -200,15 +199,15 @@ bool sl_sim_scenario_run(const struct sl_sim_request *r, struct sl_sim_result *o
 {
     *out = (struct sl_sim_result){ .seed = r->seed };
     sl_ns cpu = sl_sim_cpu_now();
-    bool is_whole = scenario_is_whole(r->scenario);
+    bool is_built_in = scenario_is_built_in(r->scenario);
     bool is_scale = strcmp(r->scenario, "drain-scale") == 0 ||
-                    (!is_whole && r->node_count + r->feed_count + r->dispatcher_count > 0);
+                    (!is_built_in && r->node_count + r->feed_count + r->dispatcher_count > 0);
     bool is_known = true;
-    if (is_scale || is_whole) {
+    if (is_scale || is_built_in) {
         struct sl_sim *sim = calloc(1, sizeof *sim);
         SL_REQUIRE(sim != NULL);
-        if (is_whole)
-            scenario_whole(sim, r);
+        if (is_built_in)
+            scenario_built_in(sim, r);
         else
             scenario_scale(sim, r, out);
         sl_sim_result_take(out, sim);

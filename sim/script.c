@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SCRIPT_LINE_MAX 512
+#define SCRIPT_EPOCH_DIGITS 19u
 
 struct sl_sim_script *sl_sim_script_new(const struct sl_sim_opts *opts)
 {
@@ -39,6 +40,17 @@ bool sl_sim__script_number(const char *word, uint64_t *out)
         return false;
     *out = strtoull(word, &end, 10);
     return *end == 0;
+}
+
+bool sl_sim__script_epoch(const struct sl_sim_script *s, const char *word, uint64_t *out)
+{
+    uint64_t number;
+    if (word[0] != '#')
+        return sl_sim__script_number(word, out);
+    if (!sl_sim__script_number(word + 1, &number) || number == 0 || number > s->epoch_count)
+        return false;
+    *out = s->epochs[number - 1];
+    return true;
 }
 
 bool sl_sim__script_duration(const char *word, sl_ns *out)
@@ -169,12 +181,49 @@ static void script_perform(struct sl_sim_script *s, struct sl_str line)
         sl_sim__script_fail(s, "usage: %s", c->pattern);
 }
 
+/* The number of an epoch in this story; 0 if it has shown too many. */
+static uint32_t script_number_epoch(struct sl_sim_script *s, uint64_t epoch)
+{
+    uint32_t i = 0;
+    while (i < s->epoch_count && s->epochs[i] != epoch)
+        i++;
+    if (i == SL_SIM_SCRIPT_EPOCHS_MAX)
+        return 0;
+    s->epochs[i] = epoch;
+    s->epoch_count = i == s->epoch_count ? i + 1 : s->epoch_count;
+    return i + 1;
+}
+
+/* Nothing else in a story has so many digits. */
+static void script_add_line(struct sl_sim_script *s, struct sl_str line)
+{
+    size_t from = 0;
+    while (from < line.len) {
+        const char *at = line.ptr + from;
+        size_t left = line.len - from, digits = 0;
+        while (digits < left && isdigit((unsigned char)at[digits]))
+            digits++;
+        bool is_epoch = digits == SCRIPT_EPOCH_DIGITS && (from == 0 || !isalnum((unsigned char)at[-1])) &&
+                        (digits == left || !isalnum((unsigned char)at[digits]));
+        uint32_t number = is_epoch ? script_number_epoch(s, strtoull(at, NULL, 10)) : 0;
+        size_t len = digits > 0 ? digits : 1;
+        if (number > 0)
+            sl_sim_buffer_format(&s->text, "#%" PRIu32, number);
+        else
+            sl_sim_buffer_add(&s->text, (struct sl_str){ at, len });
+        from += len;
+    }
+    sl_sim_buffer_add(&s->text, SL_STR("\n"));
+}
+
 /* Output lines get their bar here, so that no command can forget it. */
 static void script_flush_output(struct sl_sim_script *s)
 {
     struct sl_str rest = sl_sim_buffer_text(&s->output), line;
-    while (sl_sim_next_line(&rest, &line))
-        sl_sim_buffer_format(&s->text, "|%s%.*s\n", line.len > 0 ? " " : "", (int)line.len, line.ptr);
+    while (sl_sim_next_line(&rest, &line)) {
+        sl_sim_buffer_add(&s->text, line.len > 0 ? SL_STR("| ") : SL_STR("|"));
+        script_add_line(s, line);
+    }
     sl_sim_buffer_clear(&s->output);
 }
 

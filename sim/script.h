@@ -8,16 +8,21 @@
 /*
  * Scenarios that read like prose: a line is a command, a comment ("#"), blank, or an expected line of output ("|").
  * Running a script gives it again with the output as it is now below each command; equal to the file means the scenario
- * still tells the same story. Commands are listed in docs/simulator.md and by --help-script.
+ * still tells the same story. Commands are listed in docs/simulator.md and by --help-script. Epochs are times in
+ * nanoseconds: a story names them #1, #2, ... in the order in which it first shows them.
  */
+#define SL_SIM_SCRIPT_EPOCHS_MAX 64u
 struct sl_sim_script {
     struct sl_sim sim;
     struct sl_sim_opts opts; /* for the cluster to be made */
     bool has_cluster;
-    struct sl_sim_buffer text;   /* the script with its output so far */
-    struct sl_sim_buffer output; /* of the present command, without "| " */
-    uint64_t events_shown;       /* number of the first event not shown yet */
-    uint32_t failures;           /* expectations that did not hold, commands that could not be done */
+    bool drained_stay;                         /* the operator does not stop who is safe to stop */
+    struct sl_sim_buffer text;                 /* the script with its output so far */
+    struct sl_sim_buffer output;               /* of the present command, without "| " */
+    uint64_t epochs[SL_SIM_SCRIPT_EPOCHS_MAX]; /* #1 is the first */
+    uint32_t epoch_count;
+    uint64_t events_shown; /* number of the first event not shown yet */
+    uint32_t failures;     /* expectations that did not hold, commands that could not be done */
 };
 
 /* One per process is enough; it is large, so it lives on the heap. opts: seed and trace are taken from it. */

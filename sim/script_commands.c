@@ -26,13 +26,22 @@ static enum script_result script_cluster(struct sl_sim_script *s, const struct s
     o->host_count = (uint32_t)count;
     o->balances = !balance || strcmp(balance, "off") != 0;
     if (!script_set_duration(w, "links", &o->net.delay_ns) || !script_set_duration(w, "jitter", &o->net.jitter_ns) ||
-        !script_set_duration(w, "lease", &o->members.lease_ns) ||
-        !script_set_duration(w, "leave", &o->members.leave_ns) || !script_set_duration(w, "open", &o->plane.open_ns) ||
-        !script_set_duration(w, "close", &o->plane.close_ns))
+        !script_set_duration(w, "open", &o->plane.open_ns) || !script_set_duration(w, "close", &o->plane.close_ns))
         return SCRIPT_BAD_WORDS;
     sl_sim_init(&s->sim, o);
     s->has_cluster = true;
     return SCRIPT_OK;
+}
+
+/* ---- wishes of the operator ---- */
+
+static void script_wish(struct sl_sim_script *s, enum sl_sim_wish_kind kind, uint32_t feed, uint32_t host)
+{
+    struct sl_sim_wish w = { .kind = kind, .feed = feed, .kept_ns = s->drained_stay ? SL_NEVER : 0 };
+    if (host != SL_SIM_HOST_NONE)
+        w.target = s->sim.hosts[host].id;
+    if (sl_sim_client_wish(&s->sim, &w) == SL_SIM_WISH_NONE)
+        sl_sim__script_fail(s, "there are too many wishes");
 }
 
 static enum script_result script_feed(struct sl_sim_script *s, const struct script_words *w)
@@ -41,19 +50,56 @@ static enum script_result script_feed(struct sl_sim_script *s, const struct scri
     uint64_t count;
     if (!tables || !sl_sim__script_number(tables, &count) || count >= SL_SIM_TABLE_MAX)
         return SCRIPT_BAD_WORDS;
-    sl_sim_create_feed(&s->sim, sl_str_of(w->at[1]), (uint32_t)count);
+    uint32_t feed = sl_sim_create_feed(&s->sim, sl_str_of(w->at[1]), (uint32_t)count);
+    script_wish(s, SL_SIM_WISH_CREATE, feed, SL_SIM_HOST_NONE);
     return SCRIPT_OK;
 }
 
-static enum script_result script_stop_feed(struct sl_sim_script *s, const struct script_words *w)
+static enum script_result script_wish_of_feed(struct sl_sim_script *s, const struct script_words *w)
 {
+    static const enum sl_sim_wish_kind kinds[] = { SL_SIM_WISH_PAUSE, SL_SIM_WISH_RESUME, SL_SIM_WISH_REMOVE };
     uint32_t feed = sl_sim__script_feed(s, w->at[2]);
-    if (feed == SL_SIM_FEED_NONE)
-        return SCRIPT_OK;
-    s->sim.store.feeds[feed].is_stopped = strcmp(w->at[0], "resume") != 0;
-    s->sim.store.feeds[feed].is_removed = strcmp(w->at[0], "remove") == 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && feed != SL_SIM_FEED_NONE; i++) {
+        if (strcmp(sl_sim_wish_text(kinds[i]), w->at[0]) == 0)
+            script_wish(s, kinds[i], feed, SL_SIM_HOST_NONE);
+    }
     return SCRIPT_OK;
 }
+
+static enum script_result script_move_feed(struct sl_sim_script *s, const struct script_words *w)
+{
+    uint32_t feed = sl_sim__script_feed(s, w->at[2]), host = sl_sim__script_host(s, w->at[4]);
+    if (feed != SL_SIM_FEED_NONE && host != SL_SIM_HOST_NONE)
+        script_wish(s, SL_SIM_WISH_MOVE, feed, host);
+    return SCRIPT_OK;
+}
+
+static enum script_result script_wish_of_node(struct sl_sim_script *s, const struct script_words *w)
+{
+    static const enum sl_sim_wish_kind kinds[] = { SL_SIM_WISH_DRAIN, SL_SIM_WISH_UNDRAIN };
+    uint32_t host = sl_sim__script_host(s, w->at[1]);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && host != SL_SIM_HOST_NONE; i++) {
+        if (strcmp(sl_sim_wish_text(kinds[i]), w->at[0]) == 0)
+            script_wish(s, kinds[i], 0, host);
+    }
+    return SCRIPT_OK;
+}
+
+static enum script_result script_keep_drained(struct sl_sim_script *s, const struct script_words *w)
+{
+    (void)w;
+    s->drained_stay = true;
+    return SCRIPT_OK;
+}
+
+static enum script_result script_resign(struct sl_sim_script *s, const struct script_words *w)
+{
+    (void)w;
+    script_wish(s, SL_SIM_WISH_RESIGN, 0, SL_SIM_HOST_NONE);
+    return SCRIPT_OK;
+}
+
+/* ---- the source ---- */
 
 static enum script_result script_change_tables(struct sl_sim_script *s, const struct script_words *w)
 {
@@ -122,14 +168,6 @@ static enum script_result script_expect(struct sl_sim_script *s, const struct sc
 
 /* ---- nodes ---- */
 
-static enum script_result script_drain_node(struct sl_sim_script *s, const struct script_words *w)
-{
-    uint32_t host = sl_sim__script_host(s, w->at[1]);
-    if (host != SL_SIM_HOST_NONE && !sl_sim_drain_ask(&s->sim, &s->sim.hosts[host].id))
-        sl_sim__script_fail(s, "%s is no member", w->at[1]);
-    return SCRIPT_OK;
-}
-
 static enum script_result script_start(struct sl_sim_script *s, const struct script_words *w)
 {
     uint64_t count;
@@ -180,7 +218,7 @@ static enum script_result script_stop(struct sl_sim_script *s, const struct scri
 {
     uint32_t host = sl_sim__script_host(s, w->at[1]);
     if (host != SL_SIM_HOST_NONE)
-        sl_sim_host_exit(&s->sim.hosts[host]);
+        sl_sim_host_leave(&s->sim.hosts[host]);
     return SCRIPT_OK;
 }
 
@@ -256,56 +294,43 @@ static enum script_result script_fail(struct sl_sim_script *s, const struct scri
 
 /* ---- the coordinator ---- */
 
-static enum script_result script_resign(struct sl_sim_script *s, const struct script_words *w)
-{
-    uint32_t next = w->count > 2 ? sl_sim__script_host(s, w->at[3]) : SL_SIM_HOST_NONE;
-    sl_sim_director_resign(&s->sim, next);
-    return SCRIPT_OK;
-}
-
 static enum script_result script_send_target(struct sl_sim_script *s, const struct script_words *w)
 {
     struct sl_drain_target target = { .epoch = 0 };
     uint32_t to = sl_sim__script_host(s, w->at[6]);
     bool is_clear = strcmp(w->at[2], "none") == 0;
-    if (to == SL_SIM_HOST_NONE || !sl_sim__script_number(w->at[4], &target.epoch) ||
+    if (to == SL_SIM_HOST_NONE || !sl_sim__script_epoch(s, w->at[4], &target.epoch) ||
         (!is_clear && !sl_node_id_set(&target.node, sl_str_of(w->at[2]))))
         return SCRIPT_BAD_WORDS;
-    if (!sl_sim_director_send_target(&s->sim, &s->sim.hosts[to].id, &target))
+    if (!sl_sim_cluster_send_target(&s->sim, to, &target))
         sl_sim__script_fail(s, "nobody is coordinator");
     return SCRIPT_OK;
 }
 
-static enum script_result script_keep_drained(struct sl_sim_script *s, const struct script_words *w)
-{
-    (void)w;
-    s->sim.store.stops_when_safe = false;
-    return SCRIPT_OK;
-}
-
 const struct script_command sl_sim__script_commands[] = {
-    { "cluster ...", script_cluster, "nodes=N links=D jitter=D lease=D leave=D open=D close=D balance=off" },
+    { "cluster ...", script_cluster, "nodes=N links=D jitter=D open=D close=D balance=off" },
     { "feed * tables=*", script_feed, "creates a feed" },
     { "feed * ...", script_feed, "" },
-    { "pause feed *", script_stop_feed, "its maintainer closes everything" },
-    { "resume feed *", script_stop_feed, "" },
-    { "remove feed *", script_stop_feed, "for good" },
+    { "pause feed *", script_wish_of_feed, "its maintainer closes everything" },
+    { "resume feed *", script_wish_of_feed, "" },
+    { "remove feed *", script_wish_of_feed, "for good" },
+    { "move feed * to *", script_move_feed, "its maintainer" },
     { "add * tables to *", script_change_tables, "at this moment's commit ts" },
     { "drop * tables of *", script_change_tables, "the oldest ones" },
     { "run until ...", script_run_until, "CONDITION [within D]; a minute if not said" },
     { "run *", script_run, "a duration: 5s, 20ms" },
     { "expect ...", script_expect, "CONDITION" },
-    { "drain *", script_drain_node, "asks for a drain" },
-    { "drained nodes stay", script_keep_drained, "a node that is safe to stop does not end by itself" },
+    { "drain *", script_wish_of_node, "asks for a drain, and stops the process when it is safe" },
+    { "undrain *", script_wish_of_node, "" },
+    { "drained nodes stay", script_keep_drained, "nobody stops the process of a drain asked for later" },
     { "start * nodes", script_start, "new ones" },
     { "start *", script_act, "a node that is down, with a new id" },
-    { "stop *", script_stop, "an orderly exit" },
+    { "stop *", script_stop, "it leaves in an orderly way" },
     { "crash *", script_act, "" },
     { "restart * with a new id", script_restart_new, "" },
     { "restart *", script_act, "crashes if it runs, starts with the same id" },
     { "pause *", script_act, "time passes for all others" },
     { "resume *", script_act, "" },
-    { "lose-lease *", script_act, "while the node runs" },
     { "release *", script_act, "what hangs there goes on" },
     { "hang * on *", script_plane, "open or close" },
     { "fail one dispatcher on *", script_fail, "the sink refuses its next write" },
@@ -316,7 +341,6 @@ const struct script_command sl_sim__script_commands[] = {
     { "lose * * from * to *", script_lose, "the next N messages of a type" },
     { "when * on * * * after *", script_when, "MOMENT on NODE ACTION NODE after D" },
     { "resign coordinator", script_resign, "the role ends, the process lives" },
-    { "resign coordinator to *", script_resign, "" },
     { "send target * epoch * to *", script_send_target,
       "a drain target (or none) that the coordinator would not send" },
     { NULL, NULL, NULL },

@@ -13,7 +13,7 @@ struct script_condition {
 static bool script_is_replicating(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
     (void)words;
-    return sl_sim_is_replicating(&s->sim, SL_TS_NONE, why);
+    return sl_sim_is_replicating(&s->sim, why);
 }
 
 static bool script_is_balanced(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
@@ -22,44 +22,67 @@ static bool script_is_balanced(struct sl_sim_script *s, const char *const *words
     return sl_sim_is_balanced(&s->sim, why);
 }
 
-static const struct sl_sim_drain *script_drain(struct sl_sim_script *s, const char *target, char why[SL_SIM_WHY])
+/* As the store has it. */
+static const struct sl_sim_seen_drain *script_drain(struct sl_sim_script *s, const char *target, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = sl_sim_drain_of(&s->sim, sl_str_of(target));
+    struct sl_node_id id;
+    bool is_id = sl_node_id_set(&id, sl_str_of(target));
+    const struct sl_sim_seen_drain *d = is_id ? sl_sim_judge_drain(&s->sim, &id) : NULL;
+    const struct sl_sim_wish *w = d ? sl_sim_client_drain(&s->sim, &id) : NULL;
     if (!d)
         snprintf(why, SL_SIM_WHY, "there is no drain of %s", target);
     else
-        snprintf(why, SL_SIM_WHY, "drain of %s is %s: %.200s", target, sl_sim_drain_phase_text(d->phase), d->why);
+        snprintf(why, SL_SIM_WHY, "drain of %s is %s: %.200s", target, sl_drain_phase_name(d->phase), w ? w->why : "");
     return d;
 }
 
+/* Every member holds the target of the drain. */
 static bool script_is_acknowledged(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = script_drain(s, words[1], why);
-    return d && sl_sim_drain_is_acknowledged(&s->sim, d);
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
+    for (uint32_t i = 0; d && i < s->sim.host_count; i++) {
+        const struct sl_sim_host *h = &s->sim.hosts[i];
+        if (!sl_sim_host_is_up(h))
+            continue;
+        const struct sl_drain_target *t = sl_target_set_find(sl_manager_targets(sl_node_manager(h->node)), &d->target);
+        if (!t || t->epoch != d->epoch) {
+            snprintf(why, SL_SIM_WHY, "%s does not hold the target %s", h->id.text, words[1]);
+            return false;
+        }
+    }
+    return d != NULL;
 }
 
 static bool script_is_evacuated(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = script_drain(s, words[1], why);
-    return d && d->phase >= SL_SIM_DRAIN_STOPPING && sl_sim_is_empty(&s->sim, sl_str_of(words[1]), why);
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
+    return d && d->phase >= SL_DRAIN_STOPPING && d->phase <= SL_DRAIN_DONE &&
+           sl_sim_is_empty(&s->sim, sl_str_of(words[1]), why);
 }
 
 static bool script_is_safe(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = script_drain(s, words[1], why);
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
     return d && d->was_safe;
 }
 
 static bool script_is_drained(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = script_drain(s, words[1], why);
-    return d && d->phase == SL_SIM_DRAIN_DONE;
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
+    return d && d->phase == SL_DRAIN_DONE;
+}
+
+static bool script_has_ended(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
+{
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
+    return d && d->phase >= SL_DRAIN_DONE;
 }
 
 static bool script_is_stuck(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_drain *d = script_drain(s, words[1], why);
-    return d && strstr(d->why, "stuck:") != NULL;
+    const struct sl_sim_seen_drain *d = script_drain(s, words[1], why);
+    const struct sl_sim_wish *w = d ? sl_sim_client_drain(&s->sim, &d->target) : NULL;
+    return w && w->blocker == SL_BLOCKED_MOVE_STUCK;
 }
 
 static bool script_is_empty(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
@@ -88,9 +111,10 @@ static bool script_is_moving(struct sl_sim_script *s, const char *const *words, 
 {
     (void)words;
     snprintf(why, SL_SIM_WHY, "no span moves");
-    for (uint32_t feed = 0; feed < s->sim.store.feed_count; feed++) {
+    for (uint32_t feed = 0; feed < s->sim.catalog.feed_count; feed++) {
         struct sl_maintainer_stats stats;
-        if (sl_sim_feed_stats(&s->sim, feed, &stats) && stats.moves > 0)
+        uint64_t epoch;
+        if (sl_sim_feed_stats(&s->sim, feed, &stats, &epoch) && stats.moves > 0)
             return true;
     }
     return false;
@@ -98,15 +122,16 @@ static bool script_is_moving(struct sl_sim_script *s, const char *const *words, 
 
 static bool script_is_led(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
-    const struct sl_sim_director *d = sl_sim_director_in_charge(&s->sim);
-    snprintf(why, SL_SIM_WHY, "the coordinator is on %s", d ? s->sim.hosts[d->host].name : "no node");
-    return d && d->is_ready && d->host == sl_sim_find_host(&s->sim, sl_str_of(words[1]));
+    uint32_t leader = sl_sim_cluster_leader(&s->sim);
+    snprintf(why, SL_SIM_WHY, "the coordinator is on %s",
+             leader != SL_SIM_HOST_NONE ? s->sim.hosts[leader].id.text : "no node");
+    return sl_sim_cluster_is_led(&s->sim) && leader == sl_sim_find_host(&s->sim, sl_str_of(words[1]));
 }
 
 static bool script_is_maintained(struct sl_sim_script *s, const char *const *words, char why[SL_SIM_WHY])
 {
     uint32_t feed = sl_sim_catalog_find_name(&s->sim.catalog, sl_str_of(words[1]));
-    uint32_t owner = feed != SL_SIM_FEED_NONE ? sl_sim_director_owner(&s->sim, feed) : SL_SIM_HOST_NONE;
+    uint32_t owner = feed != SL_SIM_FEED_NONE ? sl_sim_cluster_owner(&s->sim, feed) : SL_SIM_HOST_NONE;
     snprintf(why, SL_SIM_WHY, "the maintainer of %s is on %s", words[1],
              owner != SL_SIM_HOST_NONE ? s->sim.hosts[owner].id.text : "no node");
     return owner != SL_SIM_HOST_NONE && owner == sl_sim_find_host(&s->sim, sl_str_of(words[2]));
@@ -138,6 +163,7 @@ static const struct script_condition script_conditions[] = {
     { "evacuated", 2, script_is_evacuated },
     { "safe", 2, script_is_safe },
     { "drained", 2, script_is_drained },
+    { "ended", 2, script_has_ended },
     { "stuck", 2, script_is_stuck },
     { "empty", 2, script_is_empty },
     { "left", 2, script_has_left },

@@ -28,6 +28,8 @@ extern const struct script_command sl_sim__script_shows[];
 /* "5s", "20ms", "3us" -> nanoseconds; "3" -> number. False: it is neither. */
 bool sl_sim__script_duration(const char *word, sl_ns *out);
 bool sl_sim__script_number(const char *word, uint64_t *out);
+/* A number, or "#1": an epoch that the story has shown. */
+bool sl_sim__script_epoch(const struct sl_sim_script *s, const char *word, uint64_t *out);
 /* The host of a name or node id; SL_SIM_HOST_NONE and a failure line if there is none. */
 uint32_t sl_sim__script_host(struct sl_sim_script *s, const char *word);
 uint32_t sl_sim__script_feed(struct sl_sim_script *s, const char *word);

@@ -26,7 +26,7 @@ static enum script_result script_show_placement(struct sl_sim_script *s, const s
 {
     (void)w;
     for (uint32_t feed = 0; feed < s->sim.catalog.feed_count; feed++) {
-        uint32_t owner = sl_sim_director_owner(&s->sim, feed);
+        uint32_t owner = sl_sim_cluster_owner(&s->sim, feed);
         sl_sim_buffer_format(&s->output, "%s  maintainer: %s", s->sim.catalog.feeds[feed].id.name,
                              owner == SL_SIM_HOST_NONE ? "-" : s->sim.hosts[owner].id.text);
         for (uint32_t i = 0; i < s->sim.host_count; i++) {
@@ -43,30 +43,33 @@ static enum script_result script_show_feeds(struct sl_sim_script *s, const struc
     (void)w;
     for (uint32_t feed = 0; feed < s->sim.catalog.feed_count; feed++) {
         struct sl_maintainer_stats st;
+        uint64_t epoch;
         const char *name = s->sim.catalog.feeds[feed].id.name;
-        if (sl_sim_feed_stats(&s->sim, feed, &st))
+        if (sl_sim_feed_stats(&s->sim, feed, &st, &epoch))
             sl_sim_buffer_format(&s->output,
                                  "%s  epoch %" PRIu64 ": %" PRIu32 " spans, %" PRIu32 " absent, %" PRIu32
                                  " scheduling, %" PRIu32 " replicating, %" PRIu32 " moves\n",
-                                 name, s->sim.store.feeds[feed].epoch, st.spans, st.absent, st.scheduling,
-                                 st.replicating, st.moves);
+                                 name, epoch, st.spans, st.absent, st.scheduling, st.replicating, st.moves);
         else
             sl_sim_buffer_format(&s->output, "%s  no maintainer works\n", name);
     }
     return SCRIPT_OK;
 }
 
+/* The state is the store's; what a drain waits for is what the operator was told last. */
 static enum script_result script_show_drain(struct sl_sim_script *s, const struct script_words *w)
 {
     (void)w;
-    for (uint32_t i = 0; i < s->sim.store.drain_count; i++) {
-        const struct sl_sim_drain *d = &s->sim.store.drains[i];
+    const struct sl_sim_cluster_judge *j = &s->sim.cluster->judge;
+    for (uint32_t i = 0; i < j->drain_count; i++) {
+        const struct sl_sim_seen_drain *d = &j->drains[i];
+        const struct sl_sim_wish *wish = sl_sim_client_drain(&s->sim, &d->target);
         sl_sim_buffer_format(&s->output, "%s  epoch %" PRIu64 ": %s", d->target.text, d->epoch,
-                             sl_sim_drain_phase_text(d->phase));
-        if (d->phase == SL_SIM_DRAIN_DONE)
+                             sl_drain_phase_name(d->phase));
+        if (d->phase == SL_DRAIN_DONE)
             sl_sim_buffer_format(&s->output, d->was_safe ? ", was safe to stop" : ", the node left before it was safe");
-        if (d->why[0] != 0)
-            sl_sim_buffer_format(&s->output, "; %s", d->why);
+        else if (wish && wish->phase == d->phase && wish->blocker != SL_BLOCKED_NONE)
+            sl_sim_buffer_format(&s->output, "; %s %s", sl_blocker_name(wish->blocker), wish->detail);
         sl_sim_buffer_add(&s->output, SL_STR("\n"));
     }
     return SCRIPT_OK;
@@ -75,7 +78,7 @@ static enum script_result script_show_drain(struct sl_sim_script *s, const struc
 static enum script_result script_show_nodes(struct sl_sim_script *s, const struct script_words *w)
 {
     (void)w;
-    const struct sl_sim_director *d = sl_sim_director_in_charge(&s->sim);
+    uint32_t leader = sl_sim_cluster_leader(&s->sim);
     for (uint32_t i = 0; i < s->sim.host_count; i++) {
         struct sl_sim_host *h = &s->sim.hosts[i];
         if (h->state == SL_SIM_HOST_DOWN) {
@@ -90,7 +93,7 @@ static enum script_result script_show_nodes(struct sl_sim_script *s, const struc
             &s->output, "%s  %s%s, %" PRIu32 " maintainers, %" PRIu32 " dispatchers, target %s epoch %" PRIu64 "%s\n",
             h->id.text, h->state == SL_SIM_HOST_PAUSED ? "paused, " : "", sl_liveness_name((int)sl_manager_liveness(m)),
             hosted.maintainers, hosted.dispatchers, t->node.len > 0 ? t->node.text : "none", t->epoch,
-            d && d->host == i ? ", coordinator" : "");
+            leader == i ? ", coordinator" : "");
     }
     return SCRIPT_OK;
 }

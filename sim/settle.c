@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 /*
- * What "everything is in order" means for whole nodes. It is read from the sink and from the store: which feeds there
+ * What "everything is in order" means at the end of a run. It is read from the sink and from the store: which feeds there
  * are and how far they are said to be, who writes their tables, and what is durable.
  */
 #define SETTLE_LOOK_NS (200 * SL_MS)
@@ -100,7 +100,7 @@ static void settle_mend(struct sl_sim *sim)
     }
 }
 
-bool sl_sim_settle_whole(struct sl_sim *sim, sl_ns within, bool may_block)
+bool sl_sim_settle(struct sl_sim *sim, sl_ns within, bool may_block)
 {
     char why[SL_SIM_WHY] = "";
     sl_ts mark = sl_sim_head(sim->engine.now);

@@ -16,9 +16,7 @@ void sl_sim_opts_default(struct sl_sim_opts *opts)
                                   .host_count = 3,
                                   .net = SL_SIM_NET_OPTS_DEFAULT,
                                   .plane = SL_SIM_PLANE_OPTS_DEFAULT,
-                                  .members = SL_SIM_MEMBERS_OPTS_DEFAULT,
                                   .schema_ns = 5 * SL_MS,
-                                  .store_ns = 2 * SL_MS,
                                   .meta = SL_STORE_SIM_OPTS_DEFAULT,
                                   .balances = true };
 }
@@ -51,20 +49,14 @@ void sl_sim_init(struct sl_sim *sim, const struct sl_sim_opts *opts)
     sl_sim_sink_init(&sim->sink, e, &sim->oracle);
     sl_sim_catalog_init(&sim->catalog, e, &sim->sink);
     sl_sim_net_init(&sim->net, e, &opts->net, sim_host_cap(sim));
-    sl_sim_directors_init(sim);
     sl_slab_init(&sim->schema_loads, &e->mem, SL_TAG_SIM, sizeof(struct sl_out_schema_load), SIM_SCHEMA_LOADS_MAX);
     sl_arena_init(&sim->arena, &e->mem, SL_TAG_SIM, (size_t)1 << 30);
     enum sl_code code = sl_outbox_init(&sim->outbox, &e->mem, SL_TAG_SIM, SIM_OUTBOX_COUNT, SIM_OUTBOX_BYTES);
     SL_REQUIRE(code == SL_OK);
     sim->hosts = sl_sim_alloc(e, sim_host_cap(sim) * sizeof *sim->hosts);
-    sim->store.stops_when_safe = true;
-    if (opts->whole)
-        sl_sim_cluster_init(sim, sim_host_cap(sim));
-    sim->oracle.has_undrain = opts->whole;
+    sl_sim_cluster_init(sim, sim_host_cap(sim));
     sim->oracle.has_foreign = opts->foreign_hosts != 0;
     sim_start_all(sim);
-    if (!opts->whole)
-        sl_sim_engine_push(e, e->now, (struct sl_sim_event){ .kind = SL_SIM_EVENT_ELECTION });
 }
 
 void sl_sim_deinit(struct sl_sim *sim)
@@ -74,7 +66,6 @@ void sl_sim_deinit(struct sl_sim *sim)
         sl_sim_host_deinit(&sim->hosts[i]);
     sl_sim_free(e, sim->hosts, sim_host_cap(sim) * sizeof *sim->hosts);
     sl_sim_free(e, sim->members.items, sim->members.cap * sizeof *sim->members.items);
-    sl_sim_directors_deinit(sim);
     sl_sim_cluster_deinit(sim);
     sl_sim_faults_deinit(sim);
     sl_outbox_deinit(&sim->outbox);
@@ -110,16 +101,7 @@ uint32_t sl_sim_find_host(const struct sl_sim *sim, struct sl_str id)
 
 uint32_t sl_sim_create_feed(struct sl_sim *sim, struct sl_str name, uint32_t table_count)
 {
-    struct sl_sim_store *s = &sim->store;
-    uint32_t feed = sl_sim_catalog_add_feed(&sim->catalog, name, table_count);
-    if (s->feed_count == s->feed_cap) {
-        uint32_t cap = s->feed_cap > 0 ? s->feed_cap * 2 : 8;
-        s->feeds = sl_sim_resize(&sim->engine, s->feeds, s->feed_cap * sizeof *s->feeds, cap * sizeof *s->feeds);
-        s->feed_cap = cap;
-    }
-    SL_REQUIRE(feed == s->feed_count);
-    s->feeds[s->feed_count++] = (struct sl_sim_stored_feed){ .checkpoint = sim->catalog.feeds[feed].start_ts };
-    return feed;
+    return sl_sim_catalog_add_feed(&sim->catalog, name, table_count);
 }
 
 /* ---- messages ---- */
@@ -162,16 +144,14 @@ void sl_sim_post(struct sl_sim *sim, const struct sl_sim_host *from, const struc
         route.to = m->host;
         route.to_process = sim->hosts[m->host].process == m->process ? m->process : 0;
     }
-    if (sim->cluster) {
-        struct sl_sim_echo echo = { .from = route.from,
-                                    .to = route.to,
-                                    .from_process = route.from_process,
-                                    .to_process = route.to_process,
-                                    .type = type,
-                                    .bytes = bytes,
-                                    .size = (uint32_t)size };
-        sl_sim_cluster_keep_echo(sim, &echo);
-    }
+    struct sl_sim_echo echo = { .from = route.from,
+                                .to = route.to,
+                                .from_process = route.from_process,
+                                .to_process = route.to_process,
+                                .type = type,
+                                .bytes = bytes,
+                                .size = (uint32_t)size };
+    sl_sim_cluster_keep_echo(sim, &echo);
     sl_sim_log_note(&sim->log, from->id.text, "-> %s %s, %zu bytes", to->text, sl_msg_row((int32_t)type)->name, size);
     sl_sim_net_send(&sim->net, message, &route);
 }
@@ -220,15 +200,6 @@ void sl_sim_answer_schema(struct sl_sim *sim, struct sl_sim_host *h, uint32_t ha
 static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
 {
     switch ((enum sl_sim_event_kind)event->kind) {
-    case SL_SIM_EVENT_LEASE:
-        sl_sim_members_on_lease(sim, event->a, event->b);
-        return;
-    case SL_SIM_EVENT_LEAVE:
-        sl_sim_members_on_leave(sim, event->a, event->b);
-        return;
-    case SL_SIM_EVENT_ELECTION:
-        sl_sim_director_elect(sim);
-        return;
     case SL_SIM_EVENT_FAULT:
         sl_sim_faults_on_event(sim, event->a);
         return;
@@ -242,15 +213,12 @@ static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
     case SL_SIM_EVENT_REQUEST:
     case SL_SIM_EVENT_DELIVER:
     case SL_SIM_EVENT_TICK:
-    case SL_SIM_EVENT_MEMBERS:
-    case SL_SIM_EVENT_LEASE_LOST:
     case SL_SIM_EVENT_EXIT:
     case SL_SIM_EVENT_PLANE_FEED:
     case SL_SIM_EVENT_PLANE_GROUP:
     case SL_SIM_EVENT_PLANE_SPAN:
     case SL_SIM_EVENT_PLANE_HOSTED:
     case SL_SIM_EVENT_SCHEMA:
-    case SL_SIM_EVENT_DIRECTOR:
         sl_sim_host_on_event(&sim->hosts[event->host], event);
         return;
     }

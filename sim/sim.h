@@ -3,7 +3,6 @@
 #define SL_SIM_SIM_H
 
 #include "sim/cluster.h"
-#include "sim/director.h"
 #include "sim/faults.h"
 #include "sim/host.h"
 #include "sim/log.h"
@@ -19,10 +18,8 @@ struct sl_sim_opts {
     uint32_t host_count;
     struct sl_sim_net_opts net;
     struct sl_sim_plane_opts plane;
-    struct sl_sim_members_opts members;
     sl_ns tick_late_ns; /* ticks come up to this late */
     sl_ns schema_ns;    /* a schema load takes this long */
-    sl_ns store_ns;     /* until something is durable in the metadata store */
     uint32_t schema_fail_ppm;
     uint32_t drift_ppm;            /* clocks are up to this much too fast or too slow */
     sl_ns skew_ns;                 /* wall clocks are up to this far apart */
@@ -32,7 +29,6 @@ struct sl_sim_opts {
     bool reference_pacing;         /* max(10, 1 %) and rounds of 200 ms instead of feedback: for comparison */
     bool keeps_log;                /* of events, for scripts */
     FILE *trace;                   /* or null */
-    bool whole;                    /* whole nodes over the metadata store (cluster.h), and no director */
     struct sl_store_sim_opts meta; /* of that store; memory, seed and host_count_max are filled in */
 };
 
@@ -52,23 +48,21 @@ struct sl_sim {
     struct sl_sim_catalog catalog;
     struct sl_sim_net net;
     struct sl_sim_members members;
-    struct sl_sim_store store;
     struct sl_sim_faults faults;
-    struct sl_sim_director *directors; /* SL_SIM_DIRECTORS of them */
     struct sl_sim_host *hosts;
     uint32_t host_count, process_count;
     struct sl_slab schema_loads;
-    struct sl_outbox outbox;        /* of the step that runs */
-    struct sl_arena arena;          /* for what one event needs */
-    struct sl_sim_cluster *cluster; /* null unless opts.whole */
-    uint64_t knobs;                 /* bit i: the circumstance was set when the run began (plan.h) */
+    struct sl_outbox outbox; /* of the step that runs */
+    struct sl_arena arena;   /* for what one event needs */
+    struct sl_sim_cluster *cluster;
+    uint64_t knobs; /* bit i: the circumstance was set when the run began (plan.h) */
     sl_ns sample_at;
     struct sl_sim_stats stats;
 };
 
 void sl_sim_opts_default(struct sl_sim_opts *opts);
 
-/* All hosts are started and know each other. Host i is "n<i+1>". */
+/* All hosts are started. Host i is "n<i+1>". */
 void sl_sim_init(struct sl_sim *sim, const struct sl_sim_opts *opts);
 void sl_sim_deinit(struct sl_sim *sim);
 
@@ -81,7 +75,7 @@ bool sl_sim_run_until(struct sl_sim *sim, sl_ns at);
 /* The host whose process has this id, or whose name it is; SL_SIM_HOST_NONE if there is none. */
 uint32_t sl_sim_find_host(const struct sl_sim *sim, struct sl_str id);
 
-/* A feed that the coordinator is to place; its number. */
+/* A feed of the source, not yet of the cluster (SL_SIM_WISH_CREATE); its number. */
 uint32_t sl_sim_create_feed(struct sl_sim *sim, struct sl_str name, uint32_t table_count);
 
 /* ---- for the parts of the simulator ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/sink.h"
+#include "sim/sim.h"
 #include "tests/support/sl_test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Who judges must be judged: each oracle is shown a breach and must fire, and the lawful neighbour of it and must not. */
@@ -140,48 +141,67 @@ static void checkpoint_may_go_back_only_with_a_new_epoch(void **state)
     assert_fired(SL_SIM_ORACLE_CHECKPOINT);
 }
 
-static struct sl_drain_target target(const char *node, uint64_t epoch)
+/* ---- drain targets, whose judge looks at a cluster ---- */
+
+static struct sl_sim *begin_cluster(void)
 {
-    struct sl_drain_target t = { .epoch = epoch };
-    assert_true(sl_node_id_set(&t.node, sl_str_of(node)));
-    return t;
+    struct sl_sim_opts opts;
+    struct sl_sim *sim = calloc(1, sizeof *sim);
+    assert_non_null(sim);
+    sl_sim_opts_default(&opts);
+    opts.host_count = 1;
+    sl_sim_init(sim, &opts);
+    sl_sim_oracle_drain_epoch_durable(&sim->oracle, 9);
+    return sim;
 }
 
-static void say_target(uint32_t process, const char *node, uint64_t epoch)
+static void end_cluster(struct sl_sim *sim)
 {
-    struct sl_drain_target t = target(node, epoch);
-    sl_sim_oracle_self(&oracle, &(struct sl_sim_self_image){ .process = process, .liveness = -1, .target = &t });
+    sl_sim_deinit(sim);
+    free(sim);
 }
 
-static void target_follows_the_monotonic_rule(void **state)
+struct said {
+    uint64_t version;
+    const char *node; /* of a target of this epoch; null: none */
+    uint64_t epoch;
+};
+
+/* Says one after the other, and expects a breach with the last one. */
+static void assert_said(const struct said *said, size_t count, bool is_breach)
+{
+    struct sl_sim *sim = begin_cluster();
+    for (size_t i = 0; i < count; i++) {
+        sl_assert_str(sim->engine.violation.oracle, NULL);
+        struct sl_target_set set = { .version = said[i].version };
+        if (said[i].node) {
+            set.targets[set.count].epoch = said[i].epoch;
+            assert_true(sl_node_id_set(&set.targets[set.count++].node, sl_str_of(said[i].node)));
+        }
+        sl_sim_judge_set(sim, &sim->hosts[0], &set);
+    }
+    sl_assert_str(sim->engine.violation.oracle, is_breach ? sl_sim_oracle_name(SL_SIM_ORACLE_TARGET) : NULL);
+    end_cluster(sim);
+}
+#define ASSERT_SAID(is_breach, ...)                   \
+    assert_said((const struct said[]){ __VA_ARGS__ }, \
+                sizeof(const struct said[]){ __VA_ARGS__ } / sizeof(struct said), is_breach)
+
+static void targets_follow_the_monotonic_rule(void **state)
 {
     (void)state;
-    sl_sim_oracle_drain_epoch_durable(&oracle, 9);
-    say_target(1, "", 0);
-    say_target(1, "n2", 1);
-    say_target(1, "n2", 1);
-    say_target(1, "", 1);
-    say_target(1, "n3", 5);
-    say_target(2, "", 0); /* another process begins anew */
-    assert_quiet();
+    ASSERT_SAID(false, { 0, NULL, 0 }, { 1, "n2", 1 }, { 1, "n2", 1 }, { 1, NULL, 0 }, { 5, "n3", 5 });
+    ASSERT_SAID(false, { 1, "n2", 1 }, { 7, "n2", 1 });
 }
 
-static void target_that_breaks_the_rule_is_a_breach(void **state)
+static void targets_that_break_the_rule_are_a_breach(void **state)
 {
     (void)state;
-    sl_sim_oracle_drain_epoch_durable(&oracle, 9);
-    say_target(1, "n2", 2);
-    say_target(1, "n2", 1); /* back */
-    assert_fired(SL_SIM_ORACLE_TARGET);
-    say_target(2, "n2", 2);
-    say_target(2, "n3", 2); /* another node in one epoch */
-    assert_fired(SL_SIM_ORACLE_TARGET);
-    say_target(3, "n2", 2);
-    say_target(3, "", 2);
-    say_target(3, "n2", 2); /* a cleared epoch becomes active again */
-    assert_fired(SL_SIM_ORACLE_TARGET);
-    say_target(4, "n2", 0); /* epoch 0 can never set one */
-    assert_fired(SL_SIM_ORACLE_TARGET);
+    ASSERT_SAID(true, { 2, "n2", 2 }, { 1, "n2", 1 }); /* back */
+    ASSERT_SAID(true, { 2, "n2", 2 }, { 2, "n3", 2 }); /* another node in one epoch */
+    ASSERT_SAID(true, { 2, "n2", 2 }, { 2, NULL, 0 }, { 2, "n2", 2 });
+    ASSERT_SAID(true, { 2, "n2", 2 }, { 2, NULL, 0 }, { 3, "n2", 2 }); /* a cleared epoch becomes active again */
+    ASSERT_SAID(true, { 2, "n2", 3 });                                 /* beyond the version */
 }
 
 static void say_liveness(uint32_t process, uint64_t node_epoch, int liveness, bool is_unleased)
@@ -206,11 +226,18 @@ static void liveness_moves_one_step_forward(void **state)
     assert_fired(SL_SIM_ORACLE_LIVENESS);
 }
 
-static void node_epoch_of_a_process_never_changes(void **state)
+static void node_epoch_grows_with_an_undrain_and_never_goes_back(void **state)
 {
     (void)state;
-    say_liveness(1, 7, 0, false);
+    say_liveness(1, 7, 1, false);
     say_liveness(1, 8, 0, false);
+    assert_quiet();
+    say_liveness(1, 7, 0, false);
+    assert_fired(SL_SIM_ORACLE_LIVENESS);
+    sl_sim_oracle_stopping(&oracle, 2, 0);
+    say_liveness(2, 7, 2, true);
+    assert_quiet();
+    say_liveness(2, 8, 2, true); /* who is STOPPING stays so */
     assert_fired(SL_SIM_ORACLE_LIVENESS);
 }
 
@@ -334,10 +361,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(starting_above_what_is_durable_is_a_hole, begin, end),
         cmocka_unit_test_setup_teardown(checkpoint_above_what_is_durable_is_a_breach, begin, end),
         cmocka_unit_test_setup_teardown(checkpoint_may_go_back_only_with_a_new_epoch, begin, end),
-        cmocka_unit_test_setup_teardown(target_follows_the_monotonic_rule, begin, end),
-        cmocka_unit_test_setup_teardown(target_that_breaks_the_rule_is_a_breach, begin, end),
+        cmocka_unit_test_setup_teardown(targets_follow_the_monotonic_rule, begin, end),
+        cmocka_unit_test_setup_teardown(targets_that_break_the_rule_are_a_breach, begin, end),
         cmocka_unit_test_setup_teardown(liveness_moves_one_step_forward, begin, end),
-        cmocka_unit_test_setup_teardown(node_epoch_of_a_process_never_changes, begin, end),
+        cmocka_unit_test_setup_teardown(node_epoch_grows_with_an_undrain_and_never_goes_back, begin, end),
         cmocka_unit_test_setup_teardown(epoch_that_is_not_durable_must_not_be_used, begin, end),
         cmocka_unit_test_setup_teardown(safe_to_stop_means_no_work_then_and_later, begin, end),
         cmocka_unit_test_setup_teardown(password_is_found_wherever_it_stands, begin, end),
