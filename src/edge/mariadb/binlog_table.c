@@ -40,6 +40,8 @@ static enum sl_code table_split(struct table_parts *p, struct sl_bytes body, str
     if (!c.failed && count > SL_BINLOG_COLUMNS_MAX)
         return sl_err_set(err, SL_LIMIT, "binlog: a table of %llu columns (at most %u)", (unsigned long long)count,
                           SL_BINLOG_COLUMNS_MAX);
+    if (!c.failed && count == 0) /* its rows would have no bytes, and no end */
+        return sl_err_set(err, SL_MALFORMED, "binlog: a table without columns");
     p->column_count = (uint32_t)count;
     p->types = sl_cursor_bytes(&c, p->column_count);
     uint64_t meta_len = sl_binlog_lenenc(&c);
