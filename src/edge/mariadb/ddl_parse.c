@@ -28,7 +28,7 @@ static bool ddl_put_name(char *out, struct sl_str text, char quote)
 {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (len == SL_DDL_NAME_MAX)
+        if (len == SL_DDL_NAME_MAX || text.ptr[i] == 0)
             return false;
         out[len++] = text.ptr[i];
         i += quote && text.ptr[i] == quote ? 1 : 0; /* a doubled quote is one */
