@@ -12,10 +12,10 @@ TABLES = 60
 
 
 def create_feed(c, name="f1", tables=TABLES, rows_per_s=2000):
-    c.running()[0].post("/api/v2/changefeeds", {
+    wait(lambda: c.running()[0].post("/api/v2/changefeeds", {
         "changefeed_id": name, "source_uri": f"gen://?tables={tables}&rows_per_s={rows_per_s}",
-        "sink_uri": "blackhole://", "start_ts": 1})
-    wait(lambda: spread(c, name) is not None, f"all tables of {name} to be placed")
+        "sink_uri": "blackhole://", "start_ts": 1}), f"{name} to be created")  # a coordinator may not be ready yet
+    wait(lambda: spread(c, name, tables) is not None, f"all tables of {name} to be placed")
 
 
 def spread(c, name="f1", tables=TABLES):
@@ -33,7 +33,7 @@ def checkpoint(c, name="f1"):
 def advances(c, name="f1"):
     """Waits until the feed's checkpoint has moved on twice."""
     for _ in range(2):
-        before = checkpoint(c, name)
+        before = wait(lambda: checkpoint(c, name), f"the checkpoint of {name}")
         wait(lambda: checkpoint(c, name) > before, f"the checkpoint of {name} to move on from {before}")
 
 

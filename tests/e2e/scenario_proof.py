@@ -21,16 +21,16 @@ class Proof:
         self.c, self.name, self.folder = c, name, os.path.join(c.folder, "check-" + name)
         os.mkdir(self.folder)
         self.source = f"gen://?tables={TABLES}&rows_per_s={rows_per_s}&keys=50&epoch_ms={int(time.time() * 1000) - 2000}"
-        c.running()[0].post("/api/v2/changefeeds", {
+        wait(lambda: c.running()[0].post("/api/v2/changefeeds", {
             "changefeed_id": name, "source_uri": self.source, "sink_uri": f"check://{self.folder}?commit_ms=1",
-            "start_ts": 1})
+            "start_ts": 1}), f"{name} to be created")  # a coordinator may not be ready yet
         wait(lambda: spread(c, name, TABLES), f"all tables of {name} to be placed")
         advances(c, name)
 
     def check(self):
         """After more progress than there was. What the checker counted."""
         advances(self.c, self.name)
-        reached = checkpoint(self.c, self.name)
+        reached = wait(lambda: checkpoint(self.c, self.name), "the checkpoint")
         done = subprocess.run(["/usr/bin/python3", "-B", CHECKER, "--source", self.source, "--dir", self.folder,
                                "--start", "1", "--checkpoint", str(reached)],
                               capture_output=True, text=True, check=False)
