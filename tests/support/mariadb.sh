@@ -70,16 +70,16 @@ MARIADB_SOURCE_OPTIONS=(log_bin=bin binlog_format=ROW binlog_row_image=FULL binl
 mariadb_kill() {
     local pid
     pid=$(cat "$SL_MARIADB_DIR/$1/pid")
-    kill -9 "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
     return 0
 }
 
 mariadb_stop() {
     local pid
     pid=$(cat "$SL_MARIADB_DIR/$1/pid" 2>/dev/null) || return 0
-    kill "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
     return 0
 }
 
