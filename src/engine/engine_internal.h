@@ -10,7 +10,7 @@
 /*
  * The inside of a plane. Shared by the files of this folder.
  *
- *   hub      one per source URI: its readers, the window of recent batches, who takes which table. One mutex guards all of
+ *   hub      one per source URI and filter: its readers, the window of recent batches, who takes which table. One mutex guards all of
  *            it and all that hangs on it (feeds, lanes, flows); it is never held during a call into a source or a sink.
  *   reader   a thread that reads the source: the shared one, or one that catches up.
  *   feed     the opened sink of one feed on this node, and its lanes.
@@ -28,6 +28,12 @@
  *             +------------+---+--- CLOSE -----------+---------------------+--> CLOSING --flushed--> OVER
  *                                   any --- failed, fenced, feed dropped ---------------------------> OVER
  *
+ * In front of a change of the schema that concerns it (ddl.c), from any of the states before CLOSING:
+ *
+ *               +-- performed, or told PASS: goes on behind it, as one that starts there (WAITING ... FOLLOWING, BLOCKED)
+ *   BLOCKED ----+-- CLOSE -> CLOSING, with all before the change and nothing behind it
+ *               +-- the change cannot be performed -> OVER
+ *
  * Invariants (under the hub's mutex):
  *   E1  A flow is in the routing table and in the list of a reader iff it is CATCHING, JOINING or FOLLOWING.
  *   E2  Entries of a flow lie in its lane in order of ts; pending counts those not yet durable, in the queue or in flight.
@@ -35,17 +41,20 @@
  *   E4  A FOLLOWING flow has nothing pending that is older than an entry of the shared reader in its lane, so what
  *       holds back the lane's shared parcels holds back it.
  *   E5  The window holds all batches of the shared reader in (window_from, routed].
- *   E6  A flow's memory goes back when it is OVER, nothing is pending and no worker is raising it.
+ *   E6  A flow's memory goes back when it is OVER, nothing is pending and no worker has it in hands.
+ *   E7  BLOCKED: from is one below the ts of the change; nothing at or behind that ts is pending. What is done in front of
+ *       the change is done when nothing is pending any more.
  */
 
-#define SL_FLOW_STATES(X)                                                                          \
-    /* name, legal next states */                                                                  \
-    X(CLAIMING, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER)) \
-    X(WAITING, GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER))                \
-    X(CATCHING, GO(WAITING) | GO(JOINING) | GO(FOLLOWING) | GO(CLOSING) | GO(OVER))                \
-    X(JOINING, GO(FOLLOWING) | GO(WAITING) | GO(CLOSING) | GO(OVER))                               \
-    X(FOLLOWING, GO(WAITING) | GO(CLOSING) | GO(OVER))                                             \
-    X(CLOSING, GO(OVER))                                                                           \
+#define SL_FLOW_STATES(X)                                                                                        \
+    /* name, legal next states */                                                                                \
+    X(CLAIMING, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER)) \
+    X(WAITING, GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                \
+    X(CATCHING, GO(WAITING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                \
+    X(JOINING, GO(FOLLOWING) | GO(WAITING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                               \
+    X(FOLLOWING, GO(WAITING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                                             \
+    X(BLOCKED, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                  \
+    X(CLOSING, GO(OVER))                                                                                         \
     X(OVER, 0u)
 
 enum sl_flow_state {
@@ -55,12 +64,25 @@ enum sl_flow_state {
         SL_FLOW_STATE_COUNT
 };
 
+/* What a BLOCKED flow waits for. */
+enum sl_stop_stage {
+    SL_STOP_DRAINS, /* what is pending */
+    SL_STOP_ACTS,   /* its lane: performs a change of its own, or asks the sink whether it knows this one */
+    SL_STOP_STANDS, /* the word of the core */
+    SL_STOP_WRITES, /* its lane: performs what the core told it to */
+};
+
 /* How a flow ended, for its last report. */
 enum sl_flow_end { SL_FLOW_END_NONE, SL_FLOW_END_CLOSED, SL_FLOW_END_FAILED, SL_FLOW_END_SILENT };
 
 struct sl_hub;
 struct sl_plane_lane;
 struct sl_plane_feed;
+
+struct sl_flow_trouble {
+    char code[32];
+    char text[408]; /* what happened, and what to do about it */
+};
 
 struct sl_flow {
     /* -- fixed when it is made -- */
@@ -69,15 +91,19 @@ struct sl_flow {
     struct sl_plane_lane *lane;
     struct sl_placement placement;
     int64_t table_id;
+    int64_t schema_id;
     sl_ts start_ts;
     uint32_t handle; /* in the plane's slab */
     uint32_t keyspace_id;
     bool is_table_trigger;
 
     /* -- under the hub's mutex -- */
-    uint8_t state;   /* enum sl_flow_state; sl__flow_go */
-    uint8_t end;     /* enum sl_flow_end, when OVER */
-    bool is_raising; /* in the hands of its lane, to be raised */
+    uint8_t state;                   /* enum sl_flow_state; sl__flow_go */
+    uint8_t end;                     /* enum sl_flow_end, when OVER */
+    uint8_t stop_stage;              /* enum sl_stop_stage, when BLOCKED */
+    bool is_raising;                 /* in the hands of its lane, to be raised */
+    bool is_acting;                  /* likewise, for what stands in stop */
+    bool is_stop_told, is_stop_done; /* the change: reported; known to the sink as performed */
     bool is_close_asked, is_told_ready, is_told_following;
     bool is_abandoned; /* CLOSING, and will have failed when all is flushed */
     bool is_dirty, is_ahead;
@@ -87,11 +113,13 @@ struct sl_flow {
     uint32_t pending;
     uint32_t join_count; /* JOINING: entries that must be done before it follows */
     struct sl_reader_slot *reader;
-    struct sl_trouble *trouble; /* FAILED: why; owned */
+    struct sl_batch *stop;           /* BLOCKED: ends with the change; counted */
+    sl_ts passed_ts;                 /* of a change that is behind it, still to be told; or none */
+    struct sl_flow_trouble *trouble; /* FAILED: why; owned */
     struct sl_flow *bucket_next;
     struct sl_flow *next, *prev; /* in the reader's members, or the hub's waiting list */
     struct sl_flow *dirty_next;
-    struct sl_flow *claim_next;
+    struct sl_flow *claim_next; /* in the claims of its lane, or in its stops */
     struct sl_flow *ahead_next, *ahead_prev;
     struct sl_flow *feed_next, *feed_prev;
 };
@@ -157,6 +185,7 @@ struct sl_hub {
     struct sl_hub *next;
     const struct sl_source_driver *driver; /* null if there is none for the URI */
     struct sl_bytes uri;                   /* owned; secret */
+    struct sl_bytes filter;                /* owned: what of a feed's configuration its readers need */
     uint32_t feed_count;                   /* loop thread */
 
     pthread_mutex_t mutex;
@@ -169,6 +198,7 @@ struct sl_hub {
     sl_ts window_from;
     struct sl_flow *ahead; /* JOINING, and the shared reader has not come to sl__flow_joins_at yet */
     struct sl_flow_list waiting;
+    uint32_t stopped_count; /* flows in front of a change of the schema */
     struct sl_flow *dirty_head, *dirty_tail;
     struct sl_plane_feed *feeds, *dirty_feeds;
     uint64_t rows_read, rows_durable, rows_unflushed, detached;
@@ -191,6 +221,7 @@ struct sl_plane_lane {
     struct sl_writer *writer;
     bool is_running, is_calling; /* a thread exists; it is inside a call of the driver */
     struct sl_flow *claims_head, *claims_tail;
+    struct sl_flow *stops_head, *stops_tail; /* changes of the schema to be seen to */
     struct sl_parcel_list queue, in_flight;
     struct sl_parcel *shared_head, *shared_tail; /* of both */
     struct sl_parcel *building;                  /* while a batch is routed */
@@ -270,6 +301,8 @@ void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_troub
 void sl__flow_abandon(struct sl_flow *f, const struct sl_trouble *trouble);
 /* CLOSE. */
 void sl__flow_close(struct sl_flow *f);
+/* CLOSING, with nothing pending and in nobody's hands. */
+void sl__flow_end_flushed(struct sl_flow *f);
 /* One entry less; what follows from that. */
 void sl__flow_entry_done(struct sl_flow *f, sl_ts through, bool is_durable);
 /* It is a member of the shared reader: follows once all that is pending now is done and the reader has come to from. */
@@ -288,9 +321,30 @@ bool sl__flow_is_free(const struct sl_flow *f);
 void sl__flow_list_add(struct sl_flow_list *l, struct sl_flow *f);
 void sl__flow_list_remove(struct sl_flow_list *l, struct sl_flow *f);
 
+/* ---- ddl.c; under the hub's mutex ---- */
+
+/* Whether the batch ends with a change of the schema in front of which the flow has to stop. */
+bool sl__flow_must_stop(const struct sl_flow *f, const struct sl_batch *batch);
+/* -> BLOCKED. It is with no reader and in no list, and has all rows of the batch. */
+void sl__flow_stop(struct sl_flow *f, struct sl_batch *batch);
+/* It does not stand there any more. No effect on one that does not. */
+void sl__flow_drop_stop(struct sl_flow *f);
+/* A BLOCKED flow has nothing pending. */
+void sl__flow_drained(struct sl_flow *f);
+/* Its lane has done what the stage asks for, or could not (then the flow has ended or the feed is over). */
+void sl__flow_acted(struct sl_flow *f, const struct sl_ddl *ddl, bool is_done, bool was_executed);
+/* WRITE, PASS. */
+void sl__flow_told(struct sl_flow *f, sl_ts ts, bool writes);
+/* The members of a reader that a batch stops; after its rows have been handed out. */
+void sl__hub_stop_members(struct sl_reader_slot *r, struct sl_batch *batch);
+/* What is said of a flow that stands. Views into its batch. */
+struct sl_block sl__flow_block(const struct sl_flow *f);
+
 /* ---- hub.c; under the hub's mutex but new and free ---- */
 
-struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri);
+struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri, struct sl_bytes filter);
+/* The first of a bucket in which all flows of the table are, that are routed. */
+struct sl_flow *sl__hub_bucket(const struct sl_hub *h, int64_t table_id);
 void sl__hub_free(struct sl_hub *h); /* no feeds, no threads */
 /* Gives a flow to the reader that can serve it, or lets it wait. Its from says from where. */
 void sl__hub_attach(struct sl_flow *f);

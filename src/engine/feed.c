@@ -14,30 +14,54 @@ static struct sl_bytes feed_copy(struct sl_bytes b)
     return (struct sl_bytes){ copy, copy ? b.len : 0 };
 }
 
-/* The core has checked the document; whatever is odd all the same gives an empty URI, which no sink takes. */
-static struct sl_bytes feed_sink_uri(struct sl_bytes config)
+static struct json_object *feed_parse(struct sl_bytes config)
 {
     struct json_tokener *tokener = json_tokener_new();
-    struct json_object *root = NULL, *uri = NULL;
-    struct sl_bytes copy = { 0 };
+    struct json_object *root = NULL;
     if (tokener && config.len <= INT32_MAX)
         root = json_tokener_parse_ex(tokener, (const char *)config.ptr, (int)config.len);
-    bool is_there =
-        root && json_object_object_get_ex(root, "sink_uri", &uri) && json_object_is_type(uri, json_type_string);
-    const char *text = is_there ? json_object_get_string(uri) : "";
-    copy = feed_copy((struct sl_bytes){ (const uint8_t *)text, strlen(text) });
-    json_object_put(root);
     if (tokener)
         json_tokener_free(tokener);
+    return root;
+}
+
+/* Of the configuration what decides on tables, as a document of its own; empty if nothing does. */
+static struct sl_bytes feed_filter(struct sl_bytes config)
+{
+    static const char *const names[] = { "case_sensitive", "filter" };
+    struct json_object *root = feed_parse(config), *out = json_object_new_object(), *value;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (root && out && json_object_object_get_ex(root, names[i], &value))
+            json_object_object_add(out, names[i], json_object_get(value));
+    bool has_any = out && json_object_object_length(out) > 0;
+    const char *text = has_any ? json_object_to_json_string_ext(out, JSON_C_TO_STRING_PLAIN) : "";
+    struct sl_bytes copy = feed_copy((struct sl_bytes){ (const uint8_t *)text, text ? strlen(text) : 0 });
+    json_object_put(out);
+    json_object_put(root);
     return copy;
 }
 
-static struct sl_hub *feed_hub(struct sl_plane *p, struct sl_bytes uri)
+/* The core has checked the document; whatever is odd all the same gives an empty URI, which no sink takes. */
+static struct sl_bytes feed_sink_uri(struct sl_bytes config)
 {
+    struct json_object *root = feed_parse(config), *uri = NULL;
+    bool is_there =
+        root && json_object_object_get_ex(root, "sink_uri", &uri) && json_object_is_type(uri, json_type_string);
+    const char *text = is_there ? json_object_get_string(uri) : "";
+    struct sl_bytes copy = feed_copy((struct sl_bytes){ (const uint8_t *)text, strlen(text) });
+    json_object_put(root);
+    return copy;
+}
+
+/* Feeds share readers if they want the same tables: what a change of the schema means depends on these. */
+static struct sl_hub *feed_hub(struct sl_plane *p, struct sl_bytes uri, struct sl_bytes filter)
+{
+    if (!filter.ptr)
+        return NULL;
     for (struct sl_hub *h = p->hubs; h; h = h->next)
-        if (sl_bytes_eq(h->uri, uri))
+        if (sl_bytes_eq(h->uri, uri) && sl_bytes_eq(h->filter, filter))
             return h;
-    return sl__hub_new(p, uri);
+    return sl__hub_new(p, uri, filter);
 }
 
 /* Starts the workers; without the first one nothing can be said about the sink. */
@@ -89,8 +113,10 @@ static struct sl_plane_feed *feed_new(struct sl_plane *p, const struct sl_comman
                                  .handle = handle,
                                  .lane_count = lane_count,
                                  .lanes = calloc(lane_count, sizeof *f->lanes) };
+    struct sl_bytes filter = feed_filter(config);
     if (f->config.ptr && f->sink_uri.ptr && f->lanes)
-        f->hub = feed_hub(p, sl_secret_reveal(c->source));
+        f->hub = feed_hub(p, sl_secret_reveal(c->source), filter);
+    free((void *)(uintptr_t)filter.ptr);
     if (f->hub && sl_map_add(&p->feed_by_token, sl_hash_u64(0, f->token), handle))
         return f;
     feed_release(f);
@@ -129,6 +155,8 @@ void sl__plane_feed_silence(struct sl_plane_feed *f)
         struct sl_plane_lane *l = &f->lanes[i];
         for (; l->claims_head; l->claims_head = l->claims_head->claim_next)
             l->claims_head->is_raising = false;
+        for (; l->stops_head; l->stops_head = l->stops_head->claim_next)
+            l->stops_head->is_acting = false;
     }
     for (struct sl_flow *flow = f->flows; flow; flow = flow->feed_next)
         sl__flow_end(flow, SL_FLOW_END_SILENT, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 bool sl__flow_may_go(enum sl_flow_state from, enum sl_flow_state to)
@@ -42,15 +43,18 @@ void sl__flow_touch(struct sl_flow *f)
 
 bool sl__flow_is_free(const struct sl_flow *f)
 {
-    return f->state == SL_FLOW_OVER && f->pending == 0 && !f->is_raising;
+    return f->state == SL_FLOW_OVER && f->pending == 0 && !f->is_raising && !f->is_acting;
 }
 
 static void flow_set_trouble(struct sl_flow *f, const struct sl_trouble *trouble)
 {
     if (!f->trouble && trouble)
         f->trouble = malloc(sizeof *f->trouble);
-    if (f->trouble && trouble)
-        *f->trouble = *trouble;
+    if (!f->trouble || !trouble)
+        return;
+    snprintf(f->trouble->code, sizeof f->trouble->code, "%s", trouble->code);
+    snprintf(f->trouble->text, sizeof f->trouble->text, "%s%s%s", trouble->detail, trouble->remedy[0] ? "; " : "",
+             trouble->remedy);
 }
 
 void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_trouble *trouble)
@@ -67,7 +71,7 @@ void sl__flow_end(struct sl_flow *f, enum sl_flow_end end, const struct sl_troub
     sl__flow_touch(f);
 }
 
-static void flow_end_flushed(struct sl_flow *f)
+void sl__flow_end_flushed(struct sl_flow *f)
 {
     sl__flow_end(f, f->is_abandoned ? SL_FLOW_END_FAILED : SL_FLOW_END_CLOSED, NULL);
 }
@@ -80,7 +84,7 @@ void sl__flow_abandon(struct sl_flow *f, const struct sl_trouble *trouble)
     sl__flow_go(f, SL_FLOW_CLOSING);
     sl__flow_touch(f);
     if (f->pending == 0)
-        flow_end_flushed(f);
+        sl__flow_end_flushed(f);
 }
 
 void sl__flow_close(struct sl_flow *f)
@@ -93,10 +97,11 @@ void sl__flow_close(struct sl_flow *f)
     case SL_FLOW_CATCHING:
     case SL_FLOW_JOINING:
     case SL_FLOW_FOLLOWING:
+    case SL_FLOW_BLOCKED:
         sl__hub_detach(f);
         sl__hub_stop_idle(f->feed->hub);
         sl__flow_go(f, SL_FLOW_CLOSING);
-        if (f->pending == 0)
+        if (f->pending == 0 && !f->is_acting)
             sl__flow_end(f, SL_FLOW_END_CLOSED, NULL);
         return;
     case SL_FLOW_CLOSING:
@@ -169,7 +174,9 @@ void sl__flow_entry_done(struct sl_flow *f, sl_ts through, bool is_durable)
     if (f->pending > 0)
         return;
     if (f->state == SL_FLOW_CLOSING && is_durable)
-        flow_end_flushed(f);
+        sl__flow_end_flushed(f);
+    else if (f->state == SL_FLOW_BLOCKED)
+        sl__flow_drained(f);
     else if (sl__flow_is_free(f))
         sl__flow_touch(f);
 }

@@ -19,31 +19,43 @@ static void hub_init_reader(struct sl_hub *h, uint32_t i)
     sl__cond_init(&r->changed);
 }
 
-struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri)
+static struct sl_bytes hub_copy(struct sl_bytes b)
+{
+    uint8_t *copy = malloc(b.len + 1);
+    if (copy && b.len > 0)
+        memcpy(copy, b.ptr, b.len);
+    return (struct sl_bytes){ copy, b.len };
+}
+
+static void hub_release(struct sl_hub *h)
+{
+    free(h->readers);
+    free(h->buckets);
+    free((void *)(uintptr_t)h->uri.ptr);
+    free((void *)(uintptr_t)h->filter.ptr);
+    free(h);
+}
+
+struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri, struct sl_bytes filter)
 {
     struct sl_hub *h = calloc(1, sizeof *h);
     uint32_t reader_count = 1 + p->opts.catch_up_count_max;
-    struct sl_reader_slot *readers = calloc(reader_count, sizeof *readers);
-    struct sl_flow **buckets = calloc(HUB_BUCKETS_MIN, sizeof(struct sl_flow *));
-    uint8_t *copy = malloc(uri.len + 1);
-    if (!h || !readers || !buckets || !copy) {
-        free(h);
-        free(readers);
-        free(buckets);
-        free(copy);
-        return NULL;
-    }
-    if (uri.len > 0)
-        memcpy(copy, uri.ptr, uri.len);
     struct sl_trouble t;
+    if (!h)
+        return NULL;
     *h = (struct sl_hub){ .plane = p,
                           .next = p->hubs,
                           .driver = sl_source_find(p->opts.sources, sl_secret_of(uri), &t),
-                          .uri = { copy, uri.len },
-                          .readers = readers,
+                          .uri = hub_copy(uri),
+                          .filter = hub_copy(filter),
+                          .readers = calloc(reader_count, sizeof *h->readers),
                           .reader_count = reader_count,
-                          .buckets = buckets,
+                          .buckets = calloc(HUB_BUCKETS_MIN, sizeof(struct sl_flow *)),
                           .bucket_count = HUB_BUCKETS_MIN };
+    if (!h->readers || !h->buckets || !h->uri.ptr || !h->filter.ptr) {
+        hub_release(h);
+        return NULL;
+    }
     pthread_mutex_init(&h->mutex, NULL);
     for (uint32_t i = 0; i < reader_count; i++)
         hub_init_reader(h, i);
@@ -61,10 +73,7 @@ void sl__hub_free(struct sl_hub *h)
     for (uint32_t i = 0; i < h->reader_count; i++)
         pthread_cond_destroy(&h->readers[i].changed);
     pthread_mutex_destroy(&h->mutex);
-    free(h->readers);
-    free(h->buckets);
-    free((void *)(uintptr_t)h->uri.ptr);
-    free(h);
+    hub_release(h);
 }
 
 /* ---- who takes which table ---- */
@@ -72,6 +81,11 @@ void sl__hub_free(struct sl_hub *h)
 static struct sl_flow **hub_bucket(const struct sl_hub *h, int64_t table_id)
 {
     return &h->buckets[sl_hash_mix((uint64_t)table_id) & (h->bucket_count - 1)];
+}
+
+struct sl_flow *sl__hub_bucket(const struct sl_hub *h, int64_t table_id)
+{
+    return *hub_bucket(h, table_id);
 }
 
 /* Without memory the chains just get longer. */
@@ -130,13 +144,13 @@ static void hub_remove_member(struct sl_flow *f)
     f->reader = NULL;
 }
 
-/* The shared one also serves those that will join it. */
+/* The shared one also serves those that will join it, and those that will go on behind a change of the schema. */
 void sl__hub_stop_idle(struct sl_hub *h)
 {
     for (uint32_t i = 1; i < h->reader_count; i++)
         if (h->readers[i].members.count == 0)
             sl__reader_stop(&h->readers[i]);
-    if (h->routed_count == 0 && h->waiting.count == 0)
+    if (h->routed_count == 0 && h->waiting.count == 0 && h->stopped_count == 0)
         sl__reader_stop(&h->readers[0]);
 }
 
@@ -144,6 +158,7 @@ void sl__hub_detach(struct sl_flow *f)
 {
     struct sl_hub *h = f->feed->hub;
     sl__flow_leave_ahead(f);
+    sl__flow_drop_stop(f);
     f->join_count = 0;
     if (f->reader) {
         f->from = sl_ts_max(f->from, f->reader->routed);
@@ -163,33 +178,42 @@ static void hub_wait(struct sl_flow *f)
     sl__flow_touch(f);
 }
 
-/* What the window holds of the flow's rows goes into its lane. False without memory: from is what it came to. */
-static bool hub_replay(struct sl_hub *h, struct sl_flow *f)
+enum hub_replay { HUB_REPLAY_DONE, HUB_REPLAY_STOPPED, HUB_REPLAY_NO_MEMORY };
+
+/* What the window holds of the flow's rows goes into its lane. Without memory: from is what it came to. */
+static enum hub_replay hub_replay(struct sl_hub *h, struct sl_flow *f)
 {
     for (struct sl_cargo *c = h->window_head; c; c = c->window_next) {
         if (sl_batch_through(c->batch) <= f->from)
             continue;
         uint32_t table = sl_batch_find_table(c->batch, f->table_id);
-        if (table == SL_ROW_NONE)
-            continue;
-        if (!sl__plane_lane_add(f->lane, c, f, table)) {
+        if (table != SL_ROW_NONE && !sl__plane_lane_add(f->lane, c, f, table)) {
             f->from = sl_ts_max(f->from, c->from);
-            return false;
+            return HUB_REPLAY_NO_MEMORY;
         }
         sl__plane_lane_push(f->lane, false);
+        if (sl__flow_must_stop(f, c->batch)) {
+            sl__flow_stop(f, c->batch);
+            return HUB_REPLAY_STOPPED;
+        }
     }
-    return true;
+    return HUB_REPLAY_DONE;
 }
 
 static void hub_join_shared(struct sl_hub *h, struct sl_flow *f)
 {
-    struct sl_reader_slot *r = &h->readers[0];
-    if (!hub_replay(h, f)) {
+    switch (hub_replay(h, f)) {
+    case HUB_REPLAY_DONE:
+        hub_add_member(&h->readers[0], f);
+        sl__flow_join(f);
+        return;
+    case HUB_REPLAY_NO_MEMORY:
         hub_wait(f);
         return;
+    case HUB_REPLAY_STOPPED:
+        return;
     }
-    hub_add_member(r, f);
-    sl__flow_join(f);
+    SL_UNREACHABLE();
 }
 
 /* Somebody who reads from below, as near as possible; or one that has not begun; or a new one. Null: wait. */
@@ -334,7 +358,7 @@ static void hub_come(struct sl_hub *h, sl_ts routed)
     }
 }
 
-static bool hub_route_rows(struct sl_reader_slot *r, struct sl_batch *batch)
+static bool hub_route_batch(struct sl_reader_slot *r, struct sl_batch *batch)
 {
     struct sl_cargo *c = sl__cargo_new(r, batch);
     if (!c)
@@ -346,6 +370,7 @@ static bool hub_route_rows(struct sl_reader_slot *r, struct sl_batch *batch)
     for (; touched; touched = touched->touched_next)
         sl__plane_lane_push(touched, r->is_shared);
     r->hub->rows_read += sl_batch_row_count(batch);
+    sl__hub_stop_members(r, batch);
     if (r->is_shared)
         hub_keep(r->hub, c);
     sl__cargo_unref(c);
@@ -355,13 +380,15 @@ static bool hub_route_rows(struct sl_reader_slot *r, struct sl_batch *batch)
 bool sl__hub_route(struct sl_reader_slot *r, struct sl_batch *batch)
 {
     sl_ts through = sl_ts_max(r->routed, sl_batch_through(batch));
-    if (sl_batch_row_count(batch) == 0)
+    if (sl_batch_row_count(batch) == 0 && !sl_batch_ddl(batch))
         sl_batch_unref(batch);
-    else if (!hub_route_rows(r, batch))
+    else if (!hub_route_batch(r, batch))
         return false;
     r->routed = through;
     if (r->is_shared)
         hub_come(r->hub, through);
+    else if (r->members.count == 0)
+        sl__hub_stop_idle(r->hub); /* a change of the schema has stopped them all */
     return true;
 }
 

@@ -110,6 +110,12 @@ static uint32_t lane_take_claims(struct sl_plane_lane *l, struct sl_flow **flows
     return count;
 }
 
+/* A table trigger writes only where there are schemas to change. */
+static bool lane_is_claimed(const struct sl_flow *f)
+{
+    return !f->is_table_trigger || f->feed->sink->driver->execute;
+}
+
 /* Only what may still begin is worth asking the sink. */
 static uint32_t lane_list_claims(struct sl_flow **flows, uint32_t count, struct sl_sink_claim *claims,
                                  struct sl_flow **asked)
@@ -117,7 +123,7 @@ static uint32_t lane_list_claims(struct sl_flow **flows, uint32_t count, struct 
     uint32_t asked_count = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct sl_flow *f = flows[i];
-        if (f->state != SL_FLOW_CLAIMING || f->is_close_asked || f->is_table_trigger)
+        if (f->state != SL_FLOW_CLAIMING || f->is_close_asked || !lane_is_claimed(f))
             continue;
         asked[asked_count] = f;
         claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f) };
@@ -156,7 +162,7 @@ static void lane_apply_claims(struct sl_flow **asked, const struct sl_sink_claim
     for (uint32_t i = 0; i < count; i++) {
         if (claims[i].is_refused)
             lane_refuse(asked[i]);
-        else if (is_exact)
+        else if (is_exact && !asked[i]->is_table_trigger) /* what it has performed the core has to hear of again */
             asked[i]->from = sl_ts_max(asked[i]->from, claims[i].stored_ts);
     }
 }
@@ -329,6 +335,60 @@ static void lane_flush(struct sl_plane_lane *l)
     sl__plane_lane_finish(l, is_done);
 }
 
+/* ---- changes of the schema ---- */
+
+static bool lane_execute(struct sl_writer *w, const struct sl_sink_span *span, const struct sl_ddl *ddl,
+                         struct sl_trouble *t)
+{
+    return !w->driver->execute || w->driver->execute(w, span, ddl, t);
+}
+
+static bool lane_ask_executed(struct sl_writer *w, const struct sl_sink_span *span, const struct sl_ddl *ddl, bool *out,
+                              struct sl_trouble *t)
+{
+    return !w->driver->was_executed || w->driver->was_executed(w, span, ddl->ts, out, t);
+}
+
+/* A change that others have to wait for is only asked about; it is performed when the core says so. */
+static bool lane_act(struct sl_plane_lane *l, const struct sl_flow *f, const struct sl_ddl *ddl, bool *was_executed,
+                     struct sl_trouble *t)
+{
+    struct sl_sink_span span = lane_span(f);
+    bool only_asks = ddl->effect == SL_DDL_JOINT && f->stop_stage == SL_STOP_ACTS;
+    if (!l->writer && !lane_open_writer(l, t))
+        return false;
+    struct sl_writer *w = l->writer;
+    lane_enter(l);
+    bool is_done = true;
+    if (atomic_load(&l->feed->is_fenced) || !lane_has_lease(l))
+        is_done = sl_trouble_set(t, SL_TROUBLE_ENDED, "FENCED", "", "the feed was fenced, or the node's lease is over");
+    if (is_done)
+        is_done = only_asks ? lane_ask_executed(w, &span, ddl, was_executed, t) : lane_execute(w, &span, ddl, t);
+    lane_leave(l);
+    return is_done;
+}
+
+static void lane_see_to_stop(struct sl_plane_lane *l)
+{
+    struct sl_flow *f = l->stops_head;
+    bool is_done = false, was_executed = false;
+    l->stops_head = f->claim_next;
+    struct sl_batch *batch = f->stop ? sl_batch_ref(f->stop) : NULL; /* closed before the lane came to it: none */
+    while (batch && !is_done && f->state == SL_FLOW_BLOCKED && lane_may_write(l)) {
+        struct sl_trouble t = { 0 };
+        is_done = lane_act(l, f, sl_batch_ddl(batch), &was_executed, &t);
+        if (is_done) {
+            l->trouble_ns = 0;
+            break;
+        }
+        lane_drop_writer(l);
+        if (!lane_is_passing(&t) || !lane_wait_again(l, &t))
+            sl__flow_end(f, SL_FLOW_END_FAILED, &t);
+    }
+    sl__flow_acted(f, batch ? sl_batch_ddl(batch) : NULL, is_done, was_executed);
+    sl_batch_unref(batch);
+}
+
 /* ---- life ---- */
 
 static void lane_fail_feed(struct sl_plane_lane *l, const struct sl_trouble *t)
@@ -420,6 +480,8 @@ void *sl__plane_lane_main(void *arg)
         while (lane_goes_on(l)) {
             if (l->claims_head)
                 lane_claim(l, claims);
+            else if (l->stops_head)
+                lane_see_to_stop(l);
             else if (l->queue.head)
                 lane_flush(l);
             else

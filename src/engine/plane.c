@@ -133,6 +133,7 @@ static struct sl_flow *plane_new_flow(struct sl_plane *p, struct sl_plane_feed *
         .lane = &feed->lanes[sl_hash_mix((uint64_t)table_id) % feed->lane_count],
         .placement = c->placement,
         .table_id = table_id,
+        .schema_id = c->schema_id,
         .start_ts = c->start_ts,
         .handle = handle,
         .keyspace_id = c->span.keyspace_id,
@@ -195,6 +196,17 @@ static void plane_close_flow(struct sl_plane *p, const struct sl_command *c)
     pthread_mutex_unlock(mutex);
 }
 
+static void plane_tell_flow(struct sl_plane *p, const struct sl_command *c)
+{
+    struct sl_flow *f = plane_flow(p, c->dispatcher);
+    if (!f)
+        return;
+    pthread_mutex_t *mutex = &f->feed->hub->mutex;
+    pthread_mutex_lock(mutex);
+    sl__flow_told(f, c->start_ts, c->verb == SL_COMMAND_WRITE);
+    pthread_mutex_unlock(mutex);
+}
+
 static void plane_end_feed(struct sl_plane *p, const struct sl_command *c)
 {
     struct sl_plane_feed *f = plane_feed(p, c->feed);
@@ -228,7 +240,8 @@ void sl_plane_perform(struct sl_plane *p, const struct sl_command *c)
         plane_close_flow(p, c);
         return;
     case SL_COMMAND_WRITE:
-    case SL_COMMAND_PASS: /* nothing here is ever blocked */
+    case SL_COMMAND_PASS:
+        plane_tell_flow(p, c);
         return;
     }
     SL_UNREACHABLE();

@@ -10,8 +10,8 @@
  * The data plane of one node: performs the commands of the core and answers with reports, as core/common/data_plane.h
  * says. All functions are called in the loop thread; nothing here blocks. Rows flow in threads of the plane's own:
  *
- *   source --> reader --> (fan-out by table id) --> queues --> workers --> sink        one reader per source,
- *                 |            only to dispatchers that live here      |               workers per feed
+ *   source --> reader --> (fan-out by table id) --> queues --> workers --> sink        one reader per source and
+ *                 |            only to dispatchers that live here      |               filter, workers per feed
  *                 +-- window of recent batches --> dispatchers that start behind
  *
  * What the threads have to say waits until sl_plane_poll, which the loop calls after client.wake.

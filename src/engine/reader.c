@@ -47,7 +47,7 @@ static void reader_on_trouble(struct sl_reader_slot *r, const struct sl_trouble 
 static bool reader_open(struct sl_reader_slot *r, struct sl_trouble *t)
 {
     struct sl_hub *h = r->hub;
-    struct sl_source_open o = { .uri = sl_secret_of(h->uri), .from = r->routed };
+    struct sl_source_open o = { .uri = sl_secret_of(h->uri), .config = sl_secret_of(h->filter), .from = r->routed };
     struct sl_reader *source = NULL;
     r->state = SL_READER_RUNNING;
     if (!h->driver)

@@ -6,6 +6,7 @@
 
 #define REPORT_BATCH 128u /* flows told of between two looks at the hub */
 #define REPORT_ROUNDS_MAX 4096u
+#define REPORTS_PER_FLOW_MAX 3u
 
 /*
  * What the loop hears. Reports are made under the hub's mutex and delivered outside of it, in order; the progress of a
@@ -14,7 +15,9 @@
 struct report_batch {
     struct sl_report reports[REPORT_BATCH];
     struct sl_flow *over[REPORT_BATCH]; /* reported for the last time, or without a word */
-    uint32_t report_count, over_count;
+    struct sl_block blocks[REPORT_BATCH];
+    struct sl_batch *block_batches[REPORT_BATCH]; /* what blocks point to */
+    uint32_t report_count, over_count, block_count;
 };
 
 static struct sl_str report_text(const char *text)
@@ -68,7 +71,30 @@ static void report_end(struct report_batch *b, struct sl_flow *f)
     if (is_closed)
         return;
     r->code = f->trouble ? report_text(f->trouble->code) : SL_STR("FAILED");
-    r->text = f->trouble ? report_text(f->trouble->detail) : SL_STR("no memory to say why");
+    r->text = f->trouble ? report_text(f->trouble->text) : SL_STR("no memory to say why");
+}
+
+/* A change of the schema is behind it. */
+static void report_unblocked(struct report_batch *b, struct sl_flow *f)
+{
+    if (f->passed_ts == SL_TS_NONE)
+        return;
+    struct sl_report *r = &b->reports[b->report_count++];
+    *r = report_of(f, SL_REPORT_UNBLOCKED);
+    r->checkpoint = f->passed_ts;
+    f->passed_ts = SL_TS_NONE;
+}
+
+static void report_blocked(struct report_batch *b, struct sl_flow *f)
+{
+    if (f->state != SL_FLOW_BLOCKED || f->stop_stage != SL_STOP_STANDS || f->is_stop_told)
+        return;
+    f->is_stop_told = true;
+    b->blocks[b->block_count] = sl__flow_block(f);
+    b->block_batches[b->block_count] = sl_batch_ref(f->stop);
+    struct sl_report *r = &b->reports[b->report_count++];
+    *r = report_of(f, SL_REPORT_BLOCKED);
+    r->block = &b->blocks[b->block_count++];
 }
 
 static void report_flow(struct report_batch *b, struct sl_flow *f, sl_ns now)
@@ -81,11 +107,14 @@ static void report_flow(struct report_batch *b, struct sl_flow *f, sl_ns now)
     case SL_FLOW_CATCHING:
     case SL_FLOW_JOINING:
     case SL_FLOW_FOLLOWING:
+    case SL_FLOW_BLOCKED:
+        report_unblocked(b, f);
         b->reports[b->report_count] = report_of(f, f->is_told_ready ? SL_REPORT_PROGRESS : SL_REPORT_READY);
         b->reports[b->report_count].age_ns = f->pending > 0 ? report_age(report_oldest(f->lane), now) : 0;
         f->checkpoint = b->reports[b->report_count++].checkpoint;
         f->is_told_ready = true;
         f->is_told_following = f->state == SL_FLOW_FOLLOWING;
+        report_blocked(b, f);
         return;
     case SL_FLOW_CLOSING:
         report_unfollow(b, f);
@@ -100,8 +129,8 @@ static void report_flow(struct report_batch *b, struct sl_flow *f, sl_ns now)
 static void report_collect(struct sl_hub *h, struct report_batch *b)
 {
     sl_ns now = sl__now();
-    b->report_count = b->over_count = 0;
-    while (h->dirty_head && b->report_count < REPORT_BATCH && b->over_count < REPORT_BATCH) {
+    b->report_count = b->over_count = b->block_count = 0;
+    while (h->dirty_head && b->report_count + REPORTS_PER_FLOW_MAX <= REPORT_BATCH && b->over_count < REPORT_BATCH) {
         struct sl_flow *f = h->dirty_head;
         h->dirty_head = f->dirty_next;
         f->is_dirty = false;
@@ -123,7 +152,7 @@ static void report_collect(struct sl_hub *h, struct report_batch *b)
 /* Outside of the mutex: the client may perform commands meanwhile. A flow is forgotten before its end is told. */
 static void report_deliver(struct sl_plane *p, struct report_batch *b)
 {
-    struct sl_trouble *troubles[REPORT_BATCH];
+    struct sl_flow_trouble *troubles[REPORT_BATCH];
     for (uint32_t i = 0; i < b->over_count; i++) {
         struct sl_flow *f = b->over[i];
         troubles[i] = f->trouble;
@@ -134,6 +163,8 @@ static void report_deliver(struct sl_plane *p, struct report_batch *b)
         p->client.on_report(p->client.ctx, &b->reports[i]);
     for (uint32_t i = 0; i < b->over_count; i++)
         free(troubles[i]);
+    for (uint32_t i = 0; i < b->block_count; i++)
+        sl_batch_unref(b->block_batches[i]);
 }
 
 /* Returns with the mutex held and nothing left to tell of flows; or false, without it, if there is no end. */
