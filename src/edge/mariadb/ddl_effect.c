@@ -118,10 +118,16 @@ static void effect_alter(struct sl_ddl_effects *e)
         effect_own(e);
 }
 
+/* A table that is replaced has rows that come first. */
 static void effect_create(struct sl_ddl_effects *e)
 {
-    e->ddl.effect = SL_DDL_MAKES;
-    effect_add_added(e, &e->info.tables[0].name);
+    const struct sl_ddl_name *name = &e->info.tables[0].name;
+    e->ddl.effect = e->info.replaces ? SL_DDL_JOINT : SL_DDL_MAKES;
+    if (e->info.replaces) {
+        effect_add_waiting(e, 0);
+        effect_add_waiting(e, effect_id(name));
+    }
+    effect_add_added(e, name);
 }
 
 static void effect_drop_database(struct sl_ddl_effects *e)

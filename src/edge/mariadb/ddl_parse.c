@@ -134,7 +134,7 @@ static bool ddl_take_database(struct ddl *d)
 static bool ddl_create(struct ddl *d)
 {
     if (sl_ddl_take(&d->x, "OR"))
-        sl_ddl_take(&d->x, "REPLACE");
+        d->out->replaces = sl_ddl_take(&d->x, "REPLACE");
     if (sl_ddl_take(&d->x, "TEMPORARY"))
         return true;
     if (sl_ddl_take(&d->x, "TABLE")) {
@@ -309,7 +309,7 @@ void sl_ddl_parse(struct sl_ddl_info *out, struct sl_str database, struct sl_str
     struct ddl d = { .out = out, .database = database };
     out->kind = SL_DDL_KIND_IGNORED;
     out->table_count = 0;
-    out->exchanges = false;
+    out->exchanges = out->replaces = false;
     sl_ddl_lexer_init(&d.x, statement, is_ansi);
     if (!ddl_statement(&d)) {
         out->kind = SL_DDL_KIND_UNKNOWN;

@@ -47,6 +47,7 @@ struct sl_ddl_info {
     enum sl_ddl_kind kind;
     uint32_t table_count;
     struct sl_ddl_table tables[SL_DDL_TABLES_MAX]; /* of database statements: schema only */
+    bool replaces;                                 /* CREATE OR REPLACE TABLE: one of that name is dropped before */
     bool exchanges;                                /* ALTER TABLE ... EXCHANGE PARTITION: tables[1] is the other one */
 };
 

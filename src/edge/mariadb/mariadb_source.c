@@ -422,15 +422,22 @@ static bool source_has_more(const struct mariadb_reader *r)
 
 enum source_next { SOURCE_GO_ON, SOURCE_SEAL, SOURCE_FAIL };
 
+/*
+ * CREATE TABLE ... SELECT is one group: the statement, and then the rows. They have one ts, but the table has to be there
+ * before them: so the change comes right before its group, at a place where nothing else is.
+ */
 static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_batch *into,
                                             const struct sl_binlog_item *item, struct sl_trouble *t)
 {
+    sl_ts ts = item->ends_group ? item->ts : item->ts - 1;
     if (item->ends_group)
-        r->through = item->ts;
+        r->through = ts;
+    if (ts <= r->from)
+        return SOURCE_GO_ON;
     sl_ddl_effect(&r->effects, item->statement.database, item->statement.sql, item->statement.sql_mode, r->filter);
     if (r->effects.ddl.effect == SL_DDL_NOTHING)
         return SOURCE_GO_ON;
-    r->effects.ddl.ts = item->ts;
+    r->effects.ddl.ts = r->through = ts;
     if (!sl_batch_set_ddl(into, &r->effects.ddl)) {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
         return SOURCE_FAIL;
