@@ -121,6 +121,10 @@ static bool ddl_end(MYSQL *db, const struct sl_sink_feed_key *feed, const struct
 
 /* ---- performing it ---- */
 
+/*
+ * The schema in which a statement was given need not exist here: it may be the one that the statement makes, or one that
+ * is not replicated. Then nothing may be meant that is not named in full.
+ */
 static bool ddl_use(MYSQL *db, struct sl_str schema, struct sl_trouble *t)
 {
     char memory[DDL_SQL_MAX];
@@ -130,7 +134,8 @@ static bool ddl_use(MYSQL *db, struct sl_str schema, struct sl_trouble *t)
     sl_text_init(&sql, memory, sizeof memory);
     sl_text_cstr(&sql, "USE ");
     sl_statement_name(&sql, schema);
-    return sl_mariadb_execute(db, sql.ptr, t);
+    return sl_mariadb_execute(db, sql.ptr, t) ||
+           (mysql_errno(db) == ER_BAD_DB_ERROR && sl_mariadb_execute(db, "USE information_schema", t));
 }
 
 /* The statement is said in the charset and quoting it was written in; afterwards the session is as it was. */
