@@ -3,6 +3,7 @@
 no row is lost and none comes twice."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -279,6 +280,60 @@ def test_metadata_goes_from_a_file_to_another_and_to_etcd_and_the_feed_goes_on()
             for node in c.nodes:
                 node.kill()
             etcd.kill()
+
+
+class SmallDisk:
+    """A file system of its own of 4 MiB in a folder of the cluster, that can be filled. Not every user may mount one."""
+
+    def __init__(self, c):
+        self.folder = os.path.join(c.folder, "small")
+        os.mkdir(self.folder)
+        self.is_mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.folder],
+                                         check=False, capture_output=True).returncode == 0
+
+    def fill(self):
+        with open(os.path.join(self.folder, "filler"), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                pass
+
+    def empty(self):
+        os.remove(os.path.join(self.folder, "filler"))
+
+    def close(self):
+        subprocess.run(["umount", self.folder], check=True)
+
+
+def test_the_disk_of_the_metadata_is_full_for_a_while():
+    if ON_ETCD:
+        return
+    c = Cluster(3, lease_ttl="3s")
+    disk = SmallDisk(c)
+    if not disk.is_mounted:
+        shutil.rmtree(c.folder)
+        return
+    try:
+        c.meta = "sqlite:" + os.path.join(disk.folder, "meta.db")
+        with c:
+            owner = c.wait_formed()
+            proof = Proof(c)
+            target = others(c, owner)[0]
+            begin_drain(c, target, owner)
+            disk.fill()
+            for node in c.nodes:  # a lease that cannot be written down is none
+                assert node.wait_exit(60) == FENCED
+            disk.empty()
+            start_again(c, *c.nodes)
+            wait_placed(c)
+            proof.check()
+            for node in c.nodes:
+                node.kill()
+            disk.close()
+    finally:
+        if os.path.ismount(disk.folder):
+            disk.close()
 
 
 # ---- on purpose ----
