@@ -10,6 +10,7 @@
 
 #define ACTIONS_SLOW_NS (3 * SL_S)
 #define ACTIONS_RESTART_NS (3 * SL_S)
+#define ACTIONS_BEAT_NS (40 * SL_MS) /* between two of a row */
 
 static struct sl_sim_host *actions_host(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
@@ -56,6 +57,14 @@ void sl_sim__do_restart_same(struct sl_sim *sim, const struct sl_sim_fault *faul
     sl_sim_host_kill(h);
     /* Peers without extensions rely on ids that are always new: they cannot tell two processes of one id apart. */
     actions_start(h, sim->opts.foreign_hosts != 0);
+}
+
+/* Its first answers to maintainers get lost, so that its heartbeats come before them. */
+void sl_sim__do_restart_unheard(struct sl_sim *sim, const struct sl_sim_fault *fault)
+{
+    for (uint32_t i = 0; i < sim->host_count; i++)
+        (void)sl_sim_net_lose(&sim->net, fault->host, i, SL_MSG_MAINTAINER_BOOTSTRAP_RESPONSE, 1 + fault->count % 4);
+    sl_sim__do_restart_same(sim, fault);
 }
 
 void sl_sim__do_restart_new(struct sl_sim *sim, const struct sl_sim_fault *fault)
@@ -165,6 +174,15 @@ void sl_sim__do_kill_coordinator(struct sl_sim *sim, const struct sl_sim_fault *
 void sl_sim__do_echo(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
     sl_sim_cluster_echo(sim, fault->host, sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
+}
+
+/* A row of them: each counts only while what it says is wrong, which is not for long. */
+void sl_sim__do_late_beat(struct sl_sim *sim, const struct sl_sim_fault *fault)
+{
+    struct sl_sim_fault again = *fault;
+    sl_sim_cluster_late_beat(sim, fault->host, sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
+    if (again.count-- > 0)
+        sl_sim_faults_at(sim, sim->engine.now + ACTIONS_BEAT_NS, &again);
 }
 
 void sl_sim__do_haste(struct sl_sim *sim, const struct sl_sim_fault *fault)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/client.h"
 
+#include "sim/oracle_internal.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -203,6 +204,12 @@ static uint32_t client_life(const struct sl_sim *sim, const struct sl_node_id *i
     return member == SL_SIM_MEMBER_NONE ? 0 : sim->members.items[member].process;
 }
 
+/* Else 0 was said of the process before it: nobody could know yet that another one had taken its id. */
+static bool client_has_stopped(struct sl_sim *sim, uint32_t life)
+{
+    return sl_sim_oracle_process(&sim->oracle, life)->is_stopping;
+}
+
 /* What the protocol's DrainNode promises: doubts are numbers, 0 is final, NOT_FOUND is for who is gone. */
 static void client_take_old(struct sl_sim *sim, struct sl_sim_host *h, struct sl_sim_wish *w, const struct sl_reply *r)
 {
@@ -218,7 +225,8 @@ static void client_take_old(struct sl_sim *sim, struct sl_sim_host *h, struct sl
         if (w->state == SL_SIM_WISH_WANTED)
             w->asks_left = CLIENT_ZEROS;
         w->state = SL_SIM_WISH_FOLLOWED;
-        w->zero_life = life;
+        if (life != 0 && client_has_stopped(sim, life))
+            w->zero_life = life;
         client_is_safe(sim, w);
     }
     if (w->state == SL_SIM_WISH_FOLLOWED && w->asks_left-- == 0)

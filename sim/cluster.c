@@ -48,8 +48,12 @@ void sl_sim_cluster_deinit(struct sl_sim *sim)
     struct sl_sim_engine *e = &sim->engine;
     if (!c)
         return;
-    for (uint32_t i = 0; i < c->host_cap; i++)
-        sl_sim_free(e, c->hosts[i].waiting, c->hosts[i].waiting_cap * sizeof *c->hosts[i].waiting);
+    for (uint32_t i = 0; i < c->host_cap; i++) {
+        struct sl_sim_cluster_host *ch = &c->hosts[i];
+        sl_sim_free(e, ch->waiting, ch->waiting_cap * sizeof *ch->waiting);
+        for (uint32_t k = 0; k < SL_SIM_BEATS_MAX; k++)
+            sl_sim_free(e, ch->beats[k].bytes, ch->beats[k].size);
+    }
     for (uint32_t d = sl_slab_next(&c->deliveries, 0); d != 0; d = sl_slab_next(&c->deliveries, d))
         cluster_free_delivery(sim, d);
     sl_slab_deinit(&c->deliveries);

@@ -33,11 +33,24 @@ struct sl_sim_waiting { /* a message that waits for an operation */
     size_t size;
 };
 
+/* A message on its way, kept so that it can come once more: the last requests of all, the last heartbeats of each host. */
+#define SL_SIM_ECHOES_MAX 16u
+#define SL_SIM_BEATS_MAX 16u
+struct sl_sim_echo {
+    uint16_t from, to;
+    uint32_t from_process, to_process;
+    enum sl_msg_type type;
+    uint8_t *bytes;
+    uint32_t size;
+};
+
 struct sl_sim_cluster_host {
     struct sl_sim_waiting *waiting; /* in the order in which they were emitted */
     uint32_t waiting_count, waiting_cap;
-    sl_lease_id lease;            /* of the last grant its process was told of */
-    struct sl_target_set targets; /* as its process last said */
+    sl_lease_id lease;                          /* of the last grant its process was told of */
+    struct sl_target_set targets;               /* as its process last said */
+    struct sl_sim_echo beats[SL_SIM_BEATS_MAX]; /* a ring: what dispatchers reported from here */
+    uint64_t beat_count;
 };
 
 /* One (target, epoch) that was durable in an intent. */
@@ -76,22 +89,12 @@ struct sl_sim_cluster_judge { /* oracle_cluster.c */
     uint64_t elections;
 };
 
-/* A request on its way to a host, kept so that it can come once more. */
-#define SL_SIM_ECHOES_MAX 16u
-struct sl_sim_echo {
-    uint16_t from, to;
-    uint32_t from_process, to_process;
-    enum sl_msg_type type;
-    uint8_t *bytes;
-    uint32_t size;
-};
-
 struct sl_sim_cluster {
     struct sl_store_sim *store;
-    struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* two rings */
-    uint64_t echo_count, beat_count;              /* requests and heartbeats that could be kept */
-    uint32_t spared_host;                         /* is never drained; SL_SIM_HOST_NONE */
-    uint32_t planted;                             /* bit i: nonsense i was written into the store */
+    struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* a ring */
+    uint64_t echo_count;
+    uint32_t spared_host; /* is never drained; SL_SIM_HOST_NONE */
+    uint32_t planted;     /* bit i: nonsense i was written into the store */
     struct sl_slab deliveries;
     struct sl_sim_cluster_host *hosts; /* by host number */
     uint32_t host_cap;
@@ -137,10 +140,12 @@ void sl_sim_cluster_faults_end(struct sl_sim *sim);
 
 /* ---- mischief: cluster_mischief.c ---- */
 
-/* Keeps a copy of requests that may come late. */
+/* Keeps a copy of what may come late. */
 void sl_sim_cluster_keep_echo(struct sl_sim *sim, const struct sl_sim_echo *message);
 /* One of them reaches the process that it was for once more, if that still runs on this host. */
 void sl_sim_cluster_echo(struct sl_sim *sim, uint32_t host, uint64_t draw);
+/* One of the last heartbeats from this host reaches its maintainer once more, if both processes still run. */
+void sl_sim_cluster_late_beat(struct sl_sim *sim, uint32_t host, uint64_t draw);
 /* What a hasty coordinator would send from where the present one is: stop, whatever you host; and, if the host is
  * STOPPING, add this feed. */
 void sl_sim_cluster_haste(struct sl_sim *sim, uint32_t host);

@@ -9,28 +9,25 @@
 
 /* ---- requests that come once more ---- */
 
-/* Heartbeats of dispatchers have places of their own, and few of them are kept: they would displace all others. */
-#define MISCHIEF_REQUESTS 12u
-#define MISCHIEF_BEATS (SL_SIM_ECHOES_MAX - MISCHIEF_REQUESTS)
-#define MISCHIEF_BEATS_PASSED 8u
+#define MISCHIEF_BEAT_BYTES 4096u /* larger ones list what has just changed, which is not what an old one is good for */
 
-static struct sl_sim_echo *mischief_slot(struct sl_sim *sim, enum sl_msg_type type)
+static struct sl_sim_echo *mischief_slot(struct sl_sim *sim, const struct sl_sim_echo *message)
 {
     struct sl_sim_cluster *c = sim->cluster;
-    bool is_request = type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST || type == SL_MSG_SET_NODE_LIVENESS_REQUEST ||
-                      type == SL_MSG_ADD_MAINTAINER_REQUEST;
-    if (is_request)
-        return &c->echoes[c->echo_count++ % MISCHIEF_REQUESTS];
+    enum sl_msg_type type = message->type;
+    if (type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST || type == SL_MSG_SET_NODE_LIVENESS_REQUEST ||
+        type == SL_MSG_ADD_MAINTAINER_REQUEST)
+        return &c->echoes[c->echo_count++ % SL_SIM_ECHOES_MAX];
     /* Without extensions nobody can tell an old one. */
-    if (type != SL_MSG_HEART_BEAT_REQUEST || sim->opts.foreign_hosts != 0 ||
-        ++c->beat_count % MISCHIEF_BEATS_PASSED != 0)
+    if (type != SL_MSG_HEART_BEAT_REQUEST || message->from == message->to || message->size > MISCHIEF_BEAT_BYTES ||
+        sim->opts.foreign_hosts != 0)
         return NULL;
-    return &c->echoes[MISCHIEF_REQUESTS + c->beat_count / MISCHIEF_BEATS_PASSED % MISCHIEF_BEATS];
+    return &c->hosts[message->from].beats[c->hosts[message->from].beat_count++ % SL_SIM_BEATS_MAX];
 }
 
 void sl_sim_cluster_keep_echo(struct sl_sim *sim, const struct sl_sim_echo *message)
 {
-    struct sl_sim_echo *slot = message->to_process != 0 ? mischief_slot(sim, message->type) : NULL;
+    struct sl_sim_echo *slot = message->to_process != 0 ? mischief_slot(sim, message) : NULL;
     if (!slot)
         return;
     sl_sim_free(&sim->engine, slot->bytes, slot->size);
@@ -39,22 +36,42 @@ void sl_sim_cluster_keep_echo(struct sl_sim *sim, const struct sl_sim_echo *mess
     memcpy(slot->bytes, message->bytes, message->size);
 }
 
+static void mischief_repeat(struct sl_sim *sim, const struct sl_sim_echo *e)
+{
+    uint32_t message;
+    memcpy(sl_sim_net_new(&sim->net, e->size, &message), e->bytes, e->size);
+    struct sl_sim_route route = { .from = e->from,
+                                  .to = e->to,
+                                  .from_process = e->from_process,
+                                  .to_process = e->to_process,
+                                  .type = e->type,
+                                  .lane = sl_msg_row((int32_t)e->type)->lane };
+    sl_sim_net_send(&sim->net, message, &route);
+}
+
+static bool mischief_is_live(const struct sl_sim *sim, const struct sl_sim_echo *e)
+{
+    return e->bytes && e->to_process == sim->hosts[e->to].process;
+}
+
 void sl_sim_cluster_echo(struct sl_sim *sim, uint32_t host, uint64_t draw)
 {
-    const struct sl_sim_cluster *c = sim->cluster;
     for (uint32_t i = 0; i < SL_SIM_ECHOES_MAX; i++) {
-        const struct sl_sim_echo *e = &c->echoes[(draw + i) % SL_SIM_ECHOES_MAX];
-        if (!e->bytes || e->to != host || e->to_process != sim->hosts[host].process)
+        const struct sl_sim_echo *e = &sim->cluster->echoes[(draw + i) % SL_SIM_ECHOES_MAX];
+        if (!mischief_is_live(sim, e) || e->to != host)
             continue;
-        uint32_t message;
-        memcpy(sl_sim_net_new(&sim->net, e->size, &message), e->bytes, e->size);
-        struct sl_sim_route route = { .from = e->from,
-                                      .to = e->to,
-                                      .from_process = e->from_process,
-                                      .to_process = e->to_process,
-                                      .type = e->type,
-                                      .lane = sl_msg_row((int32_t)e->type)->lane };
-        sl_sim_net_send(&sim->net, message, &route);
+        mischief_repeat(sim, e);
+        return;
+    }
+}
+
+void sl_sim_cluster_late_beat(struct sl_sim *sim, uint32_t host, uint64_t draw)
+{
+    for (uint32_t i = 0; i < SL_SIM_BEATS_MAX; i++) {
+        const struct sl_sim_echo *e = &sim->cluster->hosts[host].beats[(draw + i) % SL_SIM_BEATS_MAX];
+        if (!mischief_is_live(sim, e) || e->from_process != sim->hosts[host].process)
+            continue;
+        mischief_repeat(sim, e);
         return;
     }
 }

@@ -29,10 +29,12 @@
     X(FREEZE, "freeze", freeze, NONE)                               /* host: never wakes up again */                  \
     X(WEDGE, "wedge", wedge, NONE)                                  /* host: what closes there hangs for good */      \
     X(ECHO, "echo", echo, NONE)                                     /* host: an earlier request reaches it again */   \
-    X(HASTE, "haste", haste, NONE)                                  /* host: is asked to stop, whatever runs there */ \
-    X(LATE_ADD, "late-add", late_add, NONE)    /* host: a feed is added there, if it is STOPPING */                   \
-    X(BAD_VALUE, "bad-value", bad_value, NONE) /* somebody writes nonsense into the store */                          \
-    X(START, "start", start, NONE)             /* host, if it is down, with a new id */                               \
+    X(LATE_BEAT, "late-beat", late_beat, NONE)                   /* host: an earlier heartbeat from it comes again */ \
+    X(RESTART_UNHEARD, "restart-unheard", restart_unheard, NONE) /* host: as restart; then answers get lost */        \
+    X(HASTE, "haste", haste, NONE)                               /* host: is asked to stop, whatever runs there */    \
+    X(LATE_ADD, "late-add", late_add, NONE)                      /* host: a feed is added there, if it is STOPPING */ \
+    X(BAD_VALUE, "bad-value", bad_value, NONE)                   /* somebody writes nonsense into the store */        \
+    X(START, "start", start, NONE)                               /* host, if it is down, with a new id */             \
     X(RESUME, "resume", resume, NONE)                                                                                 \
     X(HEAL, "heal", heal, NONE)          /* host -> peer */                                                           \
     X(RELEASE, "release", release, NONE) /* host: hanging and slow dispatchers go on */                               \
