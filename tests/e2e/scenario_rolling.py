@@ -6,12 +6,12 @@ import sys
 
 from cluster import STOPPED, Cluster, main, tests_of
 from scenario_cli import sluice
-from scenario_faults import wait_led
+from scenario_faults import LONG_LEASE, wait_led
 from scenario_proof import Proof
 
 
 def test_a_rolling_restart_under_load():
-    with Cluster(3, lease_ttl="2s") as c:
+    with Cluster(3, lease_ttl=LONG_LEASE) as c:
         owner = c.wait_formed()
         proof = Proof(c)
         plan = sluice(c, "cluster", "restart-plan")
