@@ -150,6 +150,42 @@ static void the_checkpoint_stays_below_it_until_done_is_acknowledged(void **stat
     dispatch_stop(&s.d);
 }
 
+static void who_followed_before_the_acknowledgement_follows_after_it(void **state)
+{
+    (void)state;
+    struct stand s;
+    stand_start(&s);
+    stand_block(&s);
+    say(&s, PASS, TS);
+    dispatch_report(&s.d, SL_REPORT_UNBLOCKED, s.token, TS, false);
+    dispatch_report(&s.d, SL_REPORT_PROGRESS, s.token, TS + 1, true);
+    assert_false(sl__dispatcher_at(s.d.o, sl__dispatcher_of_token(s.d.o, s.token))->follows);
+    say(&s, ACK, TS);
+    assert_true(sl__dispatcher_at(s.d.o, sl__dispatcher_of_token(s.d.o, s.token))->follows);
+    dispatch_stop(&s.d);
+}
+
+static void the_next_change_does_not_hide_one_that_is_done_and_not_acknowledged(void **state)
+{
+    (void)state;
+    struct stand s;
+    stand_start(&s);
+    stand_block(&s);
+    say(&s, PASS, TS);
+    dispatch_report(&s.d, SL_REPORT_UNBLOCKED, s.token, TS, false);
+    report_blocked(&s, &(struct sl_block){ .commit_ts = TS + 100, .is_blocking = true });
+    sl_assert_u64(checkpoint(&s), (uint64_t)TS - 1);
+    dispatch_tick(&s.d, SL_BLOCK_RESEND_NS);
+    const Pb__BlockStatusRequest *r = dispatch_sent(&s.d, SL_MSG_BLOCK_STATUS_REQUEST, 0);
+    assert_non_null(r);
+    assert_int_equal(r->n_statuses, 2);
+    say(&s, ACK, TS);
+    sl_assert_u64(checkpoint(&s), (uint64_t)TS + 99);
+    say(&s, PASS, TS + 100);
+    sl_assert_u64(dispatch_command_count(&s.d, SL_COMMAND_PASS), 1u);
+    dispatch_stop(&s.d);
+}
+
 static void who_is_behind_it_says_done_and_who_is_before_it_nothing(void **state)
 {
     (void)state;
@@ -230,6 +266,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_owner_hears_of_it_at_once_and_again_until_it_acknowledges),
         cmocka_unit_test(it_acts_once_and_only_on_this_change),
         cmocka_unit_test(the_checkpoint_stays_below_it_until_done_is_acknowledged),
+        cmocka_unit_test(who_followed_before_the_acknowledgement_follows_after_it),
+        cmocka_unit_test(the_next_change_does_not_hide_one_that_is_done_and_not_acknowledged),
         cmocka_unit_test(who_is_behind_it_says_done_and_who_is_before_it_nothing),
         cmocka_unit_test(who_is_asked_says_it_again_soon),
         cmocka_unit_test(a_new_owner_hears_of_it_with_the_stage_it_is_in),

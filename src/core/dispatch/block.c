@@ -8,10 +8,22 @@
 #define BLOCK_CAP_MIN 4u
 #define BLOCK_COMMANDS_KEPT 8u /* of a step, for others */
 
+/* The last change of those that a dispatcher has to do with. */
 static struct sl_block_wait *block_find(const struct sl_dm *dm, uint32_t handle)
 {
+    struct sl_block_wait *last = NULL;
     for (uint32_t i = 0; i < dm->block_count; i++) {
-        if (dm->blocks[i].dispatcher == handle)
+        struct sl_block_wait *w = &dm->blocks[i];
+        if (w->dispatcher == handle && (!last || w->commit_ts > last->commit_ts))
+            last = w;
+    }
+    return last;
+}
+
+static struct sl_block_wait *block_find_at(const struct sl_dm *dm, uint32_t handle, sl_ts commit_ts)
+{
+    for (uint32_t i = 0; i < dm->block_count; i++) {
+        if (dm->blocks[i].dispatcher == handle && dm->blocks[i].commit_ts == commit_ts)
             return &dm->blocks[i];
     }
     return NULL;
@@ -42,8 +54,7 @@ void sl__blocks_free(struct sl_orchestrator *o, struct sl_dm *dm)
 
 void sl__block_forget(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle)
 {
-    struct sl_block_wait *w = block_find(dm, handle);
-    if (w)
+    for (struct sl_block_wait *w = block_find(dm, handle); w; w = block_find(dm, handle))
         block_drop(o, dm, w);
 }
 
@@ -54,13 +65,20 @@ void sl__blocks_say_again(const struct sl_orchestrator *o, struct sl_dm *dm)
     block_rearm(dm);
 }
 
-sl_ts sl__block_clamp(struct sl_dm *dm, uint32_t handle, sl_ts checkpoint)
+sl_ts sl__block_clamp(struct sl_dm *dm, uint32_t handle, sl_ts checkpoint, bool follows)
 {
-    struct sl_block_wait *w = dm->block_count > 0 ? block_find(dm, handle) : NULL;
-    if (!w || checkpoint < w->commit_ts)
-        return checkpoint;
-    w->held = sl_ts_max(w->held, checkpoint);
-    return w->commit_ts - 1;
+    sl_ts most = checkpoint;
+    for (uint32_t i = 0; i < dm->block_count; i++) {
+        struct sl_block_wait *w = &dm->blocks[i];
+        if (w->dispatcher != handle)
+            continue;
+        w->follows = follows;
+        if (checkpoint < w->commit_ts)
+            continue;
+        w->held = sl_ts_max(w->held, checkpoint);
+        most = sl_ts_min(most, w->commit_ts - 1);
+    }
+    return most;
 }
 
 /* ---- reports ---- */
@@ -162,7 +180,9 @@ static void block_on_blocked(struct sl_orchestrator *o, struct sl_dm *dm, uint32
     struct sl_block_wait w = { .commit_ts = report->block->commit_ts, .dispatcher = handle, .say_at = o->now };
     if (d->state != SL_DISPATCHER_WORKING && d->state != SL_DISPATCHER_OPENING)
         return;
-    sl__block_forget(o, dm, handle);
+    struct sl_block_wait *before = block_find(dm, handle);
+    if (before && (before->stage != SL_BLOCK_DONE || before->commit_ts >= w.commit_ts))
+        block_drop(o, dm, before);
     bool fits = block_room(o, dm) && block_encode(o, &w, report->block);
     if (!fits) {
         sl_mem_free(o->opts.mem, SL_TAG_DISPATCHERS, w.state, w.state ? w.state_bytes : 0);
@@ -171,7 +191,7 @@ static void block_on_blocked(struct sl_orchestrator *o, struct sl_dm *dm, uint32
     }
     dm->blocks[dm->block_count++] = w;
     block_rearm(dm);
-    sl__dispatcher_advance(o, dm, handle, w.commit_ts - 1, false);
+    sl__dispatcher_advance(o, dm, handle, sl__block_clamp(dm, handle, w.commit_ts - 1, false), false);
 }
 
 static void block_on_unblocked(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle,
@@ -322,23 +342,25 @@ static void block_act(struct sl_orchestrator *o, struct sl_dm *dm, struct sl_blo
 static void block_on_action(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle,
                             const Pb__DispatcherAction *action, struct sl_outbox *out)
 {
-    struct sl_block_wait *w = block_find(dm, handle);
-    if (w && w->commit_ts == action->commit_ts)
+    struct sl_block_wait *w = block_find_at(dm, handle, action->commit_ts), *last = block_find(dm, handle);
+    if (w)
         block_act(o, dm, w, action->action, out);
-    else if (!w || w->commit_ts > action->commit_ts)
+    else if (!last || last->commit_ts > action->commit_ts)
         block_answer_done(o, dm, handle, action->commit_ts, out);
 }
 
 static void block_on_ack(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle, uint64_t commit_ts)
 {
-    struct sl_block_wait *w = block_find(dm, handle);
-    if (!w || w->commit_ts != commit_ts)
+    struct sl_block_wait *w = block_find_at(dm, handle, commit_ts);
+    if (!w)
         return;
     w->say_at = SL_NEVER;
     if (w->stage == SL_BLOCK_DONE) {
         sl_ts held = w->held;
+        bool follows = w->follows && sl__dispatcher_at(o, handle)->state == SL_DISPATCHER_WORKING;
         block_drop(o, dm, w);
-        sl__dispatcher_advance(o, dm, handle, held, false);
+        sl_ts most = sl__block_clamp(dm, handle, held, follows);
+        sl__dispatcher_advance(o, dm, handle, most, follows && most == held);
     }
 }
 
@@ -346,10 +368,10 @@ static void block_on_ack(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t h
 static void block_on_ignored(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle, uint64_t commit_ts,
                              struct sl_outbox *out)
 {
-    struct sl_block_wait *w = block_find(dm, handle);
-    if (w && w->commit_ts == commit_ts && w->stage != SL_BLOCK_ACTING)
+    struct sl_block_wait *w = block_find_at(dm, handle, commit_ts), *last = block_find(dm, handle);
+    if (w && w->stage != SL_BLOCK_ACTING)
         w->say_at = sl_ns_min(w->say_at, sl_ns_after(o->now, o->opts.status_batch_ns));
-    else if (!w || w->commit_ts > commit_ts)
+    else if (!w && (!last || last->commit_ts > commit_ts))
         block_answer_done(o, dm, handle, commit_ts, out);
 }
 

@@ -5,7 +5,8 @@
 #include "core/dispatch/dm.h"
 
 /*
- * Dispatchers in front of a schema change. One waits at most for one change.
+ * Dispatchers in front of a schema change. One waits at most for one change; of earlier ones it may still have to say that
+ * they are done.
  *
  *              BLOCKED report              action of the owner                UNBLOCKED report         acknowledged
  *     (none) ------------------> WAITING ----------------------> ACTING ---------------------> DONE --------------> (none)
@@ -18,6 +19,7 @@
  * Invariants:
  *   L1  a dispatcher is commanded WRITE or PASS at most once per change, and only while it waits for that change.
  *   L2  the checkpoint that the owner hears of a dispatcher in any of these states is below the change.
+ *       With several, below the first of them.
  *   L3  a new owner hears of every one of them again.
  */
 enum sl_block_stage { SL_BLOCK_WAITING, SL_BLOCK_ACTING, SL_BLOCK_DONE };
@@ -29,6 +31,7 @@ struct sl_block_wait {
     uint32_t state_bytes;
     uint32_t dispatcher; /* handle */
     uint8_t stage;
+    bool follows; /* what the data plane said last, meanwhile */
 };
 
 #define SL_BLOCK_RESEND_NS (1 * SL_S)
@@ -39,8 +42,8 @@ void sl__blocks_free(struct sl_orchestrator *o, struct sl_dm *dm);
 void sl__block_forget(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle);
 /* Everything is to be said again: the owner is new. */
 void sl__blocks_say_again(const struct sl_orchestrator *o, struct sl_dm *dm);
-/* The most that may be said of the dispatcher's checkpoint; keeps what the data plane says meanwhile. */
-sl_ts sl__block_clamp(struct sl_dm *dm, uint32_t handle, sl_ts checkpoint);
+/* The most that may be said of the dispatcher's checkpoint; keeps what the data plane says meanwhile: it says it once. */
+sl_ts sl__block_clamp(struct sl_dm *dm, uint32_t handle, sl_ts checkpoint, bool follows);
 
 /* BLOCKED, UNBLOCKED. */
 void sl__block_on_report(struct sl_orchestrator *o, struct sl_dm *dm, uint32_t handle, const struct sl_report *report,

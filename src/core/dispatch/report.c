@@ -74,7 +74,7 @@ static void dispatch_on_progress(struct sl_orchestrator *o, struct sl_dm *dm, ui
     dispatch_note_age(o, dm, report->age_ns);
     if (!sl__dispatcher_is_hosted(d))
         return;
-    sl_ts checkpoint = sl__block_clamp(dm, handle, report->checkpoint);
+    sl_ts checkpoint = sl__block_clamp(dm, handle, report->checkpoint, report->follows);
     bool follows = report->follows && d->state == SL_DISPATCHER_WORKING && checkpoint == report->checkpoint;
     sl__dispatcher_advance(o, dm, handle, checkpoint, follows);
 }
