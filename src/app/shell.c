@@ -101,6 +101,8 @@ static void shell_look(struct sl_shell *s)
     shell_arm_tick(s);
     if (sl_host_has_waiting(s->host))
         sl_turn_wake(s->turn);
+    if (sl_node_wants_stop(sl_host_node(s->host)))
+        sl__shell_stop_ordered(s); /* a step of its own: nothing here follows it */
 }
 
 void sl__shell_input(struct sl_shell *s, const struct sl_input *in)

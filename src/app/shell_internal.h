@@ -133,6 +133,8 @@ void sl__shell_deinit(struct sl_shell *s);
 bool sl__shell_stop_open(struct sl_shell *s);
 /* A signal, or POST /api/v2/stop. */
 void sl__shell_stop_ask(struct sl_shell *s, const char *cause);
+/* The coordinator's word: the node is drained, and its drain was to stop it. Nothing if it leaves already. */
+void sl__shell_stop_ordered(struct sl_shell *s);
 void sl__shell_stop_tick(struct sl_shell *s);
 void sl__shell_stop_close(struct sl_shell *s);
 /* When stop_tick has something to do; SL_NEVER. */

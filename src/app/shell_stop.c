@@ -193,6 +193,18 @@ void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
     SL_UNREACHABLE();
 }
 
+void sl__shell_stop_ordered(struct sl_shell *s)
+{
+    if (s->state == SL__SHELL_LEAVING || s->state == SL__SHELL_CLOSING)
+        return;
+    if (s->state != SL__SHELL_DRAINING) {
+        sl_log_app(s->log, SL_APP_STOP_ASKED, sl_f_str("cause", SL_STR("drain")));
+        sd_notify(0, "STOPPING=1");
+    }
+    s->stop.exit = SL_EXIT_STOPPED;
+    stop_leave(s, STOP_LEAVE_NS);
+}
+
 void sl__shell_stop_tick(struct sl_shell *s)
 {
     sl_ns now = sl_loop_now();

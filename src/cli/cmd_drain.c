@@ -160,10 +160,11 @@ static void drain_describe(struct sl_cli_buf *b, const struct sl_cli_drain *d)
     sl_cli_addf(b, "moved        %" PRIu64 " of %" PRIu64 " dispatchers\nleft         ", d->moves_done,
                 d->dispatchers_at_start);
     sl_cli_progress_left(b, d);
-    if (d->lag_ms.is_known) {
-        sl_cli_add(b, "\nlag          ");
+    sl_cli_add(b, "\nlag          ");
+    if (d->lag_ms.is_known)
         sl_cli_add_ms(b, d->lag_ms.v);
-    }
+    else
+        sl_cli_add(b, "-");
     sl_cli_add(b, "\nsafe to stop ");
     if (sl_cli_drain_was_safe(d)) {
         sl_cli_add(b, d->proof_reference ? "as far as the other nodes can tell (proof=reference)" : "yes");

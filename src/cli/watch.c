@@ -18,7 +18,6 @@
 #define WATCH_LINE_MS 5000
 #define WATCH_LINE_SAME_MS 30000
 #define WATCH_EXIT_MS 60000 /* a node that is safe and told to stop is gone before */
-#define WATCH_ASK_MS 1500   /* one that has not gone by itself is asked to */
 #define WATCH_UNKNOWN_MAX 3
 
 struct watch {
@@ -26,7 +25,7 @@ struct watch {
     const struct sl_cli_watch_opts *opts;
     struct json_object *json; /* the last one; owned */
     struct sl_cli_drain drain;
-    bool has_drain, deadline_was_ahead, is_first_seen, has_asked;
+    bool has_drain, deadline_was_ahead, is_first_seen;
     bool stream_gave; /* an event, since it was opened */
     uint64_t start_ms, heard_ms, poll_ms, safe_ms, moved_ms, moved_left;
     char moved_phase[16];
@@ -372,29 +371,8 @@ static void watch_listen(struct watch *w)
     }
 }
 
-/*
- * --stop: the proof holds and the process is still there, so it is asked to exit. The node that was proved is meant: one
- * that started anew at its address has another id, and then the drain is not in this phase any more.
- */
-static void watch_ask_to_exit(struct watch *w)
-{
-    bool is_due = w->opts->waits_for_exit && w->safe_ms > 0 && sl_cli_now_ms() - w->safe_ms >= WATCH_ASK_MS;
-    bool is_there = sl_cli_drain_was_safe(&w->drain) && watch_is(w->drain.phase, SL_DRAIN_SAFE);
-    const char *address = w->opts->nodes ? sl_cli_nodes_address(w->opts->nodes, w->drain.target) : NULL;
-    if (!is_due || !is_there || w->drain.proof_reference || w->has_asked || !address)
-        return;
-    struct sl_cli_answer a;
-    const struct sl_cli_call call = {
-        .method = "POST", .path = "/api/v2/stop", .body = "{}", .at = address, .timeout_ms = WATCH_POLL_TIMEOUT_MS
-    };
-    w->has_asked = true;
-    sl_cli_client_call(w->c->client, &call, &a);
-    sl_cli_answer_deinit(&a);
-}
-
 static void watch_step(struct watch *w)
 {
-    watch_ask_to_exit(w);
     watch_listen(w);
     if (sl_cli_stream_is_open(w->c->client) || sl_cli_now_ms() < w->poll_ms || sl_cli_signals_seen())
         return;

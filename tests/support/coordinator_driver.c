@@ -460,7 +460,7 @@ void cd_forget(struct cd *c)
     for (uint32_t i = 0; i < c->node_count; i++) {
         struct cd_node *n = &c->nodes[i];
         n->bootstrap_requests = n->target_requests = n->draining_requests = n->stopping_requests = 0;
-        n->undrain_requests = n->adds = n->removes = 0;
+        n->stop_orders = n->undrain_requests = n->adds = n->removes = 0;
     }
     memset(c->events, 0, sizeof c->events);
     memset(c->refusals, 0, sizeof c->refusals);

@@ -8,6 +8,7 @@
  * With every request to a node and every answer the driver looks at what the store really holds, and fails the test if
  *   - a target leaves whose epoch is not in the store,
  *   - STOPPING is asked of a node that has work, or whose intent does not say "stopping" at least,
+ *   - a node is ordered to end whose intent does not say "safe" and that it is to be stopped,
  *   - an undrain is asked of a node whose intent is not cancelled,
  *   - a DrainNode answers 0 and the intent does not say "safe" of this process,
  *   - a node that is safe to stop has work.

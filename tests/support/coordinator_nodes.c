@@ -96,6 +96,7 @@ static void cd_check_liveness(struct cd *c, uint32_t node, const Pb__SetNodeLive
     if (req->target != PB__NODE_LIVENESS__STOPPING || req->node_epoch != n->node_epoch)
         return;
     assert_true(intent.phase >= SL_DRAIN_STOPPING && !intent.cancelled);
+    assert_true(!req->stop || (intent.phase == SL_DRAIN_SAFE && intent.stop_node));
     sl_assert_u64(cd_work(c, node), 0);
 }
 
@@ -221,7 +222,7 @@ static void cd_word_statuses(struct cd *c, struct cd_node *n, struct cd_words *w
 
 static uint64_t cd_capabilities(const struct cd_node *n)
 {
-    return n->kind == CD_SLUICE ? SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET : 0;
+    return n->kind == CD_SLUICE ? SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER : 0;
 }
 
 void cd_heartbeat(struct cd *c, const char *name)
@@ -372,6 +373,7 @@ static void cd_on_liveness(struct cd *c, uint32_t node, const Pb__SetNodeLivenes
     n->draining_requests += req->target == PB__NODE_LIVENESS__DRAINING;
     n->stopping_requests += req->target == PB__NODE_LIVENESS__STOPPING;
     n->undrain_requests += req->undrain != 0;
+    n->stop_orders += req->stop != 0;
     bool guards = n->kind == CD_SLUICE && req->target == PB__NODE_LIVENESS__STOPPING && cd_hosts_work(c, node);
     if (is_right && req->undrain && n->liveness != SL_LIVENESS_STOPPING && n->kind == CD_SLUICE)
         cd_undo_drain(c, node);

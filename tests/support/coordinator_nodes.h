@@ -57,7 +57,8 @@ struct cd_node {
     char coordinator[8];
     struct cd_hosted feeds[CD_FEEDS_MAX];
     /* what it was sent since cd_forget */
-    uint32_t bootstrap_requests, target_requests, draining_requests, stopping_requests, undrain_requests, adds, removes;
+    uint32_t bootstrap_requests, target_requests, draining_requests, stopping_requests, undrain_requests, stop_orders,
+        adds, removes;
 };
 
 struct cd_reply {

@@ -39,6 +39,7 @@ void mf_init(struct manager_fixture *f)
                                         .enforce_self_guard = true,
                                         .tick_ns = SL_MANAGER_TICK_NS,
                                         .heartbeat_ns = SL_MANAGER_HEARTBEAT_NS,
+                                        .heartbeat_min_ns = SL_MANAGER_HEARTBEAT_MIN_NS,
                                         .status_resend_ns = SL_MANAGER_STATUS_RESEND_NS,
                                         .maintainer = SL_MAINTAINER_LIMITS_DEFAULT,
                                         .pacer = SL_PACER_OPTS_DEFAULT };
@@ -127,23 +128,29 @@ enum sl_refusal mf_targets(struct manager_fixture *f, const char *from, uint64_t
 }
 
 static enum sl_refusal fixture_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target,
-                                        uint64_t node_epoch, bool undrain)
+                                        uint64_t node_epoch, bool undrain, bool stop)
 {
     Pb__SetNodeLivenessRequest req = PB__SET_NODE_LIVENESS_REQUEST__INIT;
     req.target = target;
     req.node_epoch = node_epoch;
     req.undrain = undrain;
+    req.stop = stop;
     return mf_message(f, from, SL_MSG_SET_NODE_LIVENESS_REQUEST, &req.base);
 }
 
 enum sl_refusal mf_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
 {
-    return fixture_liveness(f, from, target, node_epoch, false);
+    return fixture_liveness(f, from, target, node_epoch, false, false);
 }
 
 enum sl_refusal mf_undrain(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
 {
-    return fixture_liveness(f, from, target, node_epoch, true);
+    return fixture_liveness(f, from, target, node_epoch, true, false);
+}
+
+enum sl_refusal mf_stop(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch)
+{
+    return fixture_liveness(f, from, target, node_epoch, false, true);
 }
 
 struct sl_feed_id mf_feed(uint32_t feed)

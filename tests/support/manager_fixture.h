@@ -42,6 +42,7 @@ enum sl_refusal mf_targets(struct manager_fixture *f, const char *from, uint64_t
 struct sl_drain_target mf_target_of(const char *node, uint64_t epoch);
 enum sl_refusal mf_liveness(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch);
 enum sl_refusal mf_undrain(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch);
+enum sl_refusal mf_stop(struct manager_fixture *f, const char *from, Pb__NodeLiveness target, uint64_t node_epoch);
 /* Feed number n has the name "feed-n"; its sink URI holds MF_PASSWORD. */
 enum sl_refusal mf_add(struct manager_fixture *f, const char *from, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 enum sl_refusal mf_add_config(struct manager_fixture *f, const char *from, uint32_t feed, uint64_t epoch,

@@ -2,6 +2,8 @@
 #include "tests/support/coordinator_driver.h"
 #include "tests/support/sl_test.h"
 
+#include <string.h>
+
 /*
  * From phase to phase: what is asked of the node and when, what each phase waits for, and the way back. The number
  * before a test names the fact of the reference's behaviour that it shows; "better" says that we do otherwise on
@@ -675,10 +677,75 @@ static void a_late_drain_of_a_foreign_node_is_not_cancelled_because_it_cannot(vo
     cd_free(c);
 }
 
+/* ---- the order to end ---- */
+
+static struct cd *safe_to_stop(bool stop_node)
+{
+    struct cd *c = cd_setup(3, 1);
+    struct sl_request r = { .verb = SL_REQUEST_DRAIN, .node = SL_STR("n2"), .stop_node = stop_node };
+    (void)cd_ask(c, &r);
+    for (int i = 0; i < 100 && strcmp(cd_phase(c, "n2"), "safe") != 0; i++)
+        cd_run(c, 100 * SL_MS);
+    sl_assert_str(cd_phase(c, "n2"), "safe");
+    return c;
+}
+
+static void a_safe_node_is_ordered_to_end_until_it_has_left(void **state)
+{
+    (void)state;
+    struct cd *c = safe_to_stop(true);
+    cd_forget(c);
+    cd_run(c, 3500 * SL_MS);
+    assert_true(cd_node(c, "n2")->stop_orders >= 3 && cd_node(c, "n2")->stop_orders <= 4);
+    cd_leave(c, "n2");
+    cd_forget(c);
+    cd_run(c, 8 * SL_S);
+    sl_assert_u64(cd_node(c, "n2")->stop_orders, 0);
+    sl_assert_str(cd_phase(c, "n2"), "done");
+    cd_free(c);
+}
+
+static void a_drain_without_that_wish_ends_no_process(void **state)
+{
+    (void)state;
+    struct cd *c = safe_to_stop(false);
+    cd_run(c, 5 * SL_S);
+    sl_assert_u64(cd_node(c, "n2")->stop_orders, 0);
+    cd_free(c);
+}
+
+static void the_next_coordinator_gives_the_order_too(void **state)
+{
+    (void)state;
+    struct cd *c = safe_to_stop(true);
+    cd_kill(c);
+    cd_forget(c);
+    cd_elect(c, "n3");
+    cd_run(c, 3 * SL_S);
+    assert_true(cd_node(c, "n2")->stop_orders > 0);
+    cd_free(c);
+}
+
+static void a_new_process_of_a_node_that_was_to_end_is_not_ordered_to(void **state)
+{
+    (void)state;
+    struct cd *c = safe_to_stop(true);
+    cd_forget(c);
+    cd_restart(c, "n2");
+    cd_node(c, "n2")->stop_orders = 0;
+    cd_run(c, 8 * SL_S);
+    sl_assert_u64(cd_node(c, "n2")->stop_orders, 0);
+    cd_free(c);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draining_is_asked_once_per_second_until_it_is_seen),
+        cmocka_unit_test(a_safe_node_is_ordered_to_end_until_it_has_left),
+        cmocka_unit_test(a_drain_without_that_wish_ends_no_process),
+        cmocka_unit_test(the_next_coordinator_gives_the_order_too),
+        cmocka_unit_test(a_new_process_of_a_node_that_was_to_end_is_not_ordered_to),
         cmocka_unit_test(of_a_node_that_left_nothing_is_kept),
         cmocka_unit_test(a_target_that_restarts_is_asked_again_in_its_new_epoch),
         cmocka_unit_test(a_target_that_restarts_while_stopping_is_stored_is_not_stopped_on_old_evidence),

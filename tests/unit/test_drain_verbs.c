@@ -107,7 +107,7 @@ static void a_view_says_what_is_left(void **state)
     (void)cd_drain(c, "n2");
     cd_run(c, 6 * SL_S);
     const struct cd_reply *r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
-    sl_assert_u64(r->drain.dispatchers, 4);
+    sl_assert_u64(r->drain.dispatchers, 6); /* the node itself knows of those of the silent feed */
     sl_assert_u64(r->drain.feeds_unsettled, 1);
     sl_assert_u64(r->drain.peers_unacked, 0);
     sl_assert_u64(r->drain.operators + r->drain.stuck, 0);
@@ -121,9 +121,46 @@ static void a_view_says_what_is_left(void **state)
     c->dispatchers[0][1] = 1;
     cd_run(c, 2 * SL_S);
     r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
-    sl_assert_u64(r->drain.dispatchers_at_start, 4);
+    sl_assert_u64(r->drain.dispatchers_at_start, 6);
     sl_assert_u64(r->drain.moves_done, 3);
     sl_assert_u64(cd_request(c, SL_REQUEST_DRAIN_LIST, "")->drain_count, 1);
+    cd_free(c);
+}
+
+static void a_view_knows_at_once_how_many_dispatchers_there_were(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 1);
+    c->dispatchers[0][1] = 5;
+    cd_heartbeat(c, "n2");
+    cd_settle(c);
+    sl_assert_str(sl_code_name(cd_drain(c, "n2")), "OK");
+    const struct cd_reply *r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    sl_assert_u64(r->drain.dispatchers_at_start, 5);
+    sl_assert_u64(r->drain.moves_done, 0);
+    c->dispatchers[0][1] = 0;
+    cd_run(c, 8 * SL_S);
+    r = cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2");
+    assert_true(r->drain.safe_to_stop);
+    sl_assert_u64(r->drain.moves_done, 5);
+    cd_free(c);
+}
+
+static void a_lag_is_known_while_a_feed_moves_that_has_said_it(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(3, 1);
+    c->dispatchers[0][1] = 5;
+    c->is_silent_feed[0] = true;
+    (void)cd_drain(c, "n2");
+    cd_run(c, 2 * SL_S);
+    assert_false(cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2")->drain.is_lag_known);
+    c->is_silent_feed[0] = false;
+    cd_run(c, 6 * SL_S);
+    assert_true(cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2")->drain.is_lag_known);
+    c->dispatchers[0][1] = 0;
+    cd_run(c, 8 * SL_S);
+    assert_false(cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2")->drain.is_lag_known);
     cd_free(c);
 }
 
@@ -228,6 +265,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nodes_and_drains_are_found_by_a_unique_prefix),
         cmocka_unit_test(a_dry_run_shows_the_plan_and_opens_nothing),
         cmocka_unit_test(a_view_says_what_is_left),
+        cmocka_unit_test(a_view_knows_at_once_how_many_dispatchers_there_were),
+        cmocka_unit_test(a_lag_is_known_while_a_feed_moves_that_has_said_it),
         cmocka_unit_test(a_view_names_maintainers_that_are_being_moved),
         cmocka_unit_test(a_view_of_a_safe_or_ended_drain_has_no_blocker),
         cmocka_unit_test(requests_to_a_coordinator_that_starts_are_not_ready),

@@ -71,13 +71,14 @@ static void bootstrap_is_answered_by_a_response_and_then_a_heartbeat(void **stat
     sl_assert_u64(r->n_statuses, 0);
     sl_assert_u64(r->drain_protocol_version, 1);
     sl_assert_u64(r->protocol_version, SL_PROTOCOL_VERSION);
-    sl_assert_u64(r->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET);
+    sl_assert_u64(r->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER);
     sl_assert_u64(r->node_epoch, MF_NODE_EPOCH);
     sl_assert_i64(r->liveness, ALIVE);
     sl_assert_u64(r->self->dispatchers, 4);
     sl_assert_u64(r->self->source_readers, 1);
     sl_assert_u64(r->self->unflushed_rows, 9);
-    sl_assert_u64(heartbeat(&f)->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET);
+    sl_assert_u64(heartbeat(&f)->capabilities,
+                  SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER);
     sl_assert_u64(heartbeat(&f)->self->report_seq, r->self->report_seq + 1);
     mf_teardown(&f);
 }
@@ -691,10 +692,63 @@ static void types_that_are_not_for_a_manager_are_not_handled(void **state)
     mf_teardown(&f);
 }
 
+/* ---- the order to end ---- */
+
+static void only_a_stopping_node_takes_the_order_to_end(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_liveness(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    sl_assert_i64(mf_stop(&f, "c1", STOPPING, MF_NODE_EPOCH), SL_REFUSE_NONE);
+    sl_assert_i64(response(&f)->applied, DRAINING);
+    assert_false(sl_manager_wants_stop(f.manager));
+    mf_liveness(&f, "c1", STOPPING, MF_NODE_EPOCH);
+    sl_assert_i64(mf_stop(&f, "c2", STOPPING, MF_NODE_EPOCH), SL_REFUSE_WRONG_SENDER);
+    mf_stop(&f, "c1", STOPPING, MF_NODE_EPOCH - 1);
+    mf_stop(&f, "c1", STOPPING, MF_NODE_EPOCH + 1);
+    mf_stop(&f, "c1", STOPPING, 0);
+    mf_stop(&f, "c1", DRAINING, MF_NODE_EPOCH);
+    assert_false(sl_manager_wants_stop(f.manager));
+    mf_stop(&f, "c1", STOPPING, MF_NODE_EPOCH);
+    assert_true(sl_manager_wants_stop(f.manager));
+    sl_assert_i64(f.out.items[0].u.event.id, SL_EV_STOP_ORDERED);
+    mf_stop(&f, "c1", STOPPING, MF_NODE_EPOCH); /* again: no news, but answered */
+    sl_assert_u64(f.out.count, 1);
+    sl_assert_i64(response(&f)->applied, STOPPING);
+    mf_teardown(&f);
+}
+
+/* ---- counts ---- */
+
+static void other_counts_are_told_soon_and_not_too_often(void **state)
+{
+    (void)state;
+    struct manager_fixture f;
+    mf_setup(&f);
+    mf_tick(&f, SL_MANAGER_HEARTBEAT_NS); /* a round of its own */
+    mf_tick(&f, 100 * SL_MS);
+    f.hosted.dispatchers = 7;
+    sl_outbox_reset(&f.out);
+    sl_manager_on_hosted(f.manager, f.now, &f.hosted, &f.out);
+    sl_assert_u64(f.out.count, 0);
+    sl_assert_i64(sl_manager_deadline(f.manager), f.now + SL_MANAGER_HEARTBEAT_MIN_NS - 100 * SL_MS);
+    mf_tick(&f, SL_MANAGER_HEARTBEAT_MIN_NS - 100 * SL_MS);
+    sl_assert_u64(heartbeat(&f)->self->dispatchers, 7);
+    sl_assert_i64(sl_manager_deadline(f.manager), f.now + SL_MANAGER_HEARTBEAT_NS);
+    f.hosted.unflushed_rows = 3; /* comes and goes with every write */
+    sl_outbox_reset(&f.out);
+    sl_manager_on_hosted(f.manager, f.now, &f.hosted, &f.out);
+    sl_assert_i64(sl_manager_deadline(f.manager), f.now + SL_MANAGER_HEARTBEAT_NS);
+    mf_teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_sent_before_a_coordinator_bootstraps),
+        cmocka_unit_test(only_a_stopping_node_takes_the_order_to_end),
+        cmocka_unit_test(other_counts_are_told_soon_and_not_too_often),
         cmocka_unit_test(bootstrap_is_answered_by_a_response_and_then_a_heartbeat),
         cmocka_unit_test(a_lower_version_is_refused_whoever_sends_it),
         cmocka_unit_test(an_equal_version_is_accepted_only_from_its_holder),

@@ -113,10 +113,11 @@ struct sl_drain_view {
     enum sl_blocker blocker;
     char blocker_detail[160]; /* "feed orders, span ..., phase remove_origin, 12 s, waits for n5" */
     uint32_t maintainers, operators, dispatchers, moves, feeds_unsettled, peers_unacked, stuck; /* what is left */
-    uint32_t dispatchers_at_start, moves_done;
-    sl_ns since;            /* request accepted, on the node's clock; 0 after a take-over */
-    sl_ns progress_at;      /* last time a count went down */
-    uint64_t lag_ms_worst;  /* of the feeds that move, by their last report */
+    uint32_t dispatchers_at_start, moves_done; /* at the start: 0 = none, or not known */
+    sl_ns since;                               /* request accepted, on the node's clock; 0 after a take-over */
+    sl_ns progress_at;                         /* last time a count went down */
+    uint64_t lag_ms_worst; /* of the feeds that move, by their last report; of worth only with is_lag_known */
+    bool is_lag_known;
     uint64_t lag_budget_ms; /* as asked for; 0: of each feed twice its lag at the start, at least 1 s */
     uint64_t eta_ms;        /* by the pace so far; 0 = not known */
     struct sl_drain_slow slow[SL_DRAIN_SLOW_MAX];

@@ -40,13 +40,14 @@ static void api_view_counts(const struct sl_drains *d, sl_ns now, const struct d
     sl__drain_facts(d, now, s, &f);
     v->maintainers = f.feeds.bound;
     v->operators = f.feeds.operators;
-    v->dispatchers = f.feeds.dispatchers;
+    v->dispatchers = sl_drain_dispatchers_left(&f);
     v->moves = f.feeds.moves;
     v->stuck = f.feeds.stuck;
     v->feeds_unsettled = f.feeds.unsettled;
     v->peers_unacked = f.peers - f.peers_acked;
     v->moves_done = s->dispatchers_at_start > v->dispatchers ? s->dispatchers_at_start - v->dispatchers : 0;
     v->lag_ms_worst = f.feeds.lag_ms;
+    v->is_lag_known = f.feeds.is_lag_known;
     v->eta_ms = api_eta_ms(now, s, v);
     if (s->node != SL_NODE_NONE)
         v->slow_count = sl_feeds_slowest(d->opts.feeds, now, s->node, v->intent.epoch, v->slow, SL_DRAIN_SLOW_MAX);
@@ -66,6 +67,7 @@ static void api_view(const struct sl_drains *d, sl_ns now, const struct drain_se
     if (v->intent.phase == SL_DRAIN_SAFE || !sl__drain_is_open(s)) {
         v->blocker = SL_BLOCKED_NONE;
         v->blocker_detail[0] = '\0';
+        v->moves_done = v->safe_to_stop ? s->dispatchers_at_start : 0;
     } else if (d->is_settled) {
         api_view_counts(d, now, s, v);
     } else {
@@ -195,6 +197,8 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
     sl_text_init(&id, s->intent.id, sizeof s->intent.id);
     sl_text_hex64(&id, sl_prng_u64(&d->prng));
     s->intent.target = *sl_members_id(d->opts.members, node);
+    const struct sl_self_report *self = &sl_nodes_at(d->opts.nodes, node)->self;
+    s->dispatchers_at_start = self->valid ? self->dispatchers : 0;
     s->intent.created_wall_ms = wall_ms;
     s->intent.deadline_wall_ms = r->deadline_ms > 0 ? wall_ms + r->deadline_ms : 0;
     s->intent.lag_budget_ms = r->lag_budget_ms;

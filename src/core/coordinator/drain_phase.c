@@ -69,8 +69,10 @@ bool sl__drain_is_safe(const struct sl_drains *d, const struct drain_session *s)
 
 /* ---- requests to the node ---- */
 
-static void phase_ask(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_liveness wanted, bool undrain,
-                      sl_ns *sent_at, struct sl_outbox *out)
+enum phase_order { PHASE_NO_ORDER, PHASE_UNDRAIN, PHASE_STOP };
+
+static void phase_ask(struct sl_drains *d, sl_ns now, struct drain_session *s, enum sl_liveness wanted,
+                      enum phase_order order, sl_ns *sent_at, struct sl_outbox *out)
 {
     /* Epoch 0 before the process has spoken: it is refused, and the refusal tells the epoch. */
     uint64_t node_epoch = sl_nodes_at(d->opts.nodes, s->node)->node_epoch;
@@ -80,7 +82,8 @@ static void phase_ask(struct sl_drains *d, sl_ns now, struct drain_session *s, e
     Pb__SetNodeLivenessRequest m = PB__SET_NODE_LIVENESS_REQUEST__INIT;
     m.target = sl_liveness_pb(wanted);
     m.node_epoch = node_epoch;
-    m.undrain = undrain;
+    m.undrain = order == PHASE_UNDRAIN;
+    m.stop = order == PHASE_STOP;
     (void)sl_out_send(out, s->node, SL_MSG_SET_NODE_LIVENESS_REQUEST, &m.base);
     *sent_at = now;
     s->asked_epoch = node_epoch;
@@ -93,9 +96,19 @@ static void phase_ask_to_leave(struct sl_drains *d, sl_ns now, struct drain_sess
         return; /* it resigns first; its successor asks */
     bool may_stop = phase == SL_DRAIN_STOPPING && sl_drain_proof(f, false) == SL_BLOCKED_NONE;
     if (!f->draining_seen)
-        phase_ask(d, now, s, SL_LIVENESS_DRAINING, false, &s->draining_sent_at, out);
+        phase_ask(d, now, s, SL_LIVENESS_DRAINING, PHASE_NO_ORDER, &s->draining_sent_at, out);
     else if (may_stop && !f->stopping_seen)
-        phase_ask(d, now, s, SL_LIVENESS_STOPPING, false, &s->stopping_sent_at, out);
+        phase_ask(d, now, s, SL_LIVENESS_STOPPING, PHASE_NO_ORDER, &s->stopping_sent_at, out);
+}
+
+/* N7. The process ends by itself: nobody has to wait for the drain, and a coordinator that took over says it again. */
+static void phase_order_stop(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_proof_facts *f,
+                             struct sl_outbox *out)
+{
+    bool understands = (sl_nodes_at(d->opts.nodes, s->node)->capabilities & SL_CAP_STOP_ORDER) != 0;
+    bool is_the_one = f->target_observed && f->stopping_seen && !f->is_owner;
+    if (s->durable.stop_node && sl__drain_is_in_step(s) && understands && is_the_one)
+        phase_ask(d, now, s, SL_LIVENESS_STOPPING, PHASE_STOP, &s->stop_sent_at, out);
 }
 
 static const char phase_exhausted[] = "a node reports the last drain epoch there is: restart it";
@@ -152,7 +165,7 @@ static bool phase_is_same_life(struct sl_drains *d, sl_ns now, struct drain_sess
 static void phase_note_progress(struct drain_session *s, sl_ns now, const struct sl_proof_facts *f)
 {
     uint32_t left = sl_drain_remaining(f, false);
-    s->dispatchers_at_start = sl_u32_max(s->dispatchers_at_start, f->feeds.dispatchers);
+    s->dispatchers_at_start = sl_u32_max(s->dispatchers_at_start, sl_drain_dispatchers_left(f));
     if (s->progress_at == 0 || left < s->left)
         s->progress_at = now;
     s->left = left;
@@ -167,8 +180,10 @@ static void drain_advance_work(struct sl_drains *d, sl_ns now, struct drain_sess
         return;
     sl__drain_facts(d, now, s, &f);
     phase_note_progress(s, now, &f);
-    if (phase == SL_DRAIN_SAFE)
+    if (phase == SL_DRAIN_SAFE) {
+        phase_order_stop(d, now, s, &f, out);
         return;
+    }
     phase_ask_to_leave(d, now, s, &f, phase, out);
     enum sl_blocker stop = sl_drain_proof(&f, false), safe = sl_drain_proof(&f, true);
     bool is_in_step = sl__drain_is_in_step(s);
@@ -238,7 +253,7 @@ static void drain_advance_clearing(struct sl_drains *d, sl_ns now, struct drain_
 {
     if (!phase_is_undrained(d, s)) {
         sl__drain_blocked_by(d, s, SL_BLOCKED_LIVENESS, s->node, out);
-        phase_ask(d, now, s, SL_LIVENESS_ALIVE, true, &s->undrain_sent_at, out);
+        phase_ask(d, now, s, SL_LIVENESS_ALIVE, PHASE_UNDRAIN, &s->undrain_sent_at, out);
         return;
     }
     sl_node_ref holder = sl__drain_first_uncleared(d, s);

@@ -60,6 +60,11 @@ enum sl_blocker sl_drain_proof(const struct sl_proof_facts *facts, bool want_saf
     return why == SL_BLOCKED_NONE ? proof_of_target(facts, want_safe) : why;
 }
 
+uint32_t sl_drain_dispatchers_left(const struct sl_proof_facts *facts)
+{
+    return sl_u32_max(facts->feeds.dispatchers, facts->self.valid ? facts->self.dispatchers : 0);
+}
+
 uint32_t sl_drain_remaining(const struct sl_proof_facts *facts, bool safe)
 {
     if (safe)

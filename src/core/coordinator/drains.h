@@ -35,6 +35,8 @@
  *   N4  an acknowledgement counts only with the node epoch it came with.
  *   N5  a node that may hold a target whose clear it has not acknowledged is no destination.
  *   N6  undrain is possible exactly until STOPPING is durable.
+ *   N7  a process is ordered to end only from phase SAFE, by a drain that is to stop its node, in the node epoch that was
+ *       proved, and while the store is known to hold all of that.
  *
  * What may be trusted: durable is what the store held when it last said so, and only this coordinator writes; if
  * somebody else did, his word is taken over and the session goes on from there.
@@ -100,5 +102,7 @@ struct sl_proof_facts {
 enum sl_blocker sl_drain_proof(const struct sl_proof_facts *facts, bool want_safe);
 /* max() of what is left, at least 1 unless safe: the number old clients see. */
 uint32_t sl_drain_remaining(const struct sl_proof_facts *facts, bool safe);
+/* Dispatchers, by what the feeds say and what the target says of itself: before the feeds have reported only it knows. */
+uint32_t sl_drain_dispatchers_left(const struct sl_proof_facts *facts);
 
 #endif

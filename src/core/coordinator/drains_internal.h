@@ -57,8 +57,8 @@ struct drain_session {
     sl_node_ref node; /* the target while it is a member in the life that is drained; SL_NODE_NONE otherwise */
     bool must_raise;  /* the epoch is a predecessor's, or one that a peer cannot accept any more */
     sl_ns raised_at;  /* for that second reason; 0 = never */
-    sl_ns draining_sent_at, stopping_sent_at, undrain_sent_at; /* 0 = not sent */
-    uint64_t asked_epoch;                                      /* node epoch of the last request */
+    sl_ns draining_sent_at, stopping_sent_at, undrain_sent_at, stop_sent_at; /* 0 = not sent */
+    uint64_t asked_epoch;                                                    /* node epoch of the last request */
     sl_ns accepted_at, progress_at;
     bool deadline_told;
     uint32_t left, dispatchers_at_start; /* what is left, for progress */

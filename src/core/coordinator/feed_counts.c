@@ -125,8 +125,9 @@ static void counts_add(const struct sl_feeds *f, const struct sl__feed *feed, sl
         c->dispatchers += p->dispatchers;
         c->moves += p->moves;
         c->stuck += p->stuck;
-        bool has_work = p->dispatchers > 0 || p->moves > 0;
-        c->lag_ms = has_work && p->lag_ms > c->lag_ms ? p->lag_ms : c->lag_ms;
+        bool has_lag = p->bootstrapped && (p->dispatchers > 0 || p->moves > 0);
+        c->lag_ms = has_lag && p->lag_ms > c->lag_ms ? p->lag_ms : c->lag_ms;
+        c->is_lag_known |= has_lag;
     }
     if (sl__op_names(feed, node))
         why = SL_BLOCKED_OPERATOR_ON_TARGET;

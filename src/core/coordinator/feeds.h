@@ -86,6 +86,7 @@ struct sl_feeds_on_node {               /* exact for what was reported; "unsettl
     uint32_t operators;                 /* operators that touch it */
     uint32_t dispatchers, moves, stuck; /* sums over feeds that report (target, epoch) */
     uint64_t lag_ms;                    /* the largest of those that have something left to move */
+    bool is_lag_known;                  /* false: nothing moves, or no feed that moves has said its lag */
     uint32_t unsettled;  /* feeds whose maintainer must report (target, epoch), bootstrapped, and has not: absent and
                             starting ones included */
     char example[96];    /* name of one unsettled or busy feed and what is the matter */

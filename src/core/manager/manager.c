@@ -10,7 +10,7 @@
 enum sl_code sl_manager_new(struct sl_manager **out, const struct sl_manager_opts *opts, sl_ns now)
 {
     SL_REQUIRE(opts->node_epoch != 0 && opts->feed_count_max > 0);
-    SL_REQUIRE(opts->tick_ns > 0 && opts->heartbeat_ns > 0 && opts->status_resend_ns > 0);
+    SL_REQUIRE(opts->tick_ns > 0 && opts->heartbeat_ns > 0 && opts->heartbeat_min_ns > 0 && opts->status_resend_ns > 0);
     *out = NULL;
     struct sl_manager *m = sl_mem_alloc(opts->mem, SL_TAG_MANAGER, sizeof *m);
     if (!m)
@@ -42,6 +42,7 @@ static void manager_check(struct sl_manager *m)
     SL_REQUIRE(s->node_epoch == m->seen.node_epoch || m->seen.liveness != SL_LIVENESS_STOPPING);
     SL_REQUIRE(s->targets.version >= m->seen.target_version && s->reported.epoch == s->targets.version);
     SL_REQUIRE((s->version > 0) == !sl_node_id_is_none(&s->coordinator));
+    SL_REQUIRE(!s->wants_stop || s->liveness == SL_LIVENESS_STOPPING);
     m->seen.version = s->version;
     m->seen.node_epoch = s->node_epoch;
     m->seen.liveness = s->liveness;
@@ -226,6 +227,11 @@ enum sl_liveness sl_manager_liveness(const struct sl_manager *m)
 uint64_t sl_manager_node_epoch(const struct sl_manager *m)
 {
     return m->scope.node_epoch;
+}
+
+bool sl_manager_wants_stop(const struct sl_manager *m)
+{
+    return m->scope.wants_stop;
 }
 
 const struct sl_target_set *sl_manager_targets(const struct sl_manager *m)

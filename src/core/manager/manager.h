@@ -26,6 +26,7 @@
  *       successor.
  *   M6  the coordinator's version never decreases; nothing but a bootstrap request is accepted from anybody else, and an
  *       equal version is accepted only from the coordinator that holds it.
+ *   M7  the order to stop is taken only from the current coordinator, for this node epoch, and only when STOPPING.
  */
 struct sl_hosted { /* what the node still has, from all its parts */
     uint32_t maintainers, dispatchers, readers;
@@ -44,12 +45,14 @@ struct sl_manager_opts {
                                 rule */
     sl_ns tick_ns;           /* 200 ms */
     sl_ns heartbeat_ns;      /* 5 s */
+    sl_ns heartbeat_min_ns;  /* 500 ms: not sooner, though what the node hosts changed */
     sl_ns status_resend_ns;  /* 1 s */
     struct sl_maintainer_limits maintainer;
     struct sl_pacer_opts pacer;
 };
 #define SL_MANAGER_TICK_NS (200 * SL_MS)
 #define SL_MANAGER_HEARTBEAT_NS (5 * SL_S)
+#define SL_MANAGER_HEARTBEAT_MIN_NS (500 * SL_MS)
 #define SL_MANAGER_STATUS_RESEND_NS (1 * SL_S)
 
 struct sl_manager;
@@ -80,8 +83,8 @@ void sl_manager_on_tick(struct sl_manager *m, sl_ns now, const struct sl_hosted 
 sl_ns sl_manager_deadline(const struct sl_manager *m);
 
 /*
- * What the node hosts now, from whatever changed it. A draining node that has become empty says so at once: the
- * coordinator waits for nothing else, and the next periodic heartbeat may be seconds away.
+ * What the node hosts now, from whatever changed it. Other counts make the next heartbeat leave sooner. A draining node
+ * that has become empty says so at once: the coordinator waits for nothing else.
  */
 void sl_manager_on_hosted(struct sl_manager *m, sl_ns now, const struct sl_hosted *hosted, struct sl_outbox *out);
 
@@ -90,6 +93,8 @@ void sl_manager_fence(struct sl_manager *m);
 
 enum sl_liveness sl_manager_liveness(const struct sl_manager *m);
 uint64_t sl_manager_node_epoch(const struct sl_manager *m); /* grows by one with each undrain */
+/* The coordinator ordered this process to end: a drain with that wish is safe, durably. Never true before STOPPING. */
+bool sl_manager_wants_stop(const struct sl_manager *m);
 const struct sl_target_set *sl_manager_targets(const struct sl_manager *m);
 /* As one target: sl_target_set_reported. */
 const struct sl_drain_target *sl_manager_target(const struct sl_manager *m);

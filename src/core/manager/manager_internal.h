@@ -20,7 +20,7 @@
  *   requests.c         what clients ask about a feed's tables
  */
 
-#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET)
+#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER)
 
 struct sl__scope {
     struct sl_node_id coordinator; /* none before the first bootstrap; stays when it leaves the membership */
@@ -33,6 +33,8 @@ struct sl__scope {
     uint64_t report_seq;             /* of the last self report */
     sl_ns heartbeat_at;              /* last node heartbeat, or attempt of one */
     struct sl_hosted hosted;         /* as told with the last message or tick */
+    struct sl_hosted told;           /* by the last heartbeat */
+    bool wants_stop;                 /* of the node epoch, which STOPPING ends: never taken back */
 };
 
 /* One registered maintainer. */

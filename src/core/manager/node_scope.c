@@ -28,14 +28,21 @@ enum sl_refusal sl__scope_check_sender(const struct sl_manager *m, sl_node_ref f
 /* ---- reports ---- */
 
 /* The set knows its own count better than whoever told it, who may have counted before this step. */
+static struct sl_hosted scope_hosted(const struct sl_manager *m)
+{
+    struct sl_hosted hosted = m->scope.hosted;
+    hosted.maintainers = sl_manager_maintainer_count(m);
+    return hosted;
+}
+
 static void scope_fill_self(struct sl_manager *m, Pb__SelfReport *self)
 {
-    const struct sl_hosted *hosted = &m->scope.hosted;
+    const struct sl_hosted hosted = scope_hosted(m);
     pb__self_report__init(self);
-    self->maintainers = sl_manager_maintainer_count(m);
-    self->dispatchers = hosted->dispatchers;
-    self->source_readers = hosted->readers;
-    self->unflushed_rows = hosted->unflushed_rows;
+    self->maintainers = hosted.maintainers;
+    self->dispatchers = hosted.dispatchers;
+    self->source_readers = hosted.readers;
+    self->unflushed_rows = hosted.unflushed_rows;
     self->report_seq = ++m->scope.report_seq;
 }
 
@@ -67,6 +74,7 @@ void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
     struct sl__scope *s = &m->scope;
     sl_node_ref to = sl__scope_coordinator(m);
     s->heartbeat_at = m->now; /* also if it cannot leave: the next one is due a period later, or when forced */
+    s->told = scope_hosted(m);
     if (to == SL_NODE_NONE)
         return;
     Pb__NodeHeartbeat heartbeat = PB__NODE_HEARTBEAT__INIT;
@@ -87,9 +95,9 @@ void sl__scope_send_heartbeat(struct sl_manager *m, struct sl_outbox *out)
 
 void sl__scope_note_hosted(struct sl_manager *m, struct sl_outbox *out)
 {
-    const struct sl_hosted *hosted = &m->scope.hosted;
-    bool hosts_work = sl_manager_maintainer_count(m) > 0 || hosted->dispatchers > 0 || hosted->readers > 0 ||
-                      hosted->unflushed_rows > 0;
+    const struct sl_hosted hosted = scope_hosted(m);
+    bool hosts_work =
+        hosted.maintainers > 0 || hosted.dispatchers > 0 || hosted.readers > 0 || hosted.unflushed_rows > 0;
     if (m->scope.liveness == SL_LIVENESS_DRAINING && m->scope.told_work && !hosts_work)
         sl__scope_send_heartbeat(m, out);
 }
@@ -268,6 +276,23 @@ static bool scope_is_guarded(const struct sl_manager *m, int wanted)
 }
 
 /*
+ * A drain with the wish to stop is safe, and the store holds that: whoever runs this process may end it. It comes again
+ * until the node has left.
+ */
+static void scope_on_stop(struct sl_manager *m, const Pb__SetNodeLivenessRequest *req, struct sl_outbox *out)
+{
+    struct sl__scope *s = &m->scope;
+    bool is_meant = req->node_epoch == s->node_epoch && (int)req->target == (int)SL_LIVENESS_STOPPING;
+    if (!is_meant || s->liveness != SL_LIVENESS_STOPPING) {
+        scope_tell_liveness_refused(m, req, out);
+    } else if (!s->wants_stop) {
+        s->wants_stop = true;
+        sl_out_event(out, SL_EV_STOP_ORDERED, sl_f_u64("node_epoch", s->node_epoch));
+    }
+    scope_reply_liveness(m, NULL, out);
+}
+
+/*
  * To the coordinator a new node epoch is another process, of which it knows nothing until it has answered a bootstrap: so
  * that answer follows unasked.
  */
@@ -295,6 +320,10 @@ enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLiv
         scope_on_undrain(m, req, out);
         return SL_REFUSE_NONE;
     }
+    if (req->stop) {
+        scope_on_stop(m, req, out);
+        return SL_REFUSE_NONE;
+    }
     struct sl__scope *s = &m->scope;
     enum sl_liveness before = s->liveness;
     Pb__SelfReport self;
@@ -318,9 +347,18 @@ enum sl_refusal sl__scope_on_liveness(struct sl_manager *m, const Pb__SetNodeLiv
 
 /* ---- periodic heartbeat ---- */
 
+/* Rows come and go all the time: they are told along with the rest. */
+static bool scope_has_news(const struct sl_manager *m)
+{
+    const struct sl_hosted is = scope_hosted(m), *told = &m->scope.told;
+    return is.maintainers != told->maintainers || is.dispatchers != told->dispatchers || is.readers != told->readers;
+}
+
 sl_ns sl__scope_deadline(const struct sl_manager *m)
 {
-    return scope_is_bootstrapped(m) ? sl_ns_after(m->scope.heartbeat_at, m->opts.heartbeat_ns) : SL_NEVER;
+    if (!scope_is_bootstrapped(m))
+        return SL_NEVER;
+    return sl_ns_after(m->scope.heartbeat_at, scope_has_news(m) ? m->opts.heartbeat_min_ns : m->opts.heartbeat_ns);
 }
 
 void sl__scope_run(struct sl_manager *m, struct sl_outbox *out)

@@ -49,6 +49,7 @@ struct sl_node {
     uint64_t refusals[SL_REFUSAL_COUNT];
     sl_ns now;
     enum sl_liveness told_liveness; /* what the orchestrator knows */
+    struct sl_hosted told_hosted;   /* what the manager knows */
 };
 
 /* One message on its way through the node. */
@@ -73,6 +74,7 @@ void sl_node_opts_default(struct sl_node_opts *opts)
                      .enforce_self_guard = true,
                      .tick_ns = SL_MANAGER_TICK_NS,
                      .heartbeat_ns = SL_MANAGER_HEARTBEAT_NS,
+                     .heartbeat_min_ns = SL_MANAGER_HEARTBEAT_MIN_NS,
                      .status_resend_ns = SL_MANAGER_STATUS_RESEND_NS,
                      .maintainer = SL_MAINTAINER_LIMITS_DEFAULT,
                      .pacer = SL_PACER_OPTS_DEFAULT },
@@ -232,6 +234,9 @@ static void node_refuse(struct sl_node *n, const struct sl_envelope *e, enum sl_
     /* Nodes speak to their last coordinator until the next one calls them: that is no news. */
     if (reason == SL_REFUSE_NOT_HANDLED && n->cluster && node_parts[e->type] == NODE_CLUSTER)
         return;
+    /* Nor that the others speak to a node until they have heard that it leaves. */
+    if (reason == SL_REFUSE_STOPPING && n->fenced)
+        return;
     sl_out_event(out, SL_EV_MESSAGE_REFUSED, sl_f_str("reason", sl_str_of(sl_refusal_name(reason))),
                  sl_f_str("type", row ? sl_str_of(row->name) : SL_STR("unknown")), sl_f_str("from", e->from));
 }
@@ -292,13 +297,15 @@ static void node_on_tick(struct sl_node *n, struct sl_outbox *out)
         sl_cluster_on_tick(n->cluster, n->now, out);
 }
 
-/* A draining node is waited for: whatever emptied it, the coordinator shall know. */
+/* A draining node is waited for: whatever emptied it, the coordinator shall know. Otherwise other counts are news. */
 static void node_tell_hosted(struct sl_node *n, struct sl_outbox *out)
 {
     struct sl_hosted hosted;
-    if (sl_manager_liveness(n->manager) != SL_LIVENESS_DRAINING)
-        return;
     sl_node_hosted(n, &hosted);
+    bool is_news = hosted.dispatchers != n->told_hosted.dispatchers || hosted.readers != n->told_hosted.readers;
+    if (!is_news && sl_manager_liveness(n->manager) != SL_LIVENESS_DRAINING)
+        return;
+    n->told_hosted = hosted;
     sl_manager_on_hosted(n->manager, n->now, &hosted, out);
 }
 
@@ -464,6 +471,11 @@ struct sl_manager *sl_node_manager(struct sl_node *n)
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n)
 {
     return n->orchestrator;
+}
+
+bool sl_node_wants_stop(const struct sl_node *n)
+{
+    return sl_manager_wants_stop(n->manager);
 }
 
 bool sl_node_has_left(const struct sl_node *n)

@@ -39,7 +39,8 @@ void sl_node_free(struct sl_node *n); /* null allowed */
 /*
  * Performs one input. now never decreases from step to step. Cannot fail: what is refused is counted by reason and
  * shows as one MESSAGE_REFUSED event (reason, type, from; never the payload), and nothing else changed. Only what is
- * meant for a coordinator, and comes to a node that is none, is counted without an event.
+ * meant for a coordinator, and comes to a node that is none, and what comes while the node leaves, is counted without an
+ * event.
  *
  * A message with several payloads is refused as a whole if one of them cannot be decoded; otherwise they are handled
  * in order, each for itself, and the first refusal among them is the one that is counted and shown.
@@ -55,6 +56,9 @@ uint64_t sl_node_refusal_count(const struct sl_node *n, enum sl_refusal reason);
 const struct sl_members *sl_node_members(const struct sl_node *n);
 struct sl_manager *sl_node_manager(struct sl_node *n);
 struct sl_orchestrator *sl_node_orchestrator(struct sl_node *n);
+/* A drain of this node with the wish to stop it is safe: the process should leave (SL_IN_LEAVE) and end. Never taken
+ * back. */
+bool sl_node_wants_stop(const struct sl_node *n);
 /* After SL_IN_LEAVE: nothing of this node is left in the store, or its lease is over. The process may exit. True at once
  * without membership. */
 bool sl_node_has_left(const struct sl_node *n);
