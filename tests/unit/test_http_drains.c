@@ -31,6 +31,7 @@ static void have_drain(struct api_driver *d, enum sl_drain_phase phase)
         .dispatchers_at_start = 100,
         .moves_done = 84,
         .lag_ms_worst = 300,
+        .is_lag_known = true,
         .lag_budget_ms = 5000,
         .eta_ms = 900,
         .slow = { { .feed = "default/orders", .span = { 1, 2 }, .phase = "remove_origin", .age_ms = 12000 } },

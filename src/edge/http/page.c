@@ -117,7 +117,8 @@ static void page_drain_left(struct sl_metrics *m, const struct sl_drain_view *v,
     sl_metrics_u64(m, SL_METRIC_DRAIN_MOVES, labels, 2, v->moves);
     sl_metrics_u64(m, SL_METRIC_DRAIN_STUCK, labels, 2, v->stuck);
     sl_metrics_u64(m, SL_METRIC_DRAIN_MOVES_DONE, labels, 2, v->moves_done);
-    sl_metrics_real(m, SL_METRIC_DRAIN_LAG_WORST, labels, 2, (double)v->lag_ms_worst / 1000);
+    if (v->is_lag_known)
+        sl_metrics_real(m, SL_METRIC_DRAIN_LAG_WORST, labels, 2, (double)v->lag_ms_worst / 1000);
 }
 
 static void page_drain_times(struct sl_metrics *m, const struct sl_drain_view *v, const struct sl__drain_seen *seen,

@@ -137,7 +137,7 @@ void sl__render_drain(struct sl_json_out *j, const void *ctx)
     drain_put_counts(j, v);
     sl__put_u64(j, "dispatchers_at_start", v->dispatchers_at_start);
     sl__put_u64(j, "moves_done", v->moves_done);
-    sl__put_u64(j, "lag_ms_worst", v->lag_ms_worst);
+    drain_put_u64_or_null(j, "lag_ms_worst", v->is_lag_known, v->lag_ms_worst);
     drain_put_u64_or_null(j, "lag_budget_ms", v->lag_budget_ms > 0 || i->lag_budget_ms > 0,
                           v->lag_budget_ms > 0 ? v->lag_budget_ms : i->lag_budget_ms);
     drain_put_times(j, v, seen);

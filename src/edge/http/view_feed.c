@@ -20,10 +20,14 @@ const char *sl__feed_state_shown(enum sl_feed_state state)
     return state == SL_FEED_PENDING ? "warning" : sl_feed_state_name(state);
 }
 
+/* 0: not known, or the positions of the source are no times. */
 static void feed_put_time(struct sl_json_out *j, const char *key, uint64_t wall_ms)
 {
     char text[SL__TIME_BYTES];
-    sl__put_cstr(j, key, sl__time_local(text, wall_ms));
+    if (wall_ms > 0)
+        sl__put_cstr(j, key, sl__time_local(text, wall_ms));
+    else
+        sl__put_null(j, key);
 }
 
 static void feed_put_error(struct sl_json_out *j, const char *key, const struct sl_feed_error *e)
@@ -74,7 +78,7 @@ static void feed_put_item(struct sl_json_out *j, const struct sl_feed_view *v, c
     sl__put_cstr(j, "keyspace", r->id.keyspace);
     sl__put_cstr(j, "state", sl__feed_state_shown(r->state));
     sl__put_u64(j, "checkpoint_tso", v->checkpoint);
-    feed_put_time(j, "checkpoint_time", v->checkpoint >> FEED_TS_LOGICAL_BITS);
+    feed_put_time(j, "checkpoint_time", sl__feed_wall_ms(v->checkpoint));
     feed_put_error(j, "error", &r->error);
     feed_put_place(j, v, status);
     sl_json_close(j, '}');
@@ -177,7 +181,7 @@ void sl__render_feed(struct sl_json_out *j, const void *ctx)
     sl__put_cstr(j, "creator_version", sl__doc_text(s->info, "creator-version"));
     sl__put_u64(j, "resolved_ts", v->checkpoint);
     sl__put_u64(j, "checkpoint_ts", v->checkpoint);
-    feed_put_time(j, "checkpoint_time", v->checkpoint >> FEED_TS_LOGICAL_BITS);
+    feed_put_time(j, "checkpoint_time", sl__feed_wall_ms(v->checkpoint));
     feed_put_gid(j, &r->id);
     sl__put_cstr(j, "maintainer_addr", node ? node->address : "");
     feed_put_secret(j, "source_uri", v->source);
@@ -209,12 +213,11 @@ void sl__render_feed_synced(struct sl_json_out *j, const void *ctx)
     struct json_object *config = sl__doc_get(sl__doc_get(s->info, "config"), "synced-status");
     uint64_t interval_s = sl__doc_u64(config, "checkpoint-interval");
     bool is_synced = wall_ms > 0 && now_ms - wall_ms < interval_s * 1000 && now_ms >= wall_ms;
-    uint64_t shown_ms = s->view->checkpoint >> FEED_TS_LOGICAL_BITS;
     sl_json_open(j, '{');
     sl__put_bool(j, "synced", is_synced);
-    feed_put_time(j, "sink_checkpoint_ts", shown_ms);
-    feed_put_time(j, "puller_resolved_ts", shown_ms);
-    feed_put_time(j, "last_synced_ts", shown_ms);
+    feed_put_time(j, "sink_checkpoint_ts", wall_ms);
+    feed_put_time(j, "puller_resolved_ts", wall_ms);
+    feed_put_time(j, "last_synced_ts", wall_ms);
     feed_put_time(j, "now_ts", now_ms);
     sl__put_cstr(j, "info", is_synced ? "Data syncing is finished" : "The data syncing is not finished, please wait");
     sl_json_close(j, '}');

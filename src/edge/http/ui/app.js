@@ -212,7 +212,7 @@ function count(label, value, alarm) {
 }
 
 function lagMeter(d) {
-  if (!d.lag_budget_ms) return null;
+  if (!d.lag_budget_ms || d.lag_ms_worst === null) return null;
   const fill = h("span");
   fill.style.setProperty("width", `${Math.min(100, (100 * d.lag_ms_worst) / d.lag_budget_ms)}%`);
   return h("div", {}, h("dt", {}, "Lag of budget"), h("dd", {}, `${span(d.lag_ms_worst)} of ${span(d.lag_budget_ms)}`),
