@@ -96,6 +96,11 @@ equal "the database is dropped"
 sql -e "create database d; create table d.a (id int primary key); insert into d.a values (1)"
 equal "and made again"
 
+# Nobody is left in front of a change: the feed comes to where the source is now.
+head=$(sql -e "show master status" | awk '{ split($1, name, "."); printf "%d", name[2] * 4294967296 + $2 - 1 }')
+checkpoint_is_there() { (($(curl -sfL "${SLUICE_SERVER%%,*}/api/v2/changefeeds/ddl" | python3 -c 'import json, sys; print(json.load(sys.stdin)["checkpoint_ts"])') >= head)); }
+until_true 60 "the checkpoint at the head of the source" checkpoint_is_there
+
 [[ $(mariadb_sql sink -e "select count(*) from information_schema.schemata where schema_name = 'other'") == 0 ]] ||
     fail "a database that no rule wants was made"
 [[ $(mariadb_sql sink -e "select count(*) from sluice.ddl where state <> 'done'") == 0 ]] || fail "a change was not finished"
