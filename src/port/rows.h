@@ -122,7 +122,7 @@ struct sl_ddl {
     uint64_t mode;           /* of the session that gave it (sql_mode) */
     enum sl_influence influence;
     int64_t schema_id;     /* influence DB */
-    const int64_t *tables; /* OWN: the one; JOINT: those with rows, which have to wait */
+    const int64_t *tables; /* OWN: the one; JOINT: those that have to wait, 0 (the table trigger) among them */
     const int64_t *dropped;
     const struct sl_added_table *added;
     uint32_t table_count, dropped_count, added_count;
