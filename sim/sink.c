@@ -276,6 +276,7 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         .is_leased = sink_process_flags(s, session->process) == 0,
         .start_ts = start,
         .durable = sink_span_durable(s, span),
+        .is_retired = span->is_retired,
     };
     if (!sl_sim_oracle_claim(s->oracle, &claim)) {
         s->refusal_count++;
