@@ -190,10 +190,8 @@ static void feeds_forget_node(struct sl_feeds *f, sl_node_ref node, bool keeps_d
     f->nodes[node] = (struct sl__feeds_node){ .draining = draining };
 }
 
-static void feeds_lose_node(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool keeps_draining, struct sl_outbox *out)
+static void feeds_lose_operators(struct sl_feeds *f, sl_node_ref node, struct sl_outbox *out)
 {
-    sl__feeds_begin(f, now);
-    SL_REQUIRE(node != SL_NODE_NONE && node <= f->ref_max);
     uint32_t next = f->ops.head;
     while (next != 0) {
         struct sl__feed *feed = sl__feed_at(f, next);
@@ -203,11 +201,21 @@ static void feeds_lose_node(struct sl_feeds *f, sl_ns now, sl_node_ref node, boo
         sl__op_on_lost(f, feed, node, out);
         sl__feed_react(f, feed, out);
     }
+}
+
+/* A feed that is still bound to the node may answer the end of its operator with another one for the same node: those are
+ * ended when nothing is bound to it any more. */
+static void feeds_lose_node(struct sl_feeds *f, sl_ns now, sl_node_ref node, bool keeps_draining, struct sl_outbox *out)
+{
+    sl__feeds_begin(f, now);
+    SL_REQUIRE(node != SL_NODE_NONE && node <= f->ref_max);
+    feeds_lose_operators(f, node, out);
     while (f->nodes[node].bound.count > 0) {
         struct sl__feed *feed = sl__feed_at(f, f->nodes[node].bound.head);
         sl__feed_place(f, feed, SL__PLACE_ABSENT, SL_NODE_NONE, 0, out);
         sl__feed_react(f, feed, out);
     }
+    feeds_lose_operators(f, node, out);
     feeds_forget_node(f, node, keeps_draining);
     f->schedule_at = now;
     sl__feeds_end(f, out);

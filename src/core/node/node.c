@@ -164,10 +164,25 @@ void sl_node_free(struct sl_node *n)
 
 /* ---- messages ---- */
 
+/*
+ * A process that took over the id of one before it, and has no capture key of its own yet, is taken for that one: what is
+ * placed on it would be counted out when the old key expires, while it works.
+ */
+static bool node_is_known(const struct sl_node *n)
+{
+    struct sl_membership_view view;
+    if (!n->cluster)
+        return true;
+    sl_membership_view(sl_cluster_membership(n->cluster), &view);
+    return view.joined || view.fenced || view.left;
+}
+
 static enum sl_refusal node_check_address(const struct sl_node *n, struct node_message *m)
 {
     if (!sl_str_eq(m->envelope.to, sl_node_id_str(&n->opts.id)))
         return SL_REFUSE_WRONG_TARGET;
+    if (!node_is_known(n))
+        return SL_REFUSE_NOT_BOOTSTRAPPED;
     m->from = sl_members_find_str(n->members, m->envelope.from);
     if (m->from == SL_NODE_NONE)
         return SL_REFUSE_UNKNOWN_NODE;
