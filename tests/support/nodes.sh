@@ -5,7 +5,7 @@
 #
 #   start_node NAME [option...]     restart_node NAME     until_true SECONDS WHAT COMMAND...
 #   coordinator, other_node, nodes_alive N, has_coordinator
-#   pair_of_databases [option...]   source and sink, with a user sluice/demo each; ports in source_port, sink_port
+#   pair_of_databases   source and sink, with a user sluice/demo each; ports in source_port, sink_port
 
 declare -A node_pid=() node_port=()
 
@@ -64,8 +64,8 @@ other_node() { sluice node list | awk 'NR > 1 && $2 == "alive" && $3 != "coordin
 
 pair_of_databases() {
     local server
-    mariadb_start source "$(mariadb_free_port)" "${MARIADB_SOURCE_OPTIONS[@]}" "$@"
-    mariadb_start sink "$(mariadb_free_port)" "$@"
+    mariadb_start source "$(mariadb_free_port)" "${MARIADB_SOURCE_OPTIONS[@]}"
+    mariadb_start sink "$(mariadb_free_port)"
     source_port=$(sed -n 's/^port=//p' "$SL_MARIADB_DIR/source/my.cnf")
     sink_port=$(sed -n 's/^port=//p' "$SL_MARIADB_DIR/sink/my.cnf")
     for server in source sink; do

@@ -410,7 +410,8 @@ static const char *log_of_table_1(void)
     snprintf(copy, sizeof copy, "%s", world.log);
     pthread_mutex_unlock(&world.mutex);
     out[0] = 0;
-    for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
+    char *rest = NULL;
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         if (word[0] == 'd' || word[1] == '1')
             snprintf(out + strlen(out), sizeof out - strlen(out), "%s ", word);
     }
