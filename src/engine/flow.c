@@ -52,7 +52,8 @@ static void flow_set_trouble(struct sl_flow *f, const struct sl_trouble *trouble
         f->trouble = malloc(sizeof *f->trouble);
     if (!f->trouble || !trouble)
         return;
-    snprintf(f->trouble->code, sizeof f->trouble->code, "%s", trouble->code);
+    bool is_error = trouble->kind != SL_TROUBLE_STALE; /* who is replaced is no error of the feed: no code */
+    snprintf(f->trouble->code, sizeof f->trouble->code, "%s", is_error ? trouble->code : "");
     snprintf(f->trouble->text, sizeof f->trouble->text, "%s%s%s", trouble->detail, trouble->remedy[0] ? "; " : "",
              trouble->remedy);
 }

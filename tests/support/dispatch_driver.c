@@ -198,6 +198,14 @@ void dispatch_report(struct dispatch_driver *d, enum sl_report_kind kind, sl_dis
                                    .text = SL_STR("row does not fit") });
 }
 
+void dispatch_report_refused(struct dispatch_driver *d, sl_dispatcher_token dispatcher, sl_ts checkpoint)
+{
+    report(d, &(struct sl_report){ .kind = SL_REPORT_FAILED,
+                                   .dispatcher = dispatcher,
+                                   .checkpoint = checkpoint,
+                                   .text = SL_STR("a larger placement owns the span at the sink") });
+}
+
 void dispatch_members(struct dispatch_driver *d, const char *const *ids, uint32_t count)
 {
     struct sl_node_id nodes[DRIVER_NODES_MAX];

@@ -53,6 +53,8 @@ Pb__ChangefeedID dispatch_feed_pb(struct dispatch_driver *d, uint32_t feed);
 void dispatch_report_feed(struct dispatch_driver *d, enum sl_report_kind kind, sl_feed_token feed, sl_ts checkpoint);
 void dispatch_report(struct dispatch_driver *d, enum sl_report_kind kind, sl_dispatcher_token dispatcher,
                      sl_ts checkpoint, bool follows);
+/* FAILED, because a larger placement owns the span. */
+void dispatch_report_refused(struct dispatch_driver *d, sl_dispatcher_token dispatcher, sl_ts checkpoint);
 void dispatch_members(struct dispatch_driver *d, const char *const *ids, uint32_t count); /* besides n1 */
 void dispatch_liveness(struct dispatch_driver *d, enum sl_liveness liveness);
 void dispatch_fence(struct dispatch_driver *d);

@@ -293,6 +293,27 @@ static void nodes_and_tables_come_and_go(void **state)
     ctl_stop(&d);
 }
 
+/* What the sink stores of the first life would refuse a second one that counts from 1 again. */
+static void a_table_that_is_made_again_is_placed_above_its_first_life(void **state)
+{
+    (void)state;
+    struct control_driver d;
+    ctl_start(&d, 2, NULL);
+    ctl_add(&d, 7, 10);
+    ctl_answer(&d);
+    sl_node_ref first = ctl_last(&d)->to;
+    assert_int_equal(ctl_move(&d, 7, first == N1 ? N2 : N1), SL_OK);
+    ctl_answer(&d);
+    uint64_t before = ctl_last(&d)->seq;
+    assert_true(before > 1);
+    assert_true(ctl_drop(&d, 7));
+    ctl_answer(&d);
+    ctl_add(&d, 7, 20);
+    assert_true(ctl_last(&d)->is_create);
+    assert_true(ctl_last(&d)->seq > before);
+    ctl_stop(&d);
+}
+
 static void the_same_calls_give_the_same_orders(void **state)
 {
     (void)state;
@@ -342,6 +363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_ref_that_comes_back_is_another_node),
         cmocka_unit_test(spans_that_a_node_does_not_list_are_placed_anew),
         cmocka_unit_test(nodes_and_tables_come_and_go),
+        cmocka_unit_test(a_table_that_is_made_again_is_placed_above_its_first_life),
         cmocka_unit_test(the_same_calls_give_the_same_orders),
         cmocka_unit_test(any_history_converges_with_one_writer_per_span_and_nothing_lost),
     };

@@ -301,6 +301,22 @@ static void failed_dispatcher_is_stopped_and_the_error_is_repeated(void **state)
     dispatch_stop(&d);
 }
 
+/* The maintainer places it anew, above what is stored; an error would close the feed for as long as errors do. */
+static void dispatcher_that_the_sink_refuses_is_stopped_without_an_error(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_open_feed(&d, DISPATCH_N2, 1, 5);
+    sl_dispatcher_token token = dispatch_open(&d, DISPATCH_N2, 1, 5, 11, 100, true);
+    dispatch_report_refused(&d, token, 110);
+    dispatch_tick(&d, 2 * SL_MS);
+    sl_assert_i64(dispatch_status(&d, 11)->state, PB__COMPONENT_STATE__STOPPED);
+    dispatch_tick(&d, 5 * SL_S);
+    assert_null(heartbeat(&d, 0)->err);
+    dispatch_stop(&d);
+}
+
 /* Its Stopped status may get lost, and a watermark without it would speak for what it never wrote. */
 static void failed_dispatcher_holds_the_watermark_until_it_is_removed(void **state)
 {
@@ -398,6 +414,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(full_list_is_split_and_only_its_last_message_is_complete),
         cmocka_unit_test(full_list_of_many_is_spread_over_steps),
         cmocka_unit_test(failed_dispatcher_is_stopped_and_the_error_is_repeated),
+        cmocka_unit_test(dispatcher_that_the_sink_refuses_is_stopped_without_an_error),
         cmocka_unit_test(failed_dispatcher_holds_the_watermark_until_it_is_removed),
         cmocka_unit_test(error_of_the_feed_is_told_alike_and_the_first_one_stays),
         cmocka_unit_test(error_without_any_dispatcher_is_told_too),

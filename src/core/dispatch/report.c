@@ -90,7 +90,7 @@ static void dispatch_on_end(struct sl_orchestrator *o, struct sl_dm *dm, uint32_
     sl__dispatcher_advance(o, dm, handle, report->checkpoint, false);
     sl__dispatcher_go(o, dm, handle, is_known ? SL_DISPATCHER_CLOSED : SL_DISPATCHER_FAILED, out);
     sl__dispatcher_touch(o, dm, handle);
-    if (report->kind == SL_REPORT_FAILED)
+    if (report->kind == SL_REPORT_FAILED && report->code.len > 0)
         sl__dm_set_error(o, dm, report->code, report->text);
 }
 

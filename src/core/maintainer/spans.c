@@ -259,6 +259,7 @@ enum sl_code sl_spans_add(struct sl_spans *s, const struct sl_span_desc *desc, u
                               .schema_id = desc->schema_id,
                               .keyspace_id = desc->key.keyspace_id,
                               .checkpoint = desc->checkpoint,
+                              .placement_seq = s->dropped_seq,
                               .limit_position = SL_HEAP_NOWHERE,
                               .state = SL_SPAN_ABSENT };
     enum sl_code code = spans_index(s, h, &desc->key);
@@ -277,6 +278,7 @@ void sl_spans_drop(struct sl_spans *s, uint32_t handle)
     sl_spans_mark_absent(s, handle);
     struct sl_span *span = sl_spans_at(s, handle);
     SL_REQUIRE(span->operator_handle == 0);
+    s->dropped_seq = span->placement_seq > s->dropped_seq ? span->placement_seq : s->dropped_seq;
     sl_list_remove(&s->absent, &s->slab, SPANS_IN_LIST, handle);
     spans_set_limiting(s, handle, span, false);
     spans_unchain(s, handle);

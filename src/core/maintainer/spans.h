@@ -30,6 +30,8 @@
  *       spans without operator.
  *   S4  bound and the load of a node change with every binding.
  *   S5  spans of one table do not overlap; they are chained in order of creation.
+ *   S6  a new span begins above the placements of all that are gone: a table that is dropped and made again may have the
+ *       same id, and the sink refuses a placement that is smaller than that of its first life.
  *
  * Everything but adding a span is free of allocation and cannot fail: what a lost node causes must not depend on
  * memory.
@@ -38,7 +40,7 @@ struct sl_span {
     struct sl_dispatcher_id id;
     int64_t table_id, schema_id;
     sl_ts checkpoint;         /* of what is known durable; never 0, never decreases */
-    uint64_t placement_seq;   /* of the newest placement; 0 = not known */
+    uint64_t placement_seq;   /* of the newest placement; 0 = not known; of one that has none yet: what it is above */
     struct sl_link in_list;   /* the absent list, or the idle list of its node */
     struct sl_link of_table;  /* the first one's prev is the last one */
     uint32_t operator_handle; /* 0 = none */
@@ -69,6 +71,7 @@ struct sl_spans {
     uint32_t ref_max;
     uint32_t scheduling_count, replicating_count; /* absent ones: the rest of slab.count */
     uint64_t seed;
+    uint64_t dropped_seq; /* the newest placement of all spans that are gone (S6) */
 };
 
 /* load outlives the table and has its ref_max. SL_NOMEM leaves nothing to deinit. */
