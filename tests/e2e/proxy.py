@@ -10,12 +10,13 @@ class Proxy:
     """
     Listens at `address` at once; connections are refused until `to(port)` says where they go. cut(): those that run are
     silent (nothing is passed on, nothing is closed) and new ones wait; mend(): all are reset, new ones go through.
+    delay_s: how long each piece of data (64 KiB at most) is held back.
     """
 
     def __init__(self, host="127.0.0.1"):
         self.listener = socket.create_server((host, 0))
         self.address = "%s:%d" % self.listener.getsockname()
-        self.target, self.is_cut, self.is_closed = None, False, False
+        self.target, self.is_cut, self.is_closed, self.delay_s = None, False, False, 0.0
         self.lock, self.pairs = threading.Lock(), []
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -83,6 +84,8 @@ class Proxy:
                     data = key.fileobj.recv(65536)
                     if not data:
                         return
+                    if self.delay_s:
+                        threading.Event().wait(self.delay_s)
                     while self.is_cut:  # ends with mend(), which resets the connection
                         threading.Event().wait(0.02)
                     key.data.sendall(data)
