@@ -103,7 +103,8 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
     X("feed remove", "FEED", SL_CLI_BIT(YES) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_remove,                             \
       "forget a feed and its checkpoint", "")                                                                        \
     X("feed move", "FEED", SL_CLI_BIT(TO) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_move,                                  \
-      "move the maintainer of a feed to the node given by --to", "")                                                 \
+      "move the maintainer of a feed to the node given by --to",                                                     \
+      "A feed that has just been created or resumed is moved when it runs.")                                         \
     X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                         \
       "let a node connect to a source and list its tables",                                                          \
       "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                 \

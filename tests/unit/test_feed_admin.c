@@ -485,6 +485,61 @@ static void a_move_that_came_to_nothing_says_so(void **state)
     fd_stop(&d);
 }
 
+static void a_move_right_after_a_resume_waits_until_the_feed_runs(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    start_stopped(&d, "stopped");
+    fd_assert_reply(&d, move(&d, 1, "n2"), SL_REFUSED);
+    fd_assert_reply(&d, resume(&d, 1, 0), SL_OK);
+    fd_assert_place(&d, 1, SL__PLACE_SCHEDULING);
+    bool first = fd_feed(&d, 1)->op.dest == fd_ref(&d, 1);
+    uint64_t ticket = move(&d, 1, first ? "n2" : "n1");
+    assert_null(fd_reply_to(&d, ticket));
+    fd_answer(&d);
+    fd_assert_reply(&d, ticket, SL_OK);
+    fd_assert_replicating(&d, 1, first ? 2 : 1);
+    fd_stop(&d);
+}
+
+static void a_move_that_waits_is_refused_when_the_feed_is_paused_or_the_node_goes(void **state)
+{
+    (void)state;
+    for (int goes = 0; goes < 2; goes++) {
+        struct feeds_driver d;
+        fd_open(&d, 3, NULL);
+        fd_put(&d, 1, "normal", 5, 100, SL_PROGRESS_NONE);
+        fd_draining(&d, 3, true);
+        fd_load(&d);
+        fd_settle(&d);
+        fd_assert_place(&d, 1, SL__PLACE_SCHEDULING);
+        uint32_t here = fd_feed(&d, 1)->op.dest == fd_ref(&d, 1) ? 1 : 2;
+        uint64_t ticket = move(&d, 1, here == 1 ? "n2" : "n1");
+        assert_null(fd_reply_to(&d, ticket));
+        if (goes)
+            fd_lost(&d, 3 - here);
+        else
+            fd_request(&d, SL_REQUEST_FEED_PAUSE, 1);
+        fd_answer(&d);
+        fd_assert_reply(&d, ticket, SL_REFUSED);
+        fd_stop(&d);
+    }
+}
+
+static void the_same_move_again_joins(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_start_running(&d, 3, 1, 2);
+    uint64_t first = move(&d, 1, "n3"), second = move(&d, 1, "n3");
+    assert_null(fd_reply_to(&d, second));
+    fd_assert_reply(&d, move(&d, 1, "n1"), SL_BUSY);
+    fd_answer(&d);
+    fd_assert_reply(&d, first, SL_OK);
+    fd_assert_reply(&d, second, SL_OK);
+    fd_stop(&d);
+}
+
 /* ---- show, list, limits ---- */
 
 static void show_and_list_tell_what_is(void **state)
@@ -570,6 +625,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_move_is_answered_when_the_feed_has_arrived),
         cmocka_unit_test(a_move_needs_one_node_that_takes_work),
         cmocka_unit_test(a_move_that_came_to_nothing_says_so),
+        cmocka_unit_test(a_move_right_after_a_resume_waits_until_the_feed_runs),
+        cmocka_unit_test(a_move_that_waits_is_refused_when_the_feed_is_paused_or_the_node_goes),
+        cmocka_unit_test(the_same_move_again_joins),
         cmocka_unit_test(show_and_list_tell_what_is),
         cmocka_unit_test(there_is_one_keyspace),
         cmocka_unit_test(too_many_open_requests_are_refused),

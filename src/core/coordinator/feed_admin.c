@@ -35,7 +35,10 @@ static void admin_open(struct sl_feeds *f, struct sl__feed *feed, const struct s
         struct sl__open_request *r = &f->requests[i];
         if (r->ticket != 0)
             continue;
-        *r = (struct sl__open_request){ request->ticket, request->verb, feed->handle, dest };
+        *r = (struct sl__open_request){
+            .ticket = request->ticket, .verb = request->verb, .feed = feed->handle, .dest = dest
+        };
+        r->waits = r->verb == SL_REQUEST_FEED_MOVE;
         feed->open_requests++;
         return;
     }
@@ -70,19 +73,63 @@ static bool admin_is_at_rest(const struct sl__feed *feed)
            !feed->write.must_read;
 }
 
-static void admin_check_move(struct sl_feeds *f, struct sl__open_request *r, const struct sl__feed *feed,
-                             struct sl_outbox *out)
+static bool admin_is_at(const struct sl__feed *feed, sl_node_ref node)
 {
-    if (feed->op.kind == SL__OP_MOVE)
-        return;
-    if (feed->place == SL__PLACE_REPLICATING && feed->node == r->dest)
-        admin_close(f, r, SL_OK, "", out);
-    else
-        admin_close(f, r, SL_BUSY, "something came in between; look where the feed is and ask again", out);
+    return feed->place == SL__PLACE_REPLICATING && feed->node == node && feed->op.kind == SL__OP_IDLE;
 }
 
-static void admin_check(struct sl_feeds *f, struct sl__open_request *r, const struct sl__feed *feed,
-                        struct sl_outbox *out)
+static bool admin_moves_to(const struct sl__feed *feed, sl_node_ref node)
+{
+    return feed->op.kind == SL__OP_MOVE && feed->op.dest == node;
+}
+
+/* Why it is not moved, now or when it runs; SL_OK. */
+static enum sl_code admin_may_move(const struct sl_feeds *f, const struct sl__feed *feed, sl_node_ref dest,
+                                   const char **why)
+{
+    *why = "";
+    if (!sl__feed_is_runnable(feed))
+        *why = "only a feed that runs can be moved: resume it first";
+    else if (!sl__feeds_may_place(f, dest))
+        *why = "the node takes no work now: it drains, is silent, or has just joined";
+    if (**why != '\0')
+        return SL_REFUSED;
+    if (feed->op.kind == SL__OP_MOVE)
+        *why = "it moves to another node at the moment; look where it is and ask again";
+    else if (sl__feed_is_backing_off(f, feed))
+        *why = "the feed waits to be started again after an error; look at it and ask again";
+    return **why != '\0' ? SL_BUSY : SL_OK;
+}
+
+/* Now, or as soon as it runs: whoever has just created or resumed a feed need not wait for it to be placed first. */
+static void admin_begin_move(struct sl_feeds *f, struct sl__open_request *r, struct sl__feed *feed,
+                             struct sl_outbox *out)
+{
+    r->waits = feed->place != SL__PLACE_REPLICATING || !admin_is_at_rest(feed);
+    if (!r->waits)
+        sl__op_move(f, feed, r->dest, SL__SLOT_NONE, out);
+}
+
+static void admin_check_move(struct sl_feeds *f, struct sl__open_request *r, struct sl__feed *feed,
+                             struct sl_outbox *out)
+{
+    const char *why;
+    if (admin_moves_to(feed, r->dest)) {
+        r->waits = false;
+    } else if (admin_is_at(feed, r->dest)) {
+        admin_close(f, r, SL_OK, "", out);
+    } else if (!r->waits) {
+        admin_close(f, r, SL_BUSY, "something came in between; look where the feed is and ask again", out);
+    } else {
+        enum sl_code code = admin_may_move(f, feed, r->dest, &why);
+        if (code == SL_OK)
+            admin_begin_move(f, r, feed, out);
+        else
+            admin_close(f, r, code, why, out);
+    }
+}
+
+static void admin_check(struct sl_feeds *f, struct sl__open_request *r, struct sl__feed *feed, struct sl_outbox *out)
 {
     bool durable = !sl__feed_needs_write(feed) && !feed->creating;
     switch (r->verb) {
@@ -121,7 +168,7 @@ static void admin_check(struct sl_feeds *f, struct sl__open_request *r, const st
     SL_UNREACHABLE();
 }
 
-void sl__requests_check(struct sl_feeds *f, const struct sl__feed *feed, struct sl_outbox *out)
+void sl__requests_check(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out)
 {
     for (uint32_t i = 0; i < SL__FEEDS_REQUESTS_MAX; i++) {
         if (f->requests[i].ticket != 0 && f->requests[i].feed == feed->handle)
@@ -316,20 +363,18 @@ static void admin_update(struct sl_feeds *f, struct sl__feed *feed, const struct
 static void admin_move(struct sl_feeds *f, struct sl__feed *feed, const struct sl_request *r, struct sl_outbox *out)
 {
     sl_node_ref dest = sl_members_find_prefix(f->opts.members, r->node);
-    if (dest == SL_NODE_NONE) {
-        admin_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
-    } else if (feed->place == SL__PLACE_REPLICATING && feed->node == dest && feed->op.kind == SL__OP_IDLE) {
-        admin_answer(r->ticket, SL_OK, "it is there", out);
-    } else if (feed->place != SL__PLACE_REPLICATING || !admin_is_at_rest(feed)) {
-        admin_answer(r->ticket, SL_BUSY, "the feed does not run, or is being moved or changed", out);
-    } else if (!sl__feeds_may_place(f, dest)) {
-        admin_answer(r->ticket, SL_REFUSED, "the node takes no work now: it drains, is silent, or has just joined",
-                     out);
-    } else {
-        sl__op_move(f, feed, dest, SL__SLOT_NONE, out);
-        admin_open(f, feed, r, dest, out);
-        sl__feed_react(f, feed, out);
+    const char *why = "no such node, or more than one begins so";
+    enum sl_code code = SL_NOT_FOUND;
+    if (dest != SL_NODE_NONE && !admin_is_at(feed, dest) && !admin_moves_to(feed, dest))
+        code = admin_may_move(f, feed, dest, &why);
+    else if (dest != SL_NODE_NONE)
+        code = SL_OK;
+    if (code != SL_OK) {
+        admin_answer(r->ticket, code, why, out);
+        return;
     }
+    admin_open(f, feed, r, dest, out);
+    sl__feed_react(f, feed, out);
 }
 
 /* ---- the way in ---- */

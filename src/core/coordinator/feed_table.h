@@ -173,6 +173,7 @@ struct sl__open_request {
     enum sl_request_verb verb;
     uint32_t feed;
     sl_node_ref dest; /* MOVE */
+    bool waits;       /* MOVE: the feed is on its way to run, then it is moved */
 };
 
 enum sl__load { SL__LOAD_IDLE, SL__LOAD_INFOS, SL__LOAD_STATUSES, SL__LOAD_SOURCES, SL__LOAD_DONE };
@@ -362,7 +363,8 @@ void sl__balance_look_at_nodes(struct sl_feeds *f);
 uint32_t sl__balance_needed(const uint32_t *loads, uint32_t count);
 
 /* ---- feed_admin.c ---- */
-void sl__requests_check(struct sl_feeds *f, const struct sl__feed *feed, struct sl_outbox *out);
+/* May begin a move. */
+void sl__requests_check(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out);
 /* Answers every open request of the feed; REMOVE with SL_OK if the code is SL_NOT_FOUND. */
 void sl__requests_end(struct sl_feeds *f, const struct sl__feed *feed, enum sl_code code, const char *detail,
                       struct sl_outbox *out);

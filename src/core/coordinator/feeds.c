@@ -118,10 +118,10 @@ void sl__feed_react(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox 
     }
     if (feeds_may_start(f, feed))
         sl__feed_place(f, feed, SL__PLACE_ABSENT, SL_NODE_NONE, 0, out);
-    sl__write_want(f, feed);
-    sl__feed_list(f, feed);
     if (feed->open_requests > 0)
         sl__requests_check(f, feed, out);
+    sl__write_want(f, feed);
+    sl__feed_list(f, feed);
 }
 
 /* ---- inputs ---- */
