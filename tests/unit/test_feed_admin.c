@@ -473,6 +473,24 @@ static void a_move_needs_one_node_that_takes_work(void **state)
     fd_stop(&d);
 }
 
+static void a_move_waits_for_a_node_that_has_just_joined_but_not_for_long(void **state)
+{
+    (void)state;
+    for (int gets_ready = 0; gets_ready < 2; gets_ready++) {
+        struct feeds_driver d;
+        fd_start_running(&d, 3, 1, 2);
+        sl_nodes_hold_back(d.nodes, fd_ref(&d, 3), true);
+        uint64_t ticket = move(&d, 1, "n3");
+        fd_run(&d, 20 * SL_S);
+        assert_null(fd_reply_to(&d, ticket));
+        sl_nodes_hold_back(d.nodes, fd_ref(&d, 3), gets_ready == 0);
+        fd_run(&d, 11 * SL_S);
+        fd_answer(&d);
+        fd_assert_reply(&d, ticket, gets_ready ? SL_OK : SL_BUSY);
+        fd_stop(&d);
+    }
+}
+
 static void a_move_that_came_to_nothing_says_so(void **state)
 {
     (void)state;
@@ -624,6 +642,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(only_a_feed_at_rest_can_be_updated_and_never_its_identity),
         cmocka_unit_test(a_move_is_answered_when_the_feed_has_arrived),
         cmocka_unit_test(a_move_needs_one_node_that_takes_work),
+        cmocka_unit_test(a_move_waits_for_a_node_that_has_just_joined_but_not_for_long),
         cmocka_unit_test(a_move_that_came_to_nothing_says_so),
         cmocka_unit_test(a_move_right_after_a_resume_waits_until_the_feed_runs),
         cmocka_unit_test(a_move_that_waits_is_refused_when_the_feed_is_paused_or_the_node_goes),

@@ -5,9 +5,10 @@
 
 /*
  * What operators ask of feeds. A request that changes something is answered when what it asks for is durable and has
- * taken place; until then it is open. The same request again joins. Nothing here times out: whoever asked may stop
- * waiting, the feed goes on to where it was told to go.
+ * taken place; until then it is open. The same request again joins. Nothing that has begun times out: whoever asked may
+ * stop waiting, the feed goes on to where it was told to go.
  */
+#define ADMIN_MOVE_WAIT_NS (30 * SL_S) /* for a move to begin; later it would surprise */
 
 /* ---- answers ---- */
 
@@ -38,7 +39,8 @@ static void admin_open(struct sl_feeds *f, struct sl__feed *feed, const struct s
         *r = (struct sl__open_request){
             .ticket = request->ticket, .verb = request->verb, .feed = feed->handle, .dest = dest
         };
-        r->waits = r->verb == SL_REQUEST_FEED_MOVE;
+        if (r->verb == SL_REQUEST_FEED_MOVE)
+            r->waits_until = sl_ns_after(f->now, ADMIN_MOVE_WAIT_NS);
         feed->open_requests++;
         return;
     }
@@ -90,8 +92,8 @@ static enum sl_code admin_may_move(const struct sl_feeds *f, const struct sl__fe
     *why = "";
     if (!sl__feed_is_runnable(feed))
         *why = "only a feed that runs can be moved: resume it first";
-    else if (!sl__feeds_may_place(f, dest))
-        *why = "the node takes no work now: it drains, is silent, or has just joined";
+    else if (!sl__feeds_will_place(f, f->now, dest))
+        *why = "the node takes no work: it drains, or is silent";
     if (**why != '\0')
         return SL_REFUSED;
     if (feed->op.kind == SL__OP_MOVE)
@@ -101,13 +103,14 @@ static enum sl_code admin_may_move(const struct sl_feeds *f, const struct sl__fe
     return **why != '\0' ? SL_BUSY : SL_OK;
 }
 
-/* Now, or as soon as it runs: whoever has just created or resumed a feed need not wait for it to be placed first. */
+/* Now, or as soon as it runs: whoever has just resumed a feed or started a node need not wait for that first. */
 static void admin_begin_move(struct sl_feeds *f, struct sl__open_request *r, struct sl__feed *feed,
                              struct sl_outbox *out)
 {
-    r->waits = feed->place != SL__PLACE_REPLICATING || !admin_is_at_rest(feed);
-    if (!r->waits)
-        sl__op_move(f, feed, r->dest, SL__SLOT_NONE, out);
+    if (feed->place != SL__PLACE_REPLICATING || !admin_is_at_rest(feed) || !sl__feeds_may_place(f, r->dest))
+        return;
+    r->waits_until = 0;
+    sl__op_move(f, feed, r->dest, SL__SLOT_NONE, out);
 }
 
 static void admin_check_move(struct sl_feeds *f, struct sl__open_request *r, struct sl__feed *feed,
@@ -115,10 +118,10 @@ static void admin_check_move(struct sl_feeds *f, struct sl__open_request *r, str
 {
     const char *why;
     if (admin_moves_to(feed, r->dest)) {
-        r->waits = false;
+        r->waits_until = 0;
     } else if (admin_is_at(feed, r->dest)) {
         admin_close(f, r, SL_OK, "", out);
-    } else if (!r->waits) {
+    } else if (r->waits_until == 0) {
         admin_close(f, r, SL_BUSY, "something came in between; look where the feed is and ask again", out);
     } else {
         enum sl_code code = admin_may_move(f, feed, r->dest, &why);
@@ -174,6 +177,27 @@ void sl__requests_check(struct sl_feeds *f, struct sl__feed *feed, struct sl_out
         if (f->requests[i].ticket != 0 && f->requests[i].feed == feed->handle)
             admin_check(f, &f->requests[i], feed, out);
     }
+}
+
+void sl__requests_retry(struct sl_feeds *f, struct sl_outbox *out)
+{
+    for (uint32_t i = 0; i < SL__FEEDS_REQUESTS_MAX; i++) {
+        struct sl__open_request *r = &f->requests[i];
+        if (r->ticket != 0 && r->waits_until != 0)
+            sl__feed_react(f, sl__feed_at(f, r->feed), out);
+        if (r->ticket != 0 && r->waits_until != 0 && f->now >= r->waits_until)
+            admin_close(f, r, SL_BUSY, "the feed, or the node, did not get ready for the move in time", out);
+    }
+}
+
+sl_ns sl__requests_deadline(const struct sl_feeds *f)
+{
+    sl_ns at = SL_NEVER;
+    for (uint32_t i = 0; i < SL__FEEDS_REQUESTS_MAX; i++) {
+        if (f->requests[i].ticket != 0 && f->requests[i].waits_until != 0)
+            at = sl_ns_min(at, f->requests[i].waits_until);
+    }
+    return at;
 }
 
 /* ---- create ---- */

@@ -17,13 +17,19 @@
 /* ---- destinations ---- */
 
 /* F6. A node that holds another target than the current ones has not acknowledged a clear yet (drains.h N5). */
+bool sl__feeds_will_place(const struct sl_feeds *f, sl_ns now, sl_node_ref node)
+{
+    return !f->is_halting && sl_members_is_alive(f->opts.members, node) && !f->nodes[node].draining &&
+           sl_nodes_at(f->opts.nodes, node)->liveness == SL_LIVENESS_ALIVE &&
+           !sl_nodes_is_unknown(f->opts.nodes, now, node);
+}
+
 bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref node)
 {
-    if (f->is_halting || !sl_members_is_alive(f->opts.members, node) || f->nodes[node].draining)
+    if (!sl__feeds_will_place(f, now, node))
         return false;
     const struct sl_observed *o = sl_nodes_at(f->opts.nodes, node);
-    if (!o->bootstrapped || o->is_held_back || o->liveness != SL_LIVENESS_ALIVE ||
-        sl_nodes_is_unknown(f->opts.nodes, now, node))
+    if (!o->bootstrapped || o->is_held_back)
         return false;
     for (uint32_t i = 0; i < f->target_count; i++) {
         if (!sl_nodes_has_acked(f->opts.nodes, node, &f->targets[i]))

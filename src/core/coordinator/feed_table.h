@@ -172,8 +172,8 @@ struct sl__open_request {
     uint64_t ticket; /* 0: free */
     enum sl_request_verb verb;
     uint32_t feed;
-    sl_node_ref dest; /* MOVE */
-    bool waits;       /* MOVE: the feed is on its way to run, then it is moved */
+    sl_node_ref dest;  /* MOVE */
+    sl_ns waits_until; /* MOVE: the feed is on its way to run, or the node to take work, then it is moved; 0: it is */
 };
 
 enum sl__load { SL__LOAD_IDLE, SL__LOAD_INFOS, SL__LOAD_STATUSES, SL__LOAD_SOURCES, SL__LOAD_DONE };
@@ -349,6 +349,8 @@ sl_ns sl__feed_silence_at(const struct sl_feeds *f, const struct sl__feed *feed)
 void sl__feed_on_silence(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out);
 
 /* ---- feed_schedulers.c ---- */
+/* Takes work, or will when it has answered what it was asked. */
+bool sl__feeds_will_place(const struct sl_feeds *f, sl_ns now, sl_node_ref node);
 bool sl__feeds_may_place(const struct sl_feeds *f, sl_node_ref node);
 bool sl__feeds_may_place_at(const struct sl_feeds *f, sl_ns now, sl_node_ref node);
 uint32_t sl__feeds_load(const struct sl_feeds *f, sl_node_ref node);
@@ -365,6 +367,9 @@ uint32_t sl__balance_needed(const uint32_t *loads, uint32_t count);
 /* ---- feed_admin.c ---- */
 /* May begin a move. */
 void sl__requests_check(struct sl_feeds *f, struct sl__feed *feed, struct sl_outbox *out);
+/* Begins the moves that waited for a node, gives up those that waited too long. */
+void sl__requests_retry(struct sl_feeds *f, struct sl_outbox *out);
+sl_ns sl__requests_deadline(const struct sl_feeds *f);
 /* Answers every open request of the feed; REMOVE with SL_OK if the code is SL_NOT_FOUND. */
 void sl__requests_end(struct sl_feeds *f, const struct sl__feed *feed, enum sl_code code, const char *detail,
                       struct sl_outbox *out);

@@ -92,8 +92,10 @@ static void feeds_check_step(const struct sl_feeds *f)
 
 void sl__feeds_end(struct sl_feeds *f, struct sl_outbox *out)
 {
-    if (f->settled)
+    if (f->settled) {
+        sl__requests_retry(f, out);
         sl__feeds_schedule(f, out);
+    }
     sl__write_run(f, out);
     if (f->settled)
         sl__save_run(f, out);
@@ -153,7 +155,7 @@ sl_ns sl_feeds_deadline(const struct sl_feeds *f)
 {
     const struct sl_heap_item *due = sl_heap_peek(&f->timers);
     sl_ns at = due ? (sl_ns)due->key : SL_NEVER;
-    at = sl_ns_min(at, sl__write_deadline(f));
+    at = sl_ns_min(at, sl_ns_min(sl__write_deadline(f), sl__requests_deadline(f)));
     if (f->load == SL__LOAD_IDLE)
         at = sl_ns_min(at, f->load_at);
     if (f->settled)
