@@ -3,6 +3,7 @@
 
 #include "edge/blackhole/blackhole.h"
 #include "edge/blackhole/check.h"
+#include "edge/file/file_sink.h"
 #include "edge/gen/gen.h"
 #include "edge/mariadb/mariadb_source.h"
 #include "edge/mariadb/mysql_sink.h"
@@ -11,8 +12,8 @@
 
 const struct sl_source_driver *const sl_app_sources[] = { &sl_gen_driver, &sl_mariadb_source_driver, NULL };
 
-const struct sl_sink_driver *const sl_app_sinks[] = { &sl_blackhole_driver, &sl_check_driver, &sl_mysql_sink_driver,
-                                                      NULL };
+const struct sl_sink_driver *const sl_app_sinks[] = { &sl_blackhole_driver, &sl_check_driver, &sl_file_sink_driver,
+                                                      &sl_mysql_sink_driver, NULL };
 
 bool sl_app_drivers_init(void)
 {

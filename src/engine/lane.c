@@ -389,6 +389,57 @@ static void lane_see_to_stop(struct sl_plane_lane *l)
     sl_batch_unref(batch);
 }
 
+/* ---- what the writer does by itself ---- */
+
+static bool lane_must_tend(const struct sl_plane_lane *l)
+{
+    return l->writer && l->writer->driver->tend && lane_may_write(l) && sl__now() >= l->tend_ns;
+}
+
+static void lane_tend(struct sl_plane_lane *l)
+{
+    struct sl_trouble t = { 0 };
+    struct sl_writer *w = l->writer;
+    sl_ns next_ns = l->feed->plane->opts.retry_ns_max;
+    lane_enter(l);
+    bool is_done = !lane_has_lease(l) || w->driver->tend(w, &next_ns, &t);
+    lane_leave(l);
+    l->tend_ns = sl_ns_after(sl__now(), next_ns);
+    if (is_done)
+        return;
+    l->feed->trouble = t;
+    l->feed->is_noted = true;
+    sl__plane_feed_touch(l->feed);
+}
+
+static void lane_rest(struct sl_plane_lane *l)
+{
+    bool is_tended = l->writer && l->writer->driver->tend && l->tend_ns != SL_NEVER && lane_may_write(l);
+    if (is_tended)
+        sl__cond_wait(&l->changed, &l->feed->hub->mutex, l->tend_ns - sl__now());
+    else
+        pthread_cond_wait(&l->changed, &l->feed->hub->mutex);
+}
+
+/* One thing of what there is to do; false: nothing. */
+static bool lane_work(struct sl_plane_lane *l, struct lane_claims *claims)
+{
+    if (lane_must_tend(l)) {
+        lane_tend(l);
+        return true;
+    }
+    if (l->claims_head)
+        lane_claim(l, claims);
+    else if (l->stops_head)
+        lane_see_to_stop(l);
+    else if (l->queue.head)
+        lane_flush(l);
+    else
+        return false;
+    l->tend_ns = 0;
+    return true;
+}
+
 /* ---- life ---- */
 
 static void lane_fail_feed(struct sl_plane_lane *l, const struct sl_trouble *t)
@@ -478,14 +529,8 @@ void *sl__plane_lane_main(void *arg)
         lane_fail_feed(l, &t);
     } else if (lane_open(l)) {
         while (lane_goes_on(l)) {
-            if (l->claims_head)
-                lane_claim(l, claims);
-            else if (l->stops_head)
-                lane_see_to_stop(l);
-            else if (l->queue.head)
-                lane_flush(l);
-            else
-                pthread_cond_wait(&l->changed, mutex);
+            if (!lane_work(l, claims))
+                lane_rest(l);
         }
     }
     lane_close(l);

@@ -243,6 +243,7 @@ bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl)
     SL_REQUIRE(!b->is_sealed && !b->has_ddl);
     b->ddl = *ddl;
     b->has_ddl = batch_copy(b, &b->ddl.schema) && batch_copy(b, &b->ddl.statement) &&
+                 batch_copy(b, &b->ddl.table_schema) && batch_copy(b, &b->ddl.table) &&
                  batch_copy_ids(b, &b->ddl.tables, ddl->table_count) &&
                  batch_copy_ids(b, &b->ddl.dropped, ddl->dropped_count) && batch_copy_added(b, &b->ddl);
     return b->has_ddl;

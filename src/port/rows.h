@@ -116,10 +116,11 @@ enum sl_ddl_effect {
 struct sl_ddl {
     sl_ts ts;
     enum sl_ddl_effect effect;
-    const char *kind;        /* "alter table": static */
-    struct sl_str schema;    /* in which it was given */
-    struct sl_str statement; /* as it was given */
-    uint64_t mode;           /* of the session that gave it (sql_mode) */
+    const char *kind;                  /* "alter table": static */
+    struct sl_str schema;              /* in which it was given */
+    struct sl_str statement;           /* as it was given */
+    struct sl_str table_schema, table; /* OWN: the names of the one table; may be empty */
+    uint64_t mode;                     /* of the session that gave it (sql_mode) */
     enum sl_influence influence;
     int64_t schema_id;     /* influence DB */
     const int64_t *tables; /* OWN: the one; JOINT: those that have to wait, 0 (the table trigger) among them */

@@ -59,6 +59,11 @@ struct sl_writer { /* likewise */
 struct sl_sink_driver {
     const char *schemes; /* separated by spaces */
     bool (*check)(struct sl_secret uri, struct sl_trouble *t);
+    /*
+     * Before a feed is made, on the node that is asked for it: makes the sink ready, and writes the URI that is stored for
+     * all nodes. Null: nothing to do, the URI stays as it is.
+     */
+    bool (*settle)(struct sl_secret uri, char *out, size_t size, struct sl_trouble *t);
     bool (*open)(struct sl_sink **out, const struct sl_sink_open *o, struct sl_trouble *t);
     bool (*open_writer)(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t);
     /* All or none, in one transaction where there are transactions. A refused claim is no failure. */
@@ -71,6 +76,11 @@ struct sl_sink_driver {
      * refused and nothing of the batch was written. */
     bool (*commit)(struct sl_writer *w, struct sl_trouble *t);
     void (*discard)(struct sl_writer *w);
+    /*
+     * Does what has to be done because time has passed, between commits; may be null. *next_ns: how long until there is
+     * more, SL_NEVER: not before the next commit. After a failure the writer goes on; it is tried again.
+     */
+    bool (*tend)(struct sl_writer *w, sl_ns *next_ns, struct sl_trouble *t);
     /*
      * Performs a schema change in the name of a span (the table's own, or the table trigger's), between commits; nothing
      * is appended. Null: the sink has no tables of its own. A change that the sink knows to be performed already is not

@@ -24,8 +24,10 @@ struct sl_trouble {
     int64_t table_id; /* the table that is at fault, or 0 if it is not one table */
 };
 
-/* Fills *t (texts are cut, control characters become '?') and returns false, so that "return sl_trouble_set(...)"
- * reads well in functions that are true on success. */
+/*
+ * Fills *t (texts are cut, control characters become '?'; table_id becomes 0 and is set afterwards) and returns false, so
+ * that "return sl_trouble_set(...)" reads well in functions that are true on success.
+ */
 bool sl_trouble_set(struct sl_trouble *t, enum sl_trouble_kind kind, const char *code, const char *remedy,
                     const char *detail, ...) SL_PRINTF(5, 6);
 

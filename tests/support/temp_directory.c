@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,8 +23,13 @@ void temp_directory_remove(const char *path)
     assert_non_null(d);
     for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
         char name[1024];
+        struct stat st;
         snprintf(name, sizeof name, "%s/%s", path, e->d_name);
-        if (e->d_name[0] != '.')
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || lstat(name, &st) != 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            temp_directory_remove(name);
+        else
             unlink(name);
     }
     closedir(d);

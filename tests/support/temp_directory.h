@@ -6,7 +6,7 @@
 
 /* Makes a directory of its own and writes its path; the caller's memory. */
 void temp_directory_make(char *path, size_t path_size);
-/* With the plain files in it; directories in it must be gone. */
+/* With all that is in it. */
 void temp_directory_remove(const char *path);
 
 #endif

@@ -5,10 +5,9 @@
 #include "edge/file/file_state.h"
 #include "tests/support/sl_test.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct sl_column columns[] = {
@@ -98,29 +97,58 @@ static void settings_outside_of_their_range_are_refused(void **state)
 static void state_is_read_back_as_it_was_stored(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/sluice-file-XXXXXX", path[64];
-    struct sl_trouble t = { 0 };
-    struct sl_file_state got, s = { .placement = { 1, 2 }, .ts = 3, .length = 4, .schema = 0xabc, .is_open = true };
-    snprintf(s.folder, sizeof s.folder, "a b/t");
-    assert_non_null(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/.sluice", directory);
-    sl_assert_i64(mkdir(path, 0777), 0);
-    assert_true(sl_file_state_load(&got, directory, 7, &t));
-    sl_assert_u64(got.ts, 0);
-    assert_true(sl_file_state_store(&s, directory, 7, &t));
-    assert_true(sl_file_state_load(&got, directory, 7, &t));
-    sl_assert_u64(got.placement.seq, 2);
+    char stored[SL_FILE_STATE_BYTES_MAX];
+    struct sl_file_state got,
+        s = { .placement = { 1, UINT64_MAX }, .ts = 3, .length = 4, .schema = 0xabc, .is_open = true };
+    snprintf(s.folder, sizeof s.folder, "data/a b/t");
+    size_t length = sl_file_state_format(&s, stored);
+    assert_true(sl_file_state_parse(&got, (struct sl_str){ stored, length }));
+    sl_assert_u64(got.placement.seq, UINT64_MAX);
     sl_assert_u64(got.length, 4);
     sl_assert_u64(got.schema, 0xabc);
-    sl_assert_str(got.folder, "a b/t");
-    snprintf(path, sizeof path, "%s/.sluice/7.state", directory);
-    sl_assert_i64(truncate(path, 20), 0);
-    assert_false(sl_file_state_load(&got, directory, 7, &t));
-    sl_assert_str(t.code, "SINK_DAMAGED");
-    unlink(path);
-    snprintf(path, sizeof path, "%s/.sluice", directory);
-    rmdir(path);
-    rmdir(directory);
+    assert_true(got.is_open);
+    sl_assert_str(got.folder, "data/a b/t");
+}
+
+static void no_state_is_believed_that_is_cut_or_changed(void **state)
+{
+    (void)state;
+    char stored[SL_FILE_STATE_BYTES_MAX];
+    struct sl_file_state got, s = { .placement = { 1, 2 }, .ts = 3, .length = 4, .is_open = true };
+    snprintf(s.folder, sizeof s.folder, "data/s/t");
+    size_t length = sl_file_state_format(&s, stored);
+    for (size_t i = 0; i < length; i++) {
+        assert_false(sl_file_state_parse(&got, (struct sl_str){ stored, i }));
+        for (unsigned bit = 0; bit < 8; bit++) {
+            stored[i] = (char)(stored[i] ^ 1 << bit);
+            assert_false(sl_file_state_parse(&got, (struct sl_str){ stored, length }));
+            stored[i] = (char)(stored[i] ^ 1 << bit);
+        }
+    }
+    snprintf(s.folder, sizeof s.folder, "data/../t"); /* well formed, and leads out of the directory */
+    length = sl_file_state_format(&s, stored);
+    assert_false(sl_file_state_parse(&got, (struct sl_str){ stored, length }));
+}
+
+static void troubles_with_the_disk_pass_and_say_what_to_do(void **state)
+{
+    (void)state;
+    struct sl_trouble t = { 0 };
+    static const struct {
+        int error;
+        const char *code;
+    } rows[] = { { ENOSPC, "SINK_FULL" },
+                 { EDQUOT, "SINK_FULL" },
+                 { EACCES, "SINK_DENIED" },
+                 { EROFS, "SINK_DENIED" },
+                 { EIO, "SINK_IO" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_false(sl_file_trouble(&t, rows[i].error, "write a file of", "data/s/t"));
+        sl_assert_str(t.code, rows[i].code);
+        sl_assert_i64(t.kind, SL_TROUBLE_PASSING);
+        assert_non_null(strstr(t.detail, "data/s/t"));
+        assert_true(t.remedy[0] != 0);
+    }
 }
 
 int main(int argc, char **argv)
@@ -130,6 +158,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(text_that_is_not_of_its_charset_is_marked_and_in_base64),
         cmocka_unit_test(settings_outside_of_their_range_are_refused),
         cmocka_unit_test(state_is_read_back_as_it_was_stored),
+        cmocka_unit_test(no_state_is_believed_that_is_cut_or_changed),
+        cmocka_unit_test(troubles_with_the_disk_pass_and_say_what_to_do),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -147,6 +147,12 @@ static void format_end_line(struct sl_file_format *f)
     f->out->comma = false;
 }
 
+/* That of the table which it changes, or in which it was given. */
+static struct sl_str format_ddl_schema(const struct sl_ddl *ddl)
+{
+    return ddl->table.len > 0 ? ddl->table_schema : ddl->schema;
+}
+
 /* ---- canal-json ---- */
 
 /* java.sql.Types by type code of the log; 0 = not known. */
@@ -233,15 +239,29 @@ static void canal_row(struct sl_file_format *f, const struct sl_table_def *def, 
     sl_file_json_close(f->out, '}');
 }
 
-static void canal_ddl(struct sl_file_format *f, const struct sl_ddl *ddl, struct sl_str table)
+static const char *canal_ddl_type(const char *kind)
+{
+    static const struct {
+        const char *kind, *type;
+    } types[] = { { "create table", "CREATE" }, { "drop table", "ERASE" },  { "truncate table", "TRUNCATE" },
+                  { "rename table", "RENAME" }, { "alter table", "ALTER" }, { "create index", "CINDEX" },
+                  { "drop index", "DINDEX" } };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].kind, kind) == 0)
+            return types[i].type;
+    }
+    return "QUERY";
+}
+
+static void canal_ddl(struct sl_file_format *f, const struct sl_ddl *ddl)
 {
     sl_file_json_open(f->out, '{');
     format_raw(f, "id", "0");
-    format_text(f, "database", ddl->schema);
-    format_text(f, "table", table);
+    format_text(f, "database", format_ddl_schema(ddl));
+    format_text(f, "table", ddl->table);
     format_raw(f, "pkNames", "null");
     format_raw(f, "isDdl", "true");
-    format_raw(f, "type", "\"DDL\"");
+    format_text(f, "type", sl_str_of(canal_ddl_type(ddl->kind)));
     canal_times(f, ddl->ts);
     format_text(f, "sql", ddl->statement);
     format_raw(f, "sqlType", "null");
@@ -285,13 +305,14 @@ static void debezium_row(struct sl_file_format *f, const struct sl_table_def *de
     sl_file_json_close(f->out, '}');
 }
 
-static void debezium_ddl(struct sl_file_format *f, const struct sl_ddl *ddl, struct sl_str table)
+static void debezium_ddl(struct sl_file_format *f, const struct sl_ddl *ddl)
 {
     sl_file_json_open(f->out, '{');
-    debezium_source(f, ddl->ts, ddl->schema, table);
+    debezium_source(f, ddl->ts, format_ddl_schema(ddl), ddl->table);
     format_raw(f, "op", "\"DDL\"");
     format_number(f, "ts_ms", f->now_ms);
-    format_text(f, "databaseName", ddl->schema);
+    format_text(f, "kind", sl_str_of(ddl->kind));
+    format_text(f, "databaseName", format_ddl_schema(ddl));
     format_text(f, "ddl", ddl->statement);
     sl_file_json_close(f->out, '}');
 }
@@ -416,19 +437,20 @@ void sl_file_format_row(struct sl_file_format *f, const struct sl_table_def *def
     }
 }
 
-void sl_file_format_ddl(struct sl_file_format *f, const struct sl_ddl *ddl, struct sl_str table)
+void sl_file_format_ddl(struct sl_file_format *f, const struct sl_ddl *ddl)
 {
     switch (f->protocol) {
     case SL_FILE_CANAL_JSON:
-        canal_ddl(f, ddl, table);
+        canal_ddl(f, ddl);
         format_end_line(f);
         return;
     case SL_FILE_DEBEZIUM:
-        debezium_ddl(f, ddl, table);
+        debezium_ddl(f, ddl);
         format_end_line(f);
         return;
     case SL_FILE_CSV:
-        csv_head(f, "DDL", table, ddl->schema, ddl->ts);
+        csv_head(f, "DDL", ddl->table, format_ddl_schema(ddl), ddl->ts);
+        sl_file_out_cstr(f->out, ddl->kind);
         sl_file_out_put(f->out, ",", 1);
         csv_text(f, ddl->statement);
         sl_file_out_cstr(f->out, "\r\n");

@@ -19,8 +19,7 @@ struct sl_file_format {
 const char *sl_file_format_suffix(enum sl_file_protocol protocol); /* ".json", ".csv" */
 
 void sl_file_format_row(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row);
-/* table may be empty: it is of a schema, or its table is not known. */
-void sl_file_format_ddl(struct sl_file_format *f, const struct sl_ddl *ddl, struct sl_str table);
+void sl_file_format_ddl(struct sl_file_format *f, const struct sl_ddl *ddl);
 
 /* The definition of a table as a JSON object: columns, types, keys. */
 void sl_file_format_schema(struct sl_file_out *o, const struct sl_table_def *def);

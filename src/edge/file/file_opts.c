@@ -54,16 +54,29 @@ static bool opts_time(sl_ns *out, struct sl_str text)
     return *out >= OPTS_FLUSH_NS_MIN;
 }
 
+static const char *const opts_protocols[] = { "canal-json", "debezium", "csv" };
+
+const char *sl_file_protocol_name(enum sl_file_protocol protocol)
+{
+    return opts_protocols[protocol];
+}
+
 static bool opts_protocol(enum sl_file_protocol *out, struct sl_str text)
 {
-    static const char *const names[] = { "canal-json", "debezium", "csv" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (sl_str_eq(text, sl_str_of(names[i]))) {
+    for (size_t i = 0; i < sizeof opts_protocols / sizeof opts_protocols[0]; i++) {
+        if (sl_str_eq(text, sl_str_of(opts_protocols[i]))) {
             *out = (enum sl_file_protocol)i;
             return true;
         }
     }
     return false;
+}
+
+/* It stands in a line of the mark, and in a URI. */
+static bool opts_id_is_good(const char *id)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
+    return strspn(id, letters) == strlen(id);
 }
 
 static bool opts_take(struct sl_file_opts *o, const struct sl_uri_param *p, bool *has_protocol)
@@ -75,8 +88,7 @@ static bool opts_take(struct sl_file_opts *o, const struct sl_uri_param *p, bool
     if (sl_str_eq(p->name, SL_STR("flush-interval")))
         return opts_time(&o->flush_ns, p->value);
     if (sl_str_eq(p->name, SL_STR("id")))
-        return sl_uri_decode(o->id, sizeof o->id, p->value) && o->id[0] != '\0' &&
-               sl_str_is_printable_utf8(sl_str_of(o->id)) && !strchr(o->id, ' ');
+        return sl_uri_decode(o->id, sizeof o->id, p->value) && o->id[0] != '\0' && opts_id_is_good(o->id);
     return false;
 }
 

@@ -12,10 +12,12 @@
 
 enum sl_file_protocol { SL_FILE_CANAL_JSON, SL_FILE_DEBEZIUM, SL_FILE_CSV };
 
+const char *sl_file_protocol_name(enum sl_file_protocol protocol); /* "canal-json" */
+
 /* What the URI of a file sink says. */
 struct sl_file_opts {
     char directory[SL_FILE_PATH_MAX];
-    char id[SL_FILE_ID_MAX + 1]; /* empty: the first node makes one */
+    char id[SL_FILE_ID_MAX + 1]; /* of the directory's mark; empty: none was made yet */
     enum sl_file_protocol protocol;
     uint64_t file_size; /* a file is closed when it has as many bytes */
     sl_ns flush_ns;     /* or is as old as this */

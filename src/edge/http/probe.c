@@ -63,13 +63,30 @@ static bool probe_on_table(void *ctx, const struct sl_source_table *table)
     return !text.cut && sl__buf_add(&p->tables, memory, text.len);
 }
 
+/* Replaces the URI by the one that the driver wants to be stored. */
+static bool probe_settle(const struct sl_sink_driver *driver, struct sl__probe *p)
+{
+    if (!p->is_for_feed || !driver->settle)
+        return true;
+    struct sl__buf settled = { .bytes_max = SL_SOURCE_URI_MAX };
+    char *text = calloc(1, SL_SOURCE_URI_MAX);
+    bool is_done = text && driver->settle(probe_secret(&p->sink), text, SL_SOURCE_URI_MAX, &p->trouble) &&
+                   sl__buf_add(&settled, text, strlen(text));
+    if (is_done) {
+        sl__buf_deinit(&p->sink);
+        p->sink = settled;
+    }
+    free(text);
+    return is_done;
+}
+
 static bool probe_sink(const struct probe_work *w, struct sl__probe *p)
 {
     if (!w->sinks || p->sink.len == 0)
         return true;
     const struct sl_sink_driver *driver = sl_sink_find(w->sinks, probe_secret(&p->sink), &p->trouble);
     p->is_sink = true;
-    if (!driver || (driver->check && !driver->check(probe_secret(&p->sink), &p->trouble)))
+    if (!driver || (driver->check && !driver->check(probe_secret(&p->sink), &p->trouble)) || !probe_settle(driver, p))
         return false;
     p->is_sink = false;
     return true;

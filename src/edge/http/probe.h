@@ -14,6 +14,7 @@ struct sl__probe {
     struct sl__buf source, sink; /* URIs, owned; sink may be empty */
     sl_ts ts;                    /* tables as of it; 0: now */
     bool wants_head, wants_tables;
+    bool is_for_feed; /* a feed is about to be made with the sink, or to get it: sink becomes what is to be stored */
     /* the outcome */
     struct sl_trouble trouble; /* kind NONE: fine */
     bool is_sink;              /* the sink is what is wrong */

@@ -162,6 +162,7 @@ struct feed_making {                          /* state_data of a call that creat
     uint64_t start_ts, target_ts;
     bool wants_now; /* start where the source is now */
     char generated_name[48];
+    char settled_uri[SL_SOURCE_URI_MAX + 1];
 };
 
 static struct feed_making *feed_making(struct sl__call *c)
@@ -285,6 +286,16 @@ static bool feed_target_fits(struct sl__call *c, const struct feed_making *m)
     return false;
 }
 
+/* What the sink's driver made of the URI. */
+static void feed_take_sink(struct feed_making *m, const struct sl__probe *p)
+{
+    struct sl_str uri = sl__buf_str(&p->sink);
+    struct sl_text text;
+    sl_text_init(&text, m->settled_uri, sizeof m->settled_uri);
+    sl_text_str(&text, uri);
+    m->sink_uri = (struct sl_str){ m->settled_uri, text.len };
+}
+
 static void feed_create_probed(struct sl__call *c, struct sl__probe *p)
 {
     struct feed_making *m = c->state_data;
@@ -292,6 +303,7 @@ static void feed_create_probed(struct sl__call *c, struct sl__probe *p)
         feed_answer_trouble(c, p);
         return;
     }
+    feed_take_sink(m, p);
     if (m->wants_now && m->start_ts == 0)
         m->start_ts = p->head > 0 ? p->head : sl__time_wall_ms() << 18;
     if (feed_target_fits(c, m))
@@ -317,6 +329,7 @@ void sl__on_feed_create(struct sl__call *c)
         return;
     }
     probe.wants_head = m->wants_now && m->source_uri.len > 0;
+    probe.is_for_feed = true;
     sl__probe_start(c, &probe, feed_create_probed);
 }
 
@@ -368,11 +381,13 @@ static void feed_update_on_show(struct sl__call *c, const struct sl_reply *reply
 
 static void feed_update_probed(struct sl__call *c, struct sl__probe *p)
 {
-    const struct feed_making *m = c->state_data;
-    if (p->trouble.kind != SL_TROUBLE_NONE)
+    struct feed_making *m = c->state_data;
+    if (p->trouble.kind != SL_TROUBLE_NONE) {
         feed_answer_trouble(c, p);
-    else
-        feed_ask(c, SL_REQUEST_FEED_SHOW, m->name, feed_update_on_show);
+        return;
+    }
+    feed_take_sink(m, p);
+    feed_ask(c, SL_REQUEST_FEED_SHOW, m->name, feed_update_on_show);
 }
 
 void sl__on_feed_update(struct sl__call *c)
@@ -392,6 +407,7 @@ void sl__on_feed_update(struct sl__call *c)
         sl__answer_overload(c);
         return;
     }
+    probe.is_for_feed = true;
     sl__probe_start(c, &probe, feed_update_probed);
 }
 

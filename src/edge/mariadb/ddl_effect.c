@@ -70,8 +70,11 @@ static void effect_add_added(struct sl_ddl_effects *e, const struct sl_ddl_name 
 
 static void effect_own(struct sl_ddl_effects *e)
 {
+    const struct sl_ddl_name *name = &e->info.tables[0].name;
     e->ddl.effect = SL_DDL_OWN;
-    effect_add_waiting(e, effect_id(&e->info.tables[0].name));
+    e->ddl.table_schema = effect_schema(name);
+    e->ddl.table = sl_str_of(name->table);
+    effect_add_waiting(e, effect_id(name));
 }
 
 static void effect_drop(struct sl_ddl_effects *e)

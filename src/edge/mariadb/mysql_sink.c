@@ -188,10 +188,11 @@ static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span,
     struct mysql_writer *w = (struct mysql_writer *)base;
     const struct sl_table_def *def = sl_batch_table(run->batch, run->table)->def;
     if (!sl_table_def_has_key(def)) {
+        sl_trouble_set(t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY",
+                       "add a primary key, or leave the table out by a filter rule", "%.*s.%.*s has no primary key",
+                       (int)def->schema.len, def->schema.ptr, (int)def->table.len, def->table.ptr);
         t->table_id = def->table_id;
-        return sl_trouble_set(
-            t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY", "add a primary key, or leave the table out by a filter rule",
-            "%.*s.%.*s has no primary key", (int)def->schema.len, def->schema.ptr, (int)def->table.len, def->table.ptr);
+        return false;
     }
     if (!sl_changes_add(&w->changes, run) || !writer_note_advance(w, span, run->through))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a batch of rows");

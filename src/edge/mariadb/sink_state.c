@@ -199,9 +199,9 @@ bool sl_sink_state_advance(MYSQL *db, const struct sl_sink_feed_key *feed, const
         return false;
     if (mysql_affected_rows(db) == 1)
         return true;
+    sl_trouble_set(t, SL_TROUBLE_STALE, "STALE_OWNER", "", "table %" PRId64 " has another owner", span->key.table_id);
     t->table_id = span->key.table_id;
-    return sl_trouble_set(t, SL_TROUBLE_STALE, "STALE_OWNER", "", "table %" PRId64 " has another owner",
-                          span->key.table_id);
+    return false;
 }
 
 bool sl_sink_state_forget(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_trouble *t)

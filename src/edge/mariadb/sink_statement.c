@@ -228,10 +228,10 @@ struct sl_apply_statement *sl_statement_of(struct sl_apply *a, const struct sl_t
         }
     }
     if (!sl_table_def_has_key(def)) {
-        t->table_id = def->table_id;
         sl_trouble_set(t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY",
                        "add a primary key, or leave the table out by a filter rule", "%.*s.%.*s has no primary key",
                        (int)def->schema.len, def->schema.ptr, (int)def->table.len, def->table.ptr);
+        t->table_id = def->table_id;
         return NULL;
     }
     struct sl_apply_statement *s = statement_new(a, def, t);
