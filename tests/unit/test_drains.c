@@ -466,6 +466,31 @@ static void a_drain_ends_whichever_allocation_fails_once(void **state)
     }
 }
 
+/* It may be drained again as soon as the first drain is about to end: the store learns of that end later. */
+static void a_drain_that_ends_leaves_the_next_one_of_the_same_node_draining(void **state)
+{
+    (void)state;
+    struct cd *c = cd_setup(4, 1);
+    c->dispatchers[0][1] = 1000; /* none of the drains gets far */
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, SL_S);
+    cd_node(c, "n4")->is_deaf = true;
+    (void)cd_undrain(c, "n2");
+    cd_run(c, 2 * SL_S);
+    sl_assert_i64(cd_node(c, "n2")->liveness, SL_LIVENESS_ALIVE);
+    sl_assert_str(cd_phase(c, "n2"), "clearing");
+    cd_node(c, "n4")->is_deaf = false;
+    cd_fault(c, CD_FAULT_REFUSED);
+    for (uint32_t i = 0; i < 20000 && cd_drain(c, "n2") == SL_BUSY; i++)
+        cd_run(c, SL_MS);
+    sl_assert_u64(cd_intent_count(c), 2);
+    cd_run(c, 2 * SL_S);
+    const struct cd_reply *nodes = cd_request(c, SL_REQUEST_NODE_LIST, "");
+    assert_true(nodes->nodes[1].is_draining);
+    assert_false(nodes->nodes[0].is_draining);
+    cd_free(c);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +512,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_load_that_fails_is_tried_again),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(a_drain_ends_whichever_allocation_fails_once),
+        cmocka_unit_test(a_drain_that_ends_leaves_the_next_one_of_the_same_node_draining),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

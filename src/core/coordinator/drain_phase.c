@@ -311,13 +311,24 @@ void sl__drain_advance(struct sl_drains *d, sl_ns now, struct drain_session *s, 
     SL_UNREACHABLE();
 }
 
+/* A node may be drained again while a drain of it that was cancelled is still being cleared. */
+static bool phase_node_drains(const struct sl_drains *d, sl_node_ref node)
+{
+    for (uint32_t i = 0; i < d->session_count; i++) {
+        const struct drain_session *s = &d->sessions[i];
+        if (s->node == node && s->mod_revision > 0 && s->durable.phase <= SL_DRAIN_SAFE)
+            return true;
+    }
+    return false;
+}
+
 void sl__drain_became_durable(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_intent *before,
                               struct sl_outbox *out)
 {
     enum sl_drain_phase phase = s->durable.phase;
     bool is_news = !before || before->phase != phase || before->epoch != s->durable.epoch;
     if (s->node != SL_NODE_NONE)
-        sl_feeds_set_draining(d->opts.feeds, now, s->node, phase <= SL_DRAIN_SAFE, out);
+        sl_feeds_set_draining(d->opts.feeds, now, s->node, phase_node_drains(d, s->node), out);
     if (is_news) {
         sl_out_event(out, phase == SL_DRAIN_SAFE ? SL_EV_DRAIN_SAFE : SL_EV_DRAIN_PHASE,
                      sl_f_str("drain", sl_str_of(s->intent.id)), sl_f_str("node", sl_node_id_str(&s->intent.target)),
