@@ -54,6 +54,7 @@ Pb__ChangefeedID sl_feed_id_pb(const struct sl_feed_id *id);
 #define SL_CAP_TARGET_SET (UINT64_C(1) << 2)
 #define SL_CAP_STANDBY (UINT64_C(1) << 3)
 #define SL_CAP_STOP_ORDER (UINT64_C(1) << 4)
+#define SL_CAP_CLOSE_SCOPE (UINT64_C(1) << 5)
 #define SL_PROTOCOL_VERSION 1u
 #define SL_DRAIN_PROTOCOL_VERSION 1u /* what CoordinatorBootstrapResponse carries; 0 = legacy */
 

@@ -154,6 +154,7 @@ static struct fd_sent driver_decode(const struct sl_out_send *send)
         s.config_epoch = driver_config_epoch(m->config, m->changefeed->name);
         s.checkpoint = m->checkpoint_ts;
         s.is_new = m->is_new_changefeed;
+        s.node_epoch = m->node_epoch;
         snprintf(s.source, sizeof s.source, "%s", m->source_uri);
         pb__add_maintainer_request__free_unpacked(m, NULL);
     } else if (send->type == SL_MSG_REMOVE_MAINTAINER_REQUEST) {
@@ -452,6 +453,7 @@ void fd_bootstrapped(struct feeds_driver *d, uint32_t number)
     r.protocol_version = 1;
     r.drain_protocol_version = 1;
     r.node_epoch = 40 + number;
+    r.capabilities = d->capabilities;
     assert_true(sl_nodes_on_bootstrap(d->nodes, d->now, fd_ref(d, number), &r));
 }
 
@@ -622,6 +624,15 @@ void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t e
     struct driver_status s;
     driver_fill_status(&s, feed, epoch, checkpoint);
     s.status.state = PB__COMPONENT_STATE__STOPPED;
+    fd_status(d, node, &s.status);
+}
+
+void fd_closed(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint)
+{
+    struct driver_status s;
+    driver_fill_status(&s, feed, epoch, checkpoint);
+    s.status.state = PB__COMPONENT_STATE__STOPPED;
+    s.status.closed_everywhere = true;
     fd_status(d, node, &s.status);
 }
 

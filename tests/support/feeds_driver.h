@@ -29,6 +29,7 @@ struct fd_sent {
     enum sl_msg_type type;
     uint32_t feed; /* number */
     uint64_t epoch, config_epoch;
+    uint64_t node_epoch; /* of an Add: the process that is meant */
     sl_ts checkpoint;
     bool cascade, removed, is_new;
     bool answered;
@@ -71,7 +72,8 @@ struct feeds_driver {
     sl_ns now;
     bool alive[FD_NODES_MAX + 1];
     bool skips_check;
-    bool holds_store; /* operations wait for fd_store_step */
+    uint64_t capabilities; /* that nodes advertise when they answer */
+    bool holds_store;      /* operations wait for fd_store_step */
     struct fd_op ops[FD_OPS_MAX];
     uint32_t op_count;
     struct fd_op late[FD_LATE_MAX]; /* nobody waits for them any more, but they may be performed */
@@ -137,6 +139,7 @@ void fd_status(struct feeds_driver *d, uint32_t node, const Pb__MaintainerStatus
 void fd_working(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 void fd_booting(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
+void fd_closed(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint); /* everywhere */
 void fd_error(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, const char *code);
 void fd_refused(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch); /* an Add */
 void fd_drained(struct feeds_driver *d, uint32_t node, uint32_t feed, const Pb__DrainProgress *p);

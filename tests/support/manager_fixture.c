@@ -190,6 +190,7 @@ enum sl_refusal mf_add_config(struct manager_fixture *f, const char *from, uint3
     req.config.len = len;
     req.checkpoint_ts = checkpoint;
     req.maintainer_epoch = epoch;
+    req.node_epoch = f->add_node_epoch;
     return mf_message(f, from, SL_MSG_ADD_MAINTAINER_REQUEST, &req.base);
 }
 

@@ -20,6 +20,7 @@ struct manager_fixture {
     struct sl_arena decoded; /* of mf_sent */
     struct sl_hosted hosted;
     sl_ns now;
+    uint64_t add_node_epoch; /* what an Add says it is meant for; 0 = nothing */
 };
 
 /* mf_init, mf_start and the bootstrap by c1 with version 1. */

@@ -588,6 +588,19 @@ static void a_node_to_be_avoided_is_forgotten_with_its_ref(void **state)
     fd_stop(&d);
 }
 
+static void an_add_names_the_process_that_is_meant(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    uint64_t epoch = fd_start_moving(&d);
+    fd_stopped(&d, 2, 1, 5, 100);
+    const struct fd_sent *add = fd_last(&d, SL_MSG_ADD_MAINTAINER_REQUEST);
+    sl_assert_u64(add->epoch, epoch);
+    sl_assert_u64(add->to, fd_ref(&d, 3));
+    sl_assert_u64(add->node_epoch, 43); /* as n3 said when it answered */
+    fd_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +637,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_origin_that_closed_by_itself_leaves_the_feed_to_the_scheduler),
         cmocka_unit_test(a_hanging_origin_is_named_and_its_slot_returned),
         cmocka_unit_test(a_node_to_be_avoided_is_forgotten_with_its_ref),
+        cmocka_unit_test(an_add_names_the_process_that_is_meant),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

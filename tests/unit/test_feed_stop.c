@@ -229,6 +229,30 @@ static void a_stale_maintainer_that_is_being_stopped_does_not_shield_the_owner(v
     fd_stop(&d);
 }
 
+/* It was asked for by a move, or by a coordinator before this one; the dispatchers still run then. */
+static void the_end_of_a_hand_over_does_not_end_a_cascade(void **state)
+{
+    (void)state;
+    struct feeds_driver d;
+    fd_start_running(&d, 4, 1, 2);
+    d.capabilities = SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_SCOPE;
+    fd_bootstrapped(&d, 2);
+    fd_move(&d, 1, 3);
+    uint64_t ticket = fd_request(&d, SL_REQUEST_FEED_REMOVE, 1);
+    fd_stopped(&d, 2, 1, 5, 100);
+    assert_non_null(fd_feed(&d, 1));
+    sl_assert_u64(d.feeds->ops.count, 1);
+    fd_forget(&d);
+    fd_run(&d, 2 * SL_S);
+    const struct fd_sent *stop = fd_last(&d, SL_MSG_REMOVE_MAINTAINER_REQUEST);
+    sl_assert_u64(stop->epoch, 5);
+    assert_true(stop->cascade);
+    fd_closed(&d, 2, 1, 5, 100);
+    assert_null(fd_feed(&d, 1));
+    fd_assert_reply(&d, ticket, SL_OK);
+    fd_stop(&d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +268,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_maintainer_that_falls_silent_is_started_anew),
         cmocka_unit_test(pausing_a_feed_that_is_being_stopped_changes_nothing_about_the_stop),
         cmocka_unit_test(a_stale_maintainer_that_is_being_stopped_does_not_shield_the_owner),
+        cmocka_unit_test(the_end_of_a_hand_over_does_not_end_a_cascade),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

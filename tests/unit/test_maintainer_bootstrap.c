@@ -646,6 +646,24 @@ static void any_one_allocation_may_fail(void **state)
     assert_true(n > 30); /* or the run has become too simple to show anything */
 }
 
+/* A node that does not reach the store for a while does not see who joins; who joined may run dispatchers of the feed. */
+static void bootstrap_does_not_end_before_all_members_are_known(void **state)
+{
+    (void)state;
+    begin(2, 2);
+    d.opts.reads_members = true;
+    driver_start(&d);
+    driver_deliver(&d);
+    assert_false(sl_maintainer_is_bootstrapped(d.m));
+    driver_run_alone(&d, 5 * SL_S);
+    assert_false(sl_maintainer_is_bootstrapped(d.m));
+    sl_maintainer_on_members_read(d.m, d.now, &d.out);
+    driver_collect(&d);
+    driver_deliver(&d);
+    assert_true(sl_maintainer_is_bootstrapped(d.m));
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -680,6 +698,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(maintainer_made_to_remove_never_bootstraps),
         cmocka_unit_test(bad_configuration_makes_no_maintainer),
         cmocka_unit_test(any_one_allocation_may_fail),
+        cmocka_unit_test(bootstrap_does_not_end_before_all_members_are_known),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

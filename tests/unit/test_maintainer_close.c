@@ -109,8 +109,39 @@ static void hand_over_leaves_the_dispatchers_and_takes_the_trigger(void **state)
     sl_assert_u64(d.nodes[0].dispatcher_count + d.nodes[1].dispatcher_count, 10u);
     assert_true(sl_maintainer_status_is_due(d.m, d.now, SL_S));
     assert_false(sl_maintainer_is_forgettable(d.m));
-    sl_assert_i64(driver_status(&d)->state, PB__COMPONENT_STATE__STOPPED);
+    const Pb__MaintainerStatus *status = driver_status(&d);
+    sl_assert_i64(status->state, PB__COMPONENT_STATE__STOPPED);
+    assert_false(status->closed_everywhere);
     assert_true(sl_maintainer_is_forgettable(d.m));
+    end();
+}
+
+static void a_cascade_says_that_the_dispatchers_are_closed_too(void **state)
+{
+    (void)state;
+    begin_running(2, 10);
+    sl_assert_i64(driver_remove(&d, true, false, DRIVER_EPOCH), SL_REFUSE_NONE);
+    assert_false(driver_status(&d)->closed_everywhere);
+    driver_deliver(&d);
+    const Pb__MaintainerStatus *status = driver_status(&d);
+    sl_assert_i64(status->state, PB__COMPONENT_STATE__STOPPED);
+    assert_true(status->closed_everywhere);
+    end();
+}
+
+static void a_cascade_does_not_end_before_all_members_are_known(void **state)
+{
+    (void)state;
+    driver_init(&d, 2);
+    d.opts.reads_members = true;
+    d.opts.remove_only = true;
+    driver_start(&d);
+    sl_assert_i64(driver_remove(&d, true, true, DRIVER_EPOCH), SL_REFUSE_NONE);
+    driver_deliver(&d);
+    assert_false(sl_maintainer_is_closed(d.m));
+    sl_maintainer_on_members_read(d.m, d.now, &d.out);
+    driver_collect(&d);
+    assert_true(sl_maintainer_is_closed(d.m));
     end();
 }
 
@@ -544,6 +575,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(closed_maintainer_hears_nothing_and_wants_nothing),
         cmocka_unit_test(touched_status_has_to_be_taken_again_before_it_is_forgotten),
         cmocka_unit_test(successor_adopts_what_a_hand_over_left),
+        cmocka_unit_test(a_cascade_says_that_the_dispatchers_are_closed_too),
+        cmocka_unit_test(a_cascade_does_not_end_before_all_members_are_known),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

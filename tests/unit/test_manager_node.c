@@ -3,6 +3,9 @@
 #include "tests/support/manager_fixture.h"
 #include "tests/support/sl_test.h"
 
+#define TEST_CAPABILITIES \
+    (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER | SL_CAP_CLOSE_SCOPE)
+
 #include <string.h>
 
 #define ALIVE PB__NODE_LIVENESS__ALIVE
@@ -71,14 +74,13 @@ static void bootstrap_is_answered_by_a_response_and_then_a_heartbeat(void **stat
     sl_assert_u64(r->n_statuses, 0);
     sl_assert_u64(r->drain_protocol_version, 1);
     sl_assert_u64(r->protocol_version, SL_PROTOCOL_VERSION);
-    sl_assert_u64(r->capabilities, SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER);
+    sl_assert_u64(r->capabilities, TEST_CAPABILITIES);
     sl_assert_u64(r->node_epoch, MF_NODE_EPOCH);
     sl_assert_i64(r->liveness, ALIVE);
     sl_assert_u64(r->self->dispatchers, 4);
     sl_assert_u64(r->self->source_readers, 1);
     sl_assert_u64(r->self->unflushed_rows, 9);
-    sl_assert_u64(heartbeat(&f)->capabilities,
-                  SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER);
+    sl_assert_u64(heartbeat(&f)->capabilities, TEST_CAPABILITIES);
     sl_assert_u64(heartbeat(&f)->self->report_seq, r->self->report_seq + 1);
     mf_teardown(&f);
 }

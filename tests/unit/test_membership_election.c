@@ -265,6 +265,28 @@ static void nodes_over_the_limit_are_left_out_and_fill_up_later(void **state)
     sl_mc_deinit(&c);
 }
 
+/* So what a deposed leader wrote cannot arrive late. */
+static void the_leadership_is_a_key_at_a_revision_that_ends_with_it(void **state)
+{
+    (void)state;
+    struct sl_mc c;
+    struct sl_store_pair pair;
+    struct sl_str key;
+    sl_revision revision = 0;
+    sl_mc_start_hosts(setup(&c), 2);
+    assert_false(sl_membership_leadership(c.hosts[1].m, &key, &revision));
+    assert_true(sl_membership_leadership(c.hosts[0].m, &key, &revision));
+    struct sl_key own = sl_mc_owner_key(&c, 0);
+    assert_true(sl_str_eq(key, sl_key_str(&own)));
+    assert_true(sl_mc_stored(&c, &own, &pair));
+    sl_assert_i64(pair.mod_revision, revision);
+    sl_mc_resign(&c, 0);
+    assert_false(sl_membership_leadership(c.hosts[0].m, &key, &revision));
+    sl_mc_run(&c, 100 * SL_MS);
+    assert_false(sl_mc_stored(&c, &own, &pair));
+    sl_mc_deinit(&c);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +303,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_capture_that_cannot_be_read_is_reported_and_left_alone),
         cmocka_unit_test(a_compacted_watch_is_followed_by_a_read),
         cmocka_unit_test(nodes_over_the_limit_are_left_out_and_fill_up_later),
+        cmocka_unit_test(the_leadership_is_a_key_at_a_revision_that_ends_with_it),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -5,7 +5,7 @@
 
 /*
  * Intents in the store. Each write compares the mod revision of the last known value, so a deposed coordinator cannot
- * undo its successor.
+ * undo its successor; and the key of the leadership, so that no drain appears that its successor does not know.
  */
 
 /* Bit per legal next phase. */
@@ -83,23 +83,27 @@ static void store_key(const struct sl_drains *d, const struct drain_session *s, 
     SL_REQUIRE(sl_key_drain(key, sl_str_of(d->cluster), sl_str_of(s->intent.id)));
 }
 
-/* Changes the key, or deletes it if value is empty, unless somebody else did. 0: no room. */
+/* Changes the key, or deletes it if value is empty, unless somebody else did. 0: no room, or no leadership. */
 static sl_op_id store_issue(struct sl_drains *d, const struct drain_session *s, struct sl_bytes value,
                             struct sl_outbox *out)
 {
     struct sl_key key;
     store_key(d, s, &key);
-    struct sl_store_compare unchanged = { .kind = SL_COMPARE_MOD_REVISION,
-                                          .key = sl_key_str(&key),
-                                          .revision = s->mod_revision };
+    struct sl_store_compare compares[2] = {
+        { .kind = SL_COMPARE_MOD_REVISION, .key = sl_key_str(&key), .revision = s->mod_revision },
+        { .kind = SL_COMPARE_MOD_REVISION },
+    };
+    const struct sl_membership *m = d->opts.membership;
+    if (m && !sl_membership_leadership(m, &compares[1].key, &compares[1].revision))
+        return 0;
     struct sl_store_action action = { .kind = value.len > 0 ? SL_ACTION_PUT : SL_ACTION_DELETE,
                                       .key = sl_key_str(&key),
                                       .value = value };
     struct sl_store_op op = { .id = *d->opts.op_next + 1,
                               .verb = SL_STORE_TXN,
                               .critical = value.len > 0,
-                              .compares = &unchanged,
-                              .compare_count = 1,
+                              .compares = compares,
+                              .compare_count = m ? 2 : 1,
                               .then = &action,
                               .then_count = 1 };
     if (!sl_out_store(out, &op))

@@ -122,6 +122,16 @@ static void op_on_dest_status(struct sl_feeds *f, struct sl__feed *feed, const P
     }
 }
 
+/*
+ * The end of a hand-over that was asked for earlier, by this coordinator or by another one, is not what a cascade waits
+ * for: the dispatchers still run. It is asked again, and who has no maintainer any more makes one that closes them.
+ */
+static bool op_is_closed(const struct sl_feeds *f, const struct sl__op *op, const Pb__MaintainerStatus *s)
+{
+    bool says_what = (sl_nodes_at(f->opts.nodes, op->origin)->capabilities & SL_CAP_CLOSE_SCOPE) != 0;
+    return !op->cascade || !says_what || s->closed_everywhere;
+}
+
 bool sl__op_on_status(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref from, const Pb__MaintainerStatus *s,
                       struct sl_outbox *out)
 {
@@ -153,7 +163,7 @@ bool sl__op_on_status(struct sl_feeds *f, struct sl__feed *feed, sl_node_ref fro
     case SL__OP_STOP_NODE:
         if (from != op->origin || !sl__feeds_epoch_fits(f, op->epoch, s->maintainer_epoch))
             return false;
-        if (stopped)
+        if (stopped && op_is_closed(f, op, s))
             op_stopped(f, feed);
         return true;
     }

@@ -149,6 +149,7 @@ bool sl__op_send_add(struct sl_feeds *f, struct sl__feed *feed, sl_op_id after, 
     m.checkpoint_ts = feed->checkpoint;
     m.is_new_changefeed = feed->is_new;
     m.maintainer_epoch = epoch;
+    m.node_epoch = sl_nodes_at(f->opts.nodes, feed->op.dest)->node_epoch;
     if (after != 0)
         return sl_out_send_after(out, after, feed->op.dest, SL_MSG_ADD_MAINTAINER_REQUEST, &m.base);
     return sl_out_send(out, feed->op.dest, SL_MSG_ADD_MAINTAINER_REQUEST, &m.base);

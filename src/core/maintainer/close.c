@@ -97,7 +97,7 @@ static void close_send(const struct sl_maintainer *m, sl_node_ref to, struct sl_
 static void close_run_dispatchers(struct sl_maintainer *m, struct sl_outbox *out)
 {
     sl_node_ref open = close_next_open(m, SL_NODE_NONE);
-    if (open == SL_NODE_NONE) {
+    if (open == SL_NODE_NONE && m->has_members) {
         sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
         return;
     }

@@ -101,12 +101,17 @@ static sl_ts feed_bootstrap_start_ts(const struct sl_maintainer *m)
     return start;
 }
 
+static bool feed_bootstrap_is_ready(const struct sl_maintainer *m)
+{
+    return m->has_members && sl_bootstrap_is_ready(&m->bootstrap);
+}
+
 /* The ts at which the tables are wanted; none while they are not. */
 static sl_ts feed_bootstrap_wanted_ts(const struct sl_maintainer *m)
 {
     if (m->state == SL__MAINTAINER_RUNNING)
         return m->schema.missing_from == SL_TS_MAX ? SL_TS_NONE : m->schema.missing_to;
-    return sl_bootstrap_is_ready(&m->bootstrap) ? feed_bootstrap_start_ts(m) : SL_TS_NONE;
+    return feed_bootstrap_is_ready(m) ? feed_bootstrap_start_ts(m) : SL_TS_NONE;
 }
 
 static void feed_bootstrap_load(struct sl_maintainer *m, struct sl_outbox *out)
@@ -123,7 +128,7 @@ static void feed_bootstrap_load(struct sl_maintainer *m, struct sl_outbox *out)
         m->schema.request = m->schema.request_next++;
     } else if (ts != SL_TS_NONE) {
         m->schema.retry_at = feed_bootstrap_retry_at(m);
-    } else if (m->state == SL__MAINTAINER_BOOTSTRAPPING && sl_bootstrap_is_ready(&m->bootstrap)) {
+    } else if (m->state == SL__MAINTAINER_BOOTSTRAPPING && feed_bootstrap_is_ready(m)) {
         sl__status_note_own_error(m, "CDC:ErrSluiceNoCheckpoint", "no node reported where the feed starts", out);
         sl_bootstrap_ask_again(&m->bootstrap, feed_bootstrap_retry_at(m), sl__maintainer_self(m));
     }

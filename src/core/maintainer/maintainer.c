@@ -75,6 +75,7 @@ static enum sl_code maintainer_init_parts(struct sl_maintainer *m, const struct 
 static void maintainer_init(struct sl_maintainer *m, const struct sl_maintainer_opts *opts, sl_ns now)
 {
     m->opts = *opts;
+    m->has_members = !opts->reads_members;
     m->id = *opts->id;
     m->opts.id = &m->id;
     m->opts.config = m->opts.source = (struct sl_secret){ 0 };
@@ -356,6 +357,13 @@ void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct s
     m->closing.resend_at = now;
     if (maintainer_targets_moved(m))
         sl__maintainer_sync_targets(m, out);
+    maintainer_end_step(m, out);
+}
+
+void sl_maintainer_on_members_read(struct sl_maintainer *m, sl_ns now, struct sl_outbox *out)
+{
+    maintainer_begin_step(m, now);
+    m->has_members = true;
     maintainer_end_step(m, out);
 }
 

@@ -77,7 +77,8 @@ struct sl_maintainer_opts {
     uint32_t keyspace_id;
     bool is_new;
     bool interop;
-    bool remove_only; /* made only to close dispatchers everywhere after its feed's owner is gone */
+    bool reads_members; /* the members may be more than is known: nothing ends before sl_maintainer_on_members_read */
+    bool remove_only;   /* made only to close dispatchers everywhere after its feed's owner is gone */
     struct sl_maintainer_limits limits;
 };
 
@@ -95,6 +96,8 @@ enum sl_refusal sl_maintainer_on_message(struct sl_maintainer *m, sl_ns now, sl_
                                          const ProtobufCMessage *message, struct sl_outbox *out);
 void sl_maintainer_on_members(struct sl_maintainer *m, sl_ns now, const struct sl_members_change *change,
                               struct sl_outbox *out);
+/* Every node that was a member when the maintainer was made is known, or has left. */
+void sl_maintainer_on_members_read(struct sl_maintainer *m, sl_ns now, struct sl_outbox *out);
 void sl_maintainer_on_schema(struct sl_maintainer *m, sl_ns now, const struct sl_in_schema *schema,
                              struct sl_outbox *out);
 /* Whether a schema change would be taken now: while it would not, the table trigger has to wait in front of it. */

@@ -136,6 +136,7 @@ struct sl_maintainer {
     size_t source_len;
     enum sl__maintainer_state state;
     bool is_started, is_new, is_bootstrapped, low_latency, prompt;
+    bool has_members; /* nobody was a member when it was made of whom it has not been told */
     sl_ns now;
     struct sl_control *control; /* from the end of the bootstrap on */
     struct sl_bootstrap bootstrap;

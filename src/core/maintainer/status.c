@@ -266,6 +266,7 @@ static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns n
     bool closed = m->state == SL__MAINTAINER_CLOSED;
     s->state = closed ? PB__COMPONENT_STATE__STOPPED : PB__COMPONENT_STATE__WORKING;
     s->checkpoint_ts = m->checkpoint.committed;
+    s->closed_everywhere = closed && m->closing.cascade;
     s->bootstrap_done = m->is_bootstrapped;
     s->last_synced_ts = m->last_synced;
     s->maintainer_epoch = m->opts.epoch;

@@ -28,6 +28,9 @@ static enum sl_refusal admission_check(const struct sl_manager *m, const struct 
 {
     if (m->scope.liveness == SL_LIVENESS_STOPPING)
         return SL_REFUSE_STOPPING;
+    /* Meant for the process before this one: whoever sent it may by now have placed the feed elsewhere. */
+    if (req->node_epoch != 0 && req->node_epoch != m->scope.node_epoch)
+        return SL_REFUSE_STALE_VERSION;
     if (req->checkpoint_ts == SL_TS_NONE)
         return SL_REFUSE_ZERO_CHECKPOINT;
     if (req->maintainer_epoch == 0 && !m->opts.interop)
@@ -63,6 +66,7 @@ static struct sl_maintainer_opts admission_opts(struct sl_manager *m, const stru
         .seed = sl_hash_u64x2(m->opts.seed, m->opts.node_epoch, ++m->set.created_count),
         .keyspace_id = keyspace_id,
         .interop = m->opts.interop,
+        .reads_members = m->opts.reads_members,
         .limits = m->opts.maintainer,
     };
 }

@@ -70,6 +70,22 @@ uint32_t sl__set_next(const struct sl_manager *m, uint32_t handle)
 
 /* ---- registration ---- */
 
+void sl__set_note_members_read(struct sl_manager *m, struct sl__entry *e)
+{
+    m->set.unread_count -= e->members_read == SL__MEMBERS_UNREAD;
+    m->set.reading_count -= e->members_read != SL__MEMBERS_UNREAD && e->members_read != SL__MEMBERS_READ;
+    e->members_read = SL__MEMBERS_READ;
+}
+
+static void set_want_members_read(struct sl_manager *m, struct sl__entry *e)
+{
+    sl__set_note_members_read(m, e);
+    if (!m->opts.reads_members)
+        return;
+    e->members_read = SL__MEMBERS_UNREAD;
+    m->set.unread_count++;
+}
+
 uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer)
 {
     struct sl__set *s = &m->set;
@@ -87,6 +103,7 @@ uint32_t sl__set_register(struct sl_manager *m, struct sl_maintainer *maintainer
     }
     sl_list_push_back(&s->order, &s->entries, SET_LINK, handle);
     SL_REQUIRE(sl_heap_push(&s->due, (uint64_t)SL_NEVER, handle));
+    set_want_members_read(m, e);
     return handle;
 }
 
@@ -109,6 +126,7 @@ void sl__set_replace(struct sl_manager *m, uint32_t handle, struct sl_maintainer
     SL_REQUIRE(sl_feed_id_eq(sl_maintainer_feed(e->maintainer), sl_maintainer_feed(successor)));
     sl_maintainer_free(e->maintainer);
     e->maintainer = successor;
+    set_want_members_read(m, e);
     sl__set_refresh(m, handle);
 }
 
@@ -131,6 +149,7 @@ static void set_forget(struct sl_manager *m, uint32_t handle, struct sl_outbox *
     sl_list_remove(&s->order, &s->entries, SET_LINK, handle);
     sl_heap_remove(&s->due, e->heap_position);
     s->closed_count -= e->is_closed;
+    sl__set_note_members_read(m, e);
     sl_maintainer_free(e->maintainer);
     sl_slab_free(&s->entries, handle);
 }

@@ -26,6 +26,8 @@ void sl__set_seed(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
 void sl__set_start(struct sl_manager *m, uint32_t handle, struct sl_outbox *out);
 /* Frees the closed maintainer of the entry and puts its successor of the same feed in its place. */
 void sl__set_replace(struct sl_manager *m, uint32_t handle, struct sl_maintainer *successor);
+/* It waits for no read of the members any more. */
+void sl__set_note_members_read(struct sl_manager *m, struct sl__entry *e);
 /* After every call into a maintainer: what changed about it that the set keeps. */
 void sl__set_refresh(struct sl_manager *m, uint32_t handle);
 void sl__set_fan_out_target(struct sl_manager *m, struct sl_outbox *out);

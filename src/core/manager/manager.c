@@ -161,6 +161,36 @@ void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_memb
     manager_check(m);
 }
 
+bool sl_manager_wants_members_read(const struct sl_manager *m)
+{
+    return m->set.unread_count > 0;
+}
+
+void sl_manager_on_members_read_begun(struct sl_manager *m, uint64_t number)
+{
+    for (uint32_t h = sl__set_next(m, 0); h != 0 && m->set.unread_count > 0; h = sl__set_next(m, h)) {
+        struct sl__entry *e = sl__set_entry(m, h);
+        m->set.unread_count -= e->members_read == SL__MEMBERS_UNREAD;
+        m->set.reading_count += e->members_read == SL__MEMBERS_UNREAD;
+        e->members_read = e->members_read == SL__MEMBERS_UNREAD ? number : e->members_read;
+    }
+    manager_check(m);
+}
+
+void sl_manager_on_members_read(struct sl_manager *m, sl_ns now, uint64_t done, struct sl_outbox *out)
+{
+    sl__manager_begin(m, now);
+    for (uint32_t h = sl__set_next(m, 0); h != 0 && m->set.reading_count > 0; h = sl__set_next(m, h)) {
+        struct sl__entry *e = sl__set_entry(m, h);
+        if (e->members_read == SL__MEMBERS_READ || e->members_read > done)
+            continue;
+        sl__set_note_members_read(m, e);
+        sl_maintainer_on_members_read(e->maintainer, now, out);
+        sl__set_refresh(m, h);
+    }
+    manager_check(m);
+}
+
 void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out)
 {
     sl__manager_begin(m, now);

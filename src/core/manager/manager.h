@@ -40,6 +40,7 @@ struct sl_manager_opts {
     uint64_t seed;       /* of hashes and of the maintainers' dispatcher ids */
     uint32_t feed_count_max;
     size_t config_bytes_max;
+    bool reads_members;      /* a new maintainer ends nothing before sl_manager_on_members_read */
     bool interop;            /* accept epoch 0 as the reference does */
     bool enforce_self_guard; /* refuse STOPPING while work is hosted; off only in conformance tests of the reference's
                                 rule */
@@ -71,6 +72,14 @@ enum sl_refusal sl_manager_on_message(struct sl_manager *m, sl_ns now, sl_node_r
                                       struct sl_outbox *out);
 void sl_manager_on_members(struct sl_manager *m, sl_ns now, const struct sl_members_change *change,
                            struct sl_outbox *out);
+/*
+ * With reads_members. A maintainer was added: the members as they are known may be old, and are to be read anew. begun:
+ * they are, or will be, by the read of this number. Then: the reads up to number done are over, and what they showed was
+ * told by sl_manager_on_members.
+ */
+bool sl_manager_wants_members_read(const struct sl_manager *m);
+void sl_manager_on_members_read_begun(struct sl_manager *m, uint64_t number);
+void sl_manager_on_members_read(struct sl_manager *m, sl_ns now, uint64_t done, struct sl_outbox *out);
 void sl_manager_on_schema(struct sl_manager *m, sl_ns now, const struct sl_in_schema *schema, struct sl_outbox *out);
 void sl_manager_on_schema_change(struct sl_manager *m, sl_ns now, const struct sl_in_schema_change *change,
                                  struct sl_outbox *out);

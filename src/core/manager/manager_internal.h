@@ -20,7 +20,8 @@
  *   requests.c         what clients ask about a feed's tables
  */
 
-#define SL__MANAGER_CAPABILITIES (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER)
+#define SL__MANAGER_CAPABILITIES \
+    (SL_CAP_EXT_REPORTS | SL_CAP_CLOSE_OUTCOME | SL_CAP_TARGET_SET | SL_CAP_STOP_ORDER | SL_CAP_CLOSE_SCOPE)
 
 struct sl__scope {
     struct sl_node_id coordinator; /* none before the first bootstrap; stays when it leaves the membership */
@@ -37,9 +38,14 @@ struct sl__scope {
     bool wants_stop;                 /* of the node epoch, which STOPPING ends: never taken back */
 };
 
+/* The read of the members that a maintainer waits for: a number, or one of these. */
+#define SL__MEMBERS_READ UINT64_C(0)
+#define SL__MEMBERS_UNREAD UINT64_MAX /* it has not begun */
+
 /* One registered maintainer. */
 struct sl__entry {
     struct sl_maintainer *maintainer;
+    uint64_t members_read;
     struct sl_link link;    /* in set.order */
     uint32_t heap_position; /* in set.due */
     bool is_closed;         /* as last seen; counted in set.closed_count */
@@ -51,11 +57,12 @@ struct sl__set {
     struct sl_list order; /* of registration: the order of fan-outs and statuses */
     struct sl_heap due;   /* by deadline */
     uint32_t closed_count;
-    struct sl_tombstones over; /* epochs that ended here, or never began */
-    uint64_t created_count;    /* gives each maintainer a seed of its own */
-    struct sl_arena scratch;   /* statuses while a message is built */
-    sl_ns report_at;           /* next status round */
-    sl_ns reported_at;         /* last one */
+    uint32_t unread_count, reading_count; /* of those that wait for a read of the members */
+    struct sl_tombstones over;            /* epochs that ended here, or never began */
+    uint64_t created_count;               /* gives each maintainer a seed of its own */
+    struct sl_arena scratch;              /* statuses while a message is built */
+    sl_ns report_at;                      /* next status round */
+    sl_ns reported_at;                    /* last one */
 };
 
 struct sl_manager {

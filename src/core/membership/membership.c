@@ -303,6 +303,20 @@ void sl_membership_view(const struct sl_membership *m, struct sl_membership_view
     view_owner(m, view);
 }
 
+bool sl_membership_leadership(const struct sl_membership *m, struct sl_str *key, sl_revision *mod_revision)
+{
+    if (!m->election.leader)
+        return false;
+    *key = sl_key_str(&m->owner_key);
+    *mod_revision = m->election.version;
+    return true;
+}
+
+uint64_t sl_membership_reads_done(const struct sl_membership *m)
+{
+    return m->registry.reads_done;
+}
+
 sl_ns sl_membership_lease_until(const struct sl_membership *m)
 {
     return m->session.lease_until;
@@ -352,6 +366,14 @@ void sl_membership_on_tick(struct sl_membership *m, sl_ns now, struct sl_outbox 
 {
     membership_enter(m, now, out);
     membership_run(m, out);
+}
+
+uint64_t sl_membership_read_anew(struct sl_membership *m, sl_ns now, struct sl_outbox *out)
+{
+    membership_enter(m, now, out);
+    uint64_t number = sl__registry_read_anew(m);
+    membership_run(m, out);
+    return number;
 }
 
 static bool membership_is_ours(const struct sl_membership *m, sl_op_id id)

@@ -105,6 +105,17 @@ void sl_membership_view(const struct sl_membership *m, struct sl_membership_view
 /* A member whose capture key is not there: its lease has ended, it has fenced itself, and it leaves unless it registers
  * again in time. */
 bool sl_membership_has_vanished(const struct sl_membership *m, const struct sl_node_id *id);
+/*
+ * Another read of the whole member set, which begins after this call. Returns its number: when sl_membership_reads_done has
+ * reached it, every node that was a member at this moment was in the view, or is.
+ */
+uint64_t sl_membership_read_anew(struct sl_membership *m, sl_ns now, struct sl_outbox *out);
+uint64_t sl_membership_reads_done(const struct sl_membership *m);
+/*
+ * While this node leads: the key of its candidacy, and the revision that the key has as long as the leadership lasts. A
+ * transaction that compares it is refused by the store once somebody else may lead. False: it does not lead.
+ */
+bool sl_membership_leadership(const struct sl_membership *m, struct sl_str *key, sl_revision *mod_revision);
 /* Until when the node believes in its lease (S1), for shells that fence by a timer of their own; INT64_MIN without one.
  */
 sl_ns sl_membership_lease_until(const struct sl_membership *m);

@@ -65,8 +65,9 @@ struct registry {
     bool range_wanted; /* what is known may be less than what was written */
     bool overflow;     /* something was left out for lack of room: look again when something goes */
     sl_revision revision;
-    sl_op_id range_op; /* in flight, or 0 */
-    sl_op_id watch_op; /* in flight or standing, or 0 */
+    sl_op_id range_op;                               /* in flight, or 0: of the reads, number reads_issued */
+    uint64_t reads_issued, reads_done, reads_wanted; /* numbers of the last ones */
+    sl_op_id watch_op;                               /* in flight or standing, or 0 */
     bool watch_stands;
     sl_ns range_at, watch_at; /* not before */
     struct member *members;   /* ascending by id; room for opts.node_count_max and this node */
@@ -159,6 +160,8 @@ bool sl__registry_on_watch(struct sl_membership *m, const struct sl_store_watch_
 sl_ns sl__registry_deadline(const struct sl_membership *m);
 /* After an unknown outcome: read before the next write. */
 void sl__registry_reread(struct sl_membership *m);
+/* A read that begins from now on; its number. */
+uint64_t sl__registry_read_anew(struct sl_membership *m);
 bool sl__registry_is_fresh(const struct sl_membership *m); /* loaded, and no reread is outstanding */
 
 /* ---- registry_data.c ---- */

@@ -13,6 +13,14 @@ void sl__registry_reread(struct sl_membership *m)
     m->registry.range_op = 0; /* one that is under way may have looked too early */
 }
 
+/* The one that is under way does not count: it may have looked before now. */
+uint64_t sl__registry_read_anew(struct sl_membership *m)
+{
+    m->registry.range_wanted = true;
+    m->registry.reads_wanted = m->registry.reads_issued + 1;
+    return m->registry.reads_wanted;
+}
+
 bool sl__registry_is_fresh(const struct sl_membership *m)
 {
     return m->registry.loaded && !m->registry.range_wanted;
@@ -22,6 +30,7 @@ static void registry_range(struct sl_membership *m, struct sl_outbox *out)
 {
     struct sl_store_op op = { .verb = SL_STORE_RANGE, .key = sl_key_str(&m->meta) };
     m->registry.range_op = sl__membership_issue(m, &op, out);
+    m->registry.reads_issued += m->registry.range_op != 0;
     m->registry.range_at = m->now + m->opts.retry_ns;
 }
 
@@ -55,7 +64,9 @@ static void registry_on_range(struct sl_membership *m, const struct sl_store_res
         r->range_at = m->now + m->opts.retry_ns;
         return;
     }
-    r->range_wanted = false;
+    r->reads_done = r->reads_issued;
+    r->range_wanted = r->reads_wanted > r->reads_done;
+    r->range_at = m->now;
     if (r->loaded && result->revision < r->revision)
         return; /* the watch was faster */
     sl__registry_begin(m);

@@ -252,6 +252,16 @@ bool sl_cluster_take_members(struct sl_cluster *c, const struct sl_node_id **ids
     return true;
 }
 
+uint64_t sl_cluster_read_members(struct sl_cluster *c, sl_ns now, struct sl_outbox *out)
+{
+    return sl_membership_read_anew(c->membership, now, out);
+}
+
+uint64_t sl_cluster_member_reads_done(const struct sl_cluster *c)
+{
+    return sl_membership_reads_done(c->membership);
+}
+
 bool sl_cluster_is_fenced(const struct sl_cluster *c)
 {
     struct sl_membership_view view;

@@ -59,6 +59,9 @@ SL_CHECKED bool sl_cluster_settle(struct sl_cluster *c, sl_ns now, bool is_alive
 
 /* The member set if it changed since the last call: ids that live until the next one. False: it did not. */
 bool sl_cluster_take_members(struct sl_cluster *c, const struct sl_node_id **ids, uint32_t *count);
+/* As in core/membership/membership.h. */
+uint64_t sl_cluster_read_members(struct sl_cluster *c, sl_ns now, struct sl_outbox *out);
+uint64_t sl_cluster_member_reads_done(const struct sl_cluster *c);
 bool sl_cluster_is_fenced(const struct sl_cluster *c);
 const struct sl_coordinator *sl_cluster_coordinator(const struct sl_cluster *c); /* null: not elected */
 const struct sl_membership *sl_cluster_membership(const struct sl_cluster *c);

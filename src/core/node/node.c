@@ -95,6 +95,7 @@ static void node_complete_opts(struct sl_node *n)
     o->manager.members = o->orchestrator.members = n->members;
     o->manager.node_epoch = o->node_epoch;
     o->manager.interop = o->orchestrator.interop = o->interop;
+    o->manager.reads_members = o->membership.cluster.len > 0;
     o->manager.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_MANAGER);
     o->orchestrator.start_epoch = o->node_epoch;
     o->orchestrator.seed = sl_hash_u64x2(o->seed, o->node_epoch, NODE_SEED_ORCHESTRATOR);
@@ -382,6 +383,18 @@ static void node_follow_cluster(struct sl_node *n, struct sl_outbox *out)
 }
 
 /*
+ * A node that does not reach the store for a while does not see who joins, and a maintainer that is added there in that
+ * time would take over without the dispatchers of those. So the members are read anew for each.
+ */
+static void node_read_members(struct sl_node *n, struct sl_outbox *out)
+{
+    if (sl_manager_wants_members_read(n->manager))
+        sl_manager_on_members_read_begun(n->manager, sl_cluster_read_members(n->cluster, n->now, out));
+    node_follow_cluster(n, out);
+    sl_manager_on_members_read(n->manager, n->now, sl_cluster_member_reads_done(n->cluster), out);
+}
+
+/*
  * Whatever the input is, what was due comes first: a process that slept past its lease must find that out before it acts on
  * a message that waited meanwhile (membership.h, S1).
  */
@@ -449,7 +462,7 @@ void sl_node_step(struct sl_node *n, sl_ns now, const struct sl_input *in, struc
     node_wake_cluster(n, out);
     node_input(n, in, out);
     if (n->cluster)
-        node_follow_cluster(n, out);
+        node_read_members(n, out);
     node_spread_liveness(n, out);
     node_tell_hosted(n, out);
     if (out->dropped_count > dropped_before)
