@@ -210,9 +210,10 @@ static bool lane_append(struct sl_writer *w, const struct sl_parcel *p, struct s
         if (!e->flow)
             continue;
         struct sl_sink_span span = lane_span(e->flow);
-        struct sl_row_run run = {
-            .batch = p->cargo->batch, .table = e->table, .after = e->after, .through = sl_batch_through(p->cargo->batch)
-        };
+        struct sl_row_run run = { .batch = p->cargo->batch,
+                                  .table = e->table,
+                                  .after = e->after,
+                                  .through = sl_batch_rows_through(p->cargo->batch) };
         if (!w->driver->append(w, &span, &run, t))
             return false;
     }

@@ -145,7 +145,7 @@ static void parcel_free(struct sl_plane_lane *l, struct sl_parcel *p, bool is_du
     struct sl_hub *h = l->feed->hub;
     for (uint32_t i = 0; i < p->count; i++)
         if (p->entries[i].flow)
-            sl__flow_entry_done(p->entries[i].flow, sl_batch_through(p->cargo->batch), is_durable);
+            sl__flow_entry_done(p->entries[i].flow, sl_batch_rows_through(p->cargo->batch), is_durable);
     l->row_count -= p->row_count;
     h->rows_unflushed -= p->row_count;
     if (is_durable)

@@ -265,6 +265,11 @@ sl_ts sl_batch_through(const struct sl_batch *b)
     return b->through;
 }
 
+sl_ts sl_batch_rows_through(const struct sl_batch *b)
+{
+    return b->has_ddl ? b->ddl.ts - 1 : b->through;
+}
+
 sl_ns sl_batch_arrived(const struct sl_batch *b)
 {
     return b->arrived_ns;

@@ -160,6 +160,8 @@ void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns);
 /* -- by anybody -- */
 
 sl_ts sl_batch_through(const struct sl_batch *b);
+/* How far one is who has the rows of the batch: not behind the change of the schema that ends it. */
+sl_ts sl_batch_rows_through(const struct sl_batch *b);
 sl_ns sl_batch_arrived(const struct sl_batch *b);
 size_t sl_batch_size(const struct sl_batch *b); /* bytes of memory */
 uint32_t sl_batch_row_count(const struct sl_batch *b);

@@ -28,6 +28,7 @@ static struct {
     enum sl_trouble_kind trouble; /* of the next executions */
     uint32_t trouble_count, executions;
     sl_ts executed[SCRIPT_MAX];
+    sl_ts stored[4]; /* how far a table is, by its last rows */
 } world;
 
 static struct sl_column key_column = { .name = { "id", 2 }, .flags = SL_COLUMN_KEY };
@@ -156,6 +157,7 @@ static bool note_append(struct sl_writer *w, const struct sl_sink_span *span, co
     pthread_mutex_lock(&world.mutex);
     for (const struct sl_row *row = sl_row_run_next(run, NULL); row; row = sl_row_run_next(run, row))
         note("r", span->key.table_id, row->ts);
+    world.stored[span->key.table_id] = run->through;
     pthread_mutex_unlock(&world.mutex);
     return true;
 }
@@ -384,6 +386,18 @@ static sl_ts say_ddl(struct sl_ddl ddl)
     return ts;
 }
 
+/* In one batch. */
+static sl_ts say_row_and_ddl(int64_t table, struct sl_ddl ddl)
+{
+    pthread_mutex_lock(&world.mutex);
+    ddl.kind = "alter table";
+    world.steps[world.step_count++] = (struct step){ .table = table };
+    world.steps[world.step_count++] = (struct step){ .ddl = ddl };
+    sl_ts ts = world.step_count;
+    pthread_mutex_unlock(&world.mutex);
+    return ts;
+}
+
 static const int64_t table_1[] = { 1 }, joint_1_2[] = { 0, 1, 2 };
 static const struct sl_added_table added_3[] = { { .table_id = 3, .schema_id = 9 } };
 static const struct sl_ddl own_1 = { .effect = SL_DDL_OWN, .tables = table_1, .table_count = 1 };
@@ -464,6 +478,18 @@ static void a_joint_change_is_written_when_told_and_passed_by_the_others(void **
     until(is_at(1, end) && is_at(2, end) && is_at(TRIGGER, end));
     sl_assert_str(log_of_table_1(), "r1@1 d@3 r1@5 ");
     sl_assert_u64(world.executions, 1);
+}
+
+static void who_has_the_rows_in_front_of_a_change_is_not_behind_it(void **state)
+{
+    (void)state;
+    open_all();
+    sl_ts ts = say_row_and_ddl(1, joint);
+    until(views[1].is_blocked && views[2].is_blocked && views[TRIGGER].is_blocked);
+    sl_assert_u64(world.stored[1], ts - 1);
+    command(SL_COMMAND_CLOSE, 1, 0);
+    until(views[1].is_closed);
+    sl_assert_u64(views[1].checkpoint, ts - 1);
 }
 
 static void a_change_that_makes_is_performed_by_the_trigger_alone(void **state)
@@ -596,6 +622,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_change_of_one_table_comes_between_its_rows_and_stops_nobody_else, begin,
                                         finish),
         cmocka_unit_test_setup_teardown(a_joint_change_is_written_when_told_and_passed_by_the_others, begin, finish),
+        cmocka_unit_test_setup_teardown(who_has_the_rows_in_front_of_a_change_is_not_behind_it, begin, finish),
         cmocka_unit_test_setup_teardown(a_change_that_makes_is_performed_by_the_trigger_alone, begin, finish),
         cmocka_unit_test_setup_teardown(a_table_that_is_known_before_it_is_made_waits_for_it, begin, finish),
         cmocka_unit_test_setup_teardown(what_the_sink_knows_as_performed_is_not_written_again, begin, finish),
