@@ -128,11 +128,18 @@ static void load_point_names(struct load *l)
     }
 }
 
-static void load_run(const struct sl_plane *p, struct load *l)
+static bool load_is_over(void *ctx)
+{
+    return sl_mailbox_is_closed(ctx);
+}
+
+static void load_run(struct sl_plane *p, struct load *l)
 {
     struct sl_source_open o = { .uri = sl_secret_of((struct sl_bytes){ l->secrets, l->source_len }),
                                 .config = sl_secret_of((struct sl_bytes){ l->secrets + l->source_len, l->config_len }),
-                                .from = l->ts };
+                                .from = l->ts,
+                                .is_over = load_is_over,
+                                .ctx = &p->asked };
     const struct sl_source_driver *driver = sl_source_find(p->opts.sources, o.uri, &l->trouble);
     bool is_done = driver != NULL;
     if (is_done)

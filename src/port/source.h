@@ -27,6 +27,9 @@ struct sl_source_open {
     struct sl_secret uri;
     struct sl_secret config; /* the feed's flattened configuration (filters); may be empty */
     sl_ts from;              /* the first change wanted is the first one after it */
+    /* list: asked now and then; true: nobody waits for the answer any more (trouble ENDED). May be null. */
+    bool (*is_over)(void *ctx);
+    void *ctx;
 };
 
 struct sl_reader { /* the first member of a driver's own struct */

@@ -3,7 +3,7 @@
  * Prints what a source gives, one change a line, until it has given everything that was there when the program started:
  *
  *     read_source URI head                   the ts of now
- *     read_source URI list                   id schema table
+ *     read_source URI list [TS]              id schema table, as of now or of then
  *     read_source URI from TS [CONFIG]       ts op schema.table before | after     values as SELECT prints them,
  *                                            BYTES in hexadecimal; DDL as: ts ddl schema statement
  *     read_source URI count TS               rows, rows per second
@@ -233,6 +233,7 @@ int main(int argc, char **argv)
     if (argc < 3)
         return 2;
     struct sl_source_open open = { .uri = read_secret(argv[1]) };
+    open.from = argc > 3 ? strtoull(argv[3], NULL, 10) : SL_TS_NONE;
     if (strcmp(argv[2], "list") == 0)
         return driver->list(&open, read_print_table, NULL, &t) ? 0 : read_fail(&t);
     if (!driver->head(&head, open.uri, &t))
@@ -243,7 +244,6 @@ int main(int argc, char **argv)
     }
     if (argc < 4)
         return 2;
-    open.from = strtoull(argv[3], NULL, 10);
     if (strcmp(argv[2], "apply") == 0)
         return argc > 4 ? apply_all(&open, head, argv[4]) : 2;
     if (argc > 4)

@@ -12,6 +12,8 @@ SL_MARIADB_DIR=$work
 source tests/support/mariadb.sh
 # shellcheck source=tests/support/nodes.sh
 source tests/support/nodes.sh
+# shellcheck source=tests/support/images.sh
+source tests/support/images.sh
 
 end() {
     local status=$?
@@ -23,28 +25,6 @@ trap end EXIT
 
 sql() { mariadb_sql source "$@"; }
 
-# Everything that there is of database d, as text.
-image() { # SERVER
-    local table
-    mariadb_sql "$1" -e "select schema_name, default_collation_name from information_schema.schemata where schema_name = 'd'"
-    for table in $(mariadb_sql "$1" -e "select table_name from information_schema.tables where table_schema = 'd' order by 1"); do
-        mariadb_sql "$1" d -e "show create table \`$table\`; select * from \`$table\` order by 1" 2>/dev/null | sed 's/ AUTO_INCREMENT=[0-9]*//'
-    done
-}
-is_equal() { diff <(image source) <(image sink) >"$work/diff" 2>&1; }
-equal() { # WHAT
-    local deadline=$((SECONDS + 60))
-    until is_equal; do
-        if ((SECONDS > deadline)); then
-            cat "$work/diff" >&2
-            sluice feed show ddl >&2 || true
-            fail "$1: source and sink differ"
-        fi
-        sleep 0.1
-    done
-    echo "== equal: $1"
-}
-
 mariadb_start source "$(mariadb_free_port)" "${MARIADB_SOURCE_OPTIONS[@]}"
 mariadb_start sink "$(mariadb_free_port)"
 source_port=$(sed -n 's/^port=//p' "$work/source/my.cnf")
@@ -54,25 +34,26 @@ SLUICE_SERVER=$(node_urls n1 n2 n3)
 export SLUICE_SERVER
 until_true 60 "three nodes" nodes_alive 3
 until_true 60 "a coordinator" has_coordinator
+feed=ddl
 sluice feed create ddl --source "mysql://root@127.0.0.1:$source_port/" --sink "mysql://root@127.0.0.1:$sink_port/" --filter 'd.*'
 
 sql -e "create database d character set latin1; create database other; create table other.t (id int primary key)"
 sql d -e "create table a (id int primary key, v varchar(20)); create table b like a; create table c (id int primary key auto_increment, n int)"
 sql d -e "insert into a values (1, 'one'), (2, 'two'); insert into b values (1, 'eins'); insert into c (n) values (10), (20); insert into other.t values (1)"
-equal "a database and tables are made"
+equal d "a database and tables are made"
 
 sql d -e "alter table a add column w int not null default 7; insert into a values (3, 'three', 8); update a set w = 9 where id = 1;
     alter table a drop column v, add column x date; insert into a values (4, 10, '2026-01-02')"
 sql d -e "create index by_n on c (n); insert into c (n) values (30); alter table c add unique key (n, id); drop index by_n on c"
-equal "columns and indexes"
+equal d "columns and indexes"
 
 sql d -e "insert into b values (2, 'zwei'); truncate table b; insert into b values (3, 'drei')"
-equal "a table is emptied between its rows"
+equal d "a table is emptied between its rows"
 
 sql d -e "insert into b values (4, 'vier'); rename table b to bb; insert into bb values (5, 'fuenf')"
 sql d -e "create table l (id int primary key, v int); create table r (id int primary key, t text); insert into l values (1, 1);
     insert into r values (1, 'r'); rename table l to tmp, r to l, tmp to r; insert into r values (2, 2); insert into l values (2, 'l')"
-equal "tables are renamed, and swap their names"
+equal d "tables are renamed, and swap their names"
 
 target=$(other_node)
 sluice node drain "$target" --reason "in the middle of schema changes" >"$work/logs/drain" 2>&1 &
@@ -82,19 +63,19 @@ for i in $(seq 1 10); do
         create table m$i (id int primary key); insert into m$i values ($i); insert into c (n) values (100 + $i)"
 done
 wait "$drain" || { cat "$work/logs/drain" >&2; fail "the drain failed"; }
-equal "schema changes while $target is drained"
+equal d "schema changes while $target is drained"
 restart_node "$target" --lease-ttl 60s
 
 sql d -e "drop table c; create table c (id int primary key, other varchar(5)); insert into c values (1, 'new')"
 sql d -e "create table s (primary key (id)) select * from a where id > 2; insert into s (id, w) values (500, 1)"
-equal "dropped and made again; made of a query"
+equal d "dropped and made again; made of a query"
 sql d -e "create or replace table bb (id int primary key, z int); insert into bb values (1, 1); drop table m1, m2; drop table other.t"
-equal "replaced; two dropped at once"
+equal d "replaced; two dropped at once"
 
 sql -e "drop database d"
-equal "the database is dropped"
+equal d "the database is dropped"
 sql -e "create database d; create table d.a (id int primary key); insert into d.a values (1)"
-equal "and made again"
+equal d "and made again"
 
 # Nobody is left in front of a change: the feed comes to where the source is now.
 head=$(sql -e "show master status" | awk '{ split($1, name, "."); printf "%d", name[2] * 4294967296 + $2 - 1 }')

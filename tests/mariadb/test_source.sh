@@ -72,6 +72,17 @@ refused "filter rule 2 cannot be read" "$now" '{"filter":{"rules":["a.b","nodot"
 echo "== the list of tables"
 "$read_source" "$uri" list | cut -f 2- | sort | expect $'d\ta' $'d\tb'
 
+echo "== the list of tables at a place before they changed"
+sql -e "create table d.early (id int primary key); create table d.plain (id int primary key); create table d.twice (id int primary key)"
+now=$(head)
+sql d -e "insert into early values (1); rename table early to late; create table young (id int primary key); insert into young values (1);
+    insert into twice values (1); drop table twice; create table twice (id int primary key, v int); drop table plain;
+    create table short (id int primary key); drop table short; alter table a drop column w"
+sql -e "create database e; create table e.t (id int primary key); insert into e.t values (1); drop database e"
+"$read_source" "$uri" list | cut -f 2- | sort | expect $'d\ta' $'d\tb' $'d\tlate' $'d\ttwice' $'d\tyoung'
+"$read_source" "$uri" list "$now" | cut -f 2- | sort | expect $'d\ta' $'d\tb' $'d\tearly' $'d\tplain' $'d\ttwice'
+sql d -e "drop table late, young, twice; alter table a add w int"
+
 echo "== refusals name the setting"
 now=$(head)
 sql -e "set session binlog_format=STATEMENT; insert into d.b values (20, 'statement')"

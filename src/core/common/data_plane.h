@@ -66,12 +66,12 @@ enum sl_report_kind {
     SL_REPORT_FEED_FAILED,   /* code, text */
     SL_REPORT_FEED_PROGRESS, /* checkpoint, resolved: every follower has reached them */
     SL_REPORT_FEED_CLOSED,
-    SL_REPORT_READY,     /* checkpoint (>= start_ts); follows or not */
-    SL_REPORT_PROGRESS,  /* of one dispatcher: checkpoint, resolved; follows or not from now on */
-    SL_REPORT_CLOSED,    /* checkpoint: everything up to it, and nothing after it, is durable in the sink */
-    SL_REPORT_FAILED,    /* code, text; the dispatcher has stopped, its checkpoint is final. Empty code: a larger placement
+    SL_REPORT_READY,    /* checkpoint (>= start_ts); follows or not */
+    SL_REPORT_PROGRESS, /* of one dispatcher: checkpoint, resolved; follows or not from now on */
+    SL_REPORT_CLOSED,   /* checkpoint: everything up to it, and nothing after it, is durable in the sink */
+    SL_REPORT_FAILED, /* code, text; the dispatcher has stopped, its checkpoint is final. Empty code: a larger placement
                             owns the span at the sink, which is no error of the feed */
-    SL_REPORT_HOSTED,    /* node-wide counts for the self report: readers, unflushed_rows */
+    SL_REPORT_HOSTED, /* node-wide counts for the self report: readers, unflushed_rows */
     SL_REPORT_BLOCKED,   /* block: it stands in front of a schema change, with everything before it durable */
     SL_REPORT_UNBLOCKED, /* checkpoint: the schema change of this ts is behind it */
 };

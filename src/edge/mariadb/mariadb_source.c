@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "edge/mariadb/binlog_value.h"
 #include "edge/mariadb/ddl_effect.h"
+#include "edge/mariadb/mariadb_history.h"
 #include "edge/mariadb/mariadb_tables.h"
 #include "engine/table_filter.h"
 
@@ -268,8 +269,10 @@ static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         if (tries[i] < SOURCE_LOG_START)
             continue;
-        if (source_try_position(r, file, tries[i], t))
+        if (source_try_position(r, file, tries[i], t)) {
+            *t = (struct sl_trouble){ 0 }; /* of the places that were none */
             return true;
+        }
         if (t->kind == SL_TROUBLE_PASSING)
             return false;
     }
@@ -587,62 +590,56 @@ static int source_listed_cmp(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static uint32_t source_fill_list(struct sl_source_table *list, MYSQL_RES *result, const struct sl_table_filter *filter)
+struct source_list {
+    struct sl_source_table *tables;
+    uint32_t count;
+};
+
+/* Tables of now that the log of since then does not say to be younger. */
+static void source_list_present(struct source_list *list, MYSQL_RES *result, const struct sl_table_filter *filter,
+                                const struct sl_history *history)
 {
-    uint32_t count = 0;
     MYSQL_ROW row;
     while ((row = mysql_fetch_row(result))) {
         struct sl_str schema = sl_str_of(row[0]), table = sl_str_of(row[1]);
         if (sl_mariadb_schema_is_private(schema) || !sl_table_filter_takes(filter, schema, table))
             continue;
-        list[count++] = (struct sl_source_table){ .table_id = sl_mariadb_table_id(schema, table),
-                                                  .schema_id = sl_mariadb_schema_id(schema),
-                                                  .schema = schema,
-                                                  .table = table };
+        int64_t id = sl_mariadb_table_id(schema, table);
+        if (sl_history_find(history, id))
+            continue;
+        list->tables[list->count++] = (struct sl_source_table){
+            .table_id = id, .schema_id = sl_mariadb_schema_id(schema), .schema = schema, .table = table
+        };
     }
-    qsort(list, count, sizeof *list, source_listed_cmp);
-    return count;
 }
 
-static bool source_list_from(MYSQL *db, const struct sl_table_filter *filter,
-                             bool (*each)(void *ctx, const struct sl_source_table *table), void *ctx,
-                             struct sl_trouble *t)
+static void source_list_past(struct source_list *list, const struct sl_table_filter *filter,
+                             const struct sl_history *history)
 {
-    MYSQL_RES *result;
-    if (!sl_mariadb_select(&result, db,
-                           "SELECT table_schema, table_name FROM information_schema.tables "
-                           "WHERE table_type = 'BASE TABLE'",
-                           t))
-        return false;
-    struct sl_source_table *list = calloc((size_t)mysql_num_rows(result) + 1, sizeof *list);
-    bool is_good = list != NULL || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a list of tables");
-    uint32_t count = is_good ? source_fill_list(list, result, filter) : 0;
-    for (uint32_t i = 1; is_good && i < count; i++) {
-        if (list[i].table_id == list[i - 1].table_id)
-            is_good = sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_ID", "rename one of the two tables",
-                                     "two tables have the same id");
+    for (uint32_t i = 0; i < history->cap; i++) {
+        const struct sl_history_entry *e = &history->entries[i];
+        if (e->table_id == 0 || !e->was_there || sl_mariadb_schema_is_private(e->schema) ||
+            !sl_table_filter_takes(filter, e->schema, e->table))
+            continue;
+        list->tables[list->count++] = (struct sl_source_table){ .table_id = e->table_id,
+                                                                .schema_id = sl_mariadb_schema_id(e->schema),
+                                                                .schema = e->schema,
+                                                                .table = e->table };
     }
-    for (uint32_t i = 0; is_good && i < count && each(ctx, &list[i]); i++)
+}
+
+static bool source_tell_list(struct source_list *list, bool (*each)(void *ctx, const struct sl_source_table *table),
+                             void *ctx, struct sl_trouble *t)
+{
+    qsort(list->tables, list->count, sizeof *list->tables, source_listed_cmp);
+    for (uint32_t i = 1; i < list->count; i++) {
+        if (list->tables[i].table_id == list->tables[i - 1].table_id)
+            return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_ID", "rename one of the two tables",
+                                  "two tables have the same id");
+    }
+    for (uint32_t i = 0; i < list->count && each(ctx, &list->tables[i]); i++)
         continue;
-    free(list);
-    mysql_free_result(result);
-    return is_good;
-}
-
-static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, const struct sl_source_table *table),
-                        void *ctx, struct sl_trouble *t)
-{
-    struct source_opts opts;
-    struct sl_table_filter *filter = NULL;
-    MYSQL *db = NULL;
-    bool is_good = source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
-                   source_connect(&db, &opts, t) && source_check_settings(db, t) &&
-                   source_list_from(db, filter, each, ctx, t);
-    if (db)
-        mysql_close(db);
-    sl_table_filter_free(filter);
-    sl_mariadb_target_wipe(&opts.target);
-    return is_good;
+    return true;
 }
 
 static bool source_read_head(MYSQL *db, const struct source_opts *o, sl_ts *out, struct sl_trouble *t)
@@ -659,6 +656,62 @@ static bool source_read_head(MYSQL *db, const struct source_opts *o, sl_ts *out,
     *out = sl_binlog_ts((uint8_t)o->epoch, number, (uint32_t)pos - 1);
     return is_good || sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", "start the server with log_bin",
                                      "the source has no binary log, or a position beyond 4 GiB");
+}
+
+static bool source_merge_lists(MYSQL_RES *result, const struct sl_table_filter *filter,
+                               const struct sl_history *history,
+                               bool (*each)(void *ctx, const struct sl_source_table *table), void *ctx,
+                               struct sl_trouble *t)
+{
+    size_t most = (size_t)mysql_num_rows(result) + history->count;
+    struct source_list list = { .tables = calloc(most + 1, sizeof *list.tables) };
+    bool is_good =
+        list.tables != NULL || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a list of tables");
+    if (is_good) {
+        source_list_present(&list, result, filter, history);
+        source_list_past(&list, filter, history);
+        is_good = source_tell_list(&list, each, ctx, t);
+    }
+    free(list.tables);
+    return is_good;
+}
+
+/* The list of now comes first: what changes between it and the head is told by the log. */
+static bool source_list_at(MYSQL *db, const struct source_opts *opts, const struct sl_source_open *o,
+                           const struct sl_table_filter *filter,
+                           bool (*each)(void *ctx, const struct sl_source_table *table), void *ctx,
+                           struct sl_trouble *t)
+{
+    struct sl_history history = { 0 };
+    MYSQL_RES *result;
+    sl_ts head;
+    if (!sl_mariadb_select(&result, db,
+                           "SELECT table_schema, table_name FROM information_schema.tables "
+                           "WHERE table_type = 'BASE TABLE'",
+                           t))
+        return false;
+    bool is_good = sl_history_init(&history, t) && source_read_head(db, opts, &head, t) &&
+                   (o->from == SL_TS_NONE || sl_history_read(&history, &sl_mariadb_source_driver, o, head, t)) &&
+                   source_merge_lists(result, filter, &history, each, ctx, t);
+    sl_history_deinit(&history);
+    mysql_free_result(result);
+    return is_good;
+}
+
+static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, const struct sl_source_table *table),
+                        void *ctx, struct sl_trouble *t)
+{
+    struct source_opts opts;
+    struct sl_table_filter *filter = NULL;
+    MYSQL *db = NULL;
+    bool is_good = source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
+                   source_connect(&db, &opts, t) && source_check_settings(db, t) &&
+                   source_list_at(db, &opts, o, filter, each, ctx, t);
+    if (db)
+        mysql_close(db);
+    sl_table_filter_free(filter);
+    sl_mariadb_target_wipe(&opts.target);
+    return is_good;
 }
 
 static bool source_head(sl_ts *out, struct sl_secret uri, struct sl_trouble *t)

@@ -106,6 +106,16 @@ static struct sl_column *table_find_column(struct table_copy *copy, const char *
     return NULL;
 }
 
+static void table_forget_types(struct table_copy *copy)
+{
+    for (uint32_t i = 0; i < copy->def.column_count; i++) {
+        struct sl_column *col = &copy->columns[i];
+        free((void *)(uintptr_t)col->type.ptr);
+        col->type = (struct sl_str){ 0 };
+        col->flags &= ~(uint32_t)SL_COLUMN_GENERATED;
+    }
+}
+
 /* Names go into statements as hexadecimal literals: nothing in them can be taken for SQL. */
 static void table_hex(char *out, struct sl_str name)
 {
@@ -131,7 +141,11 @@ static bool table_ask(MYSQL_RES **out, const struct table_copy *copy, MYSQL *det
     return sl_mariadb_select(out, details, sql, t);
 }
 
-static bool table_ask_columns(struct table_copy *copy, MYSQL *details, struct sl_trouble *t)
+/*
+ * The server tells how the table is now, the map how it was when the rows were written. *agrees: these are the same
+ * columns; otherwise nothing of now is taken over.
+ */
+static bool table_ask_columns(struct table_copy *copy, MYSQL *details, bool *agrees, struct sl_trouble *t)
 {
     MYSQL_RES *result;
     MYSQL_ROW row;
@@ -141,16 +155,18 @@ static bool table_ask_columns(struct table_copy *copy, MYSQL *details, struct sl
                    "ORDER BY ordinal_position", t))
         return false;
     bool is_good = true;
-    while (is_good && (row = mysql_fetch_row(result))) {
-        struct sl_column *col = row[0] ? table_find_column(copy, row[0]) : NULL;
-        if (!col || !row[1] || col->type.ptr)
-            continue;
-        char *type = strdup(row[1]);
-        is_good = type != NULL;
+    *agrees = mysql_num_rows(result) == copy->def.column_count;
+    for (uint32_t i = 0; is_good && *agrees && (row = mysql_fetch_row(result)); i++) {
+        struct sl_column *col = &copy->columns[i];
+        *agrees = row[0] && row[1] && sl_str_eq(col->name, sl_str_of(row[0]));
+        char *type = *agrees ? strdup(row[1]) : NULL;
+        is_good = !*agrees || type != NULL;
         col->type = sl_str_of(type);
-        if (row[2] && row[2][0] == '1')
+        if (*agrees && row[2] && row[2][0] == '1')
             col->flags |= SL_COLUMN_GENERATED;
     }
+    if (!*agrees)
+        table_forget_types(copy);
     mysql_free_result(result);
     return is_good || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a table's definition");
 }
@@ -183,7 +199,8 @@ bool sl_mariadb_table_def(struct sl_table_def **out, const struct sl_binlog_tabl
     struct table_copy *copy = table_copy_of(map, version);
     if (!copy)
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a table's definition");
-    if (details && (!table_ask_columns(copy, details, t) || !table_ask_keys(copy, details, t))) {
+    bool agrees = false;
+    if (details && (!table_ask_columns(copy, details, &agrees, t) || (agrees && !table_ask_keys(copy, details, t)))) {
         table_free(&copy->def);
         return false;
     }

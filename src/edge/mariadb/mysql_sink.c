@@ -231,7 +231,10 @@ static bool sink_execute(struct sl_writer *base, const struct sl_sink_span *span
                               "use exactly-once=true, or perform it by hand and resume the feed behind this ts",
                               "schema changes need the sink's journal ('%s' of ts %llu)", ddl->kind,
                               (unsigned long long)ddl->ts);
-    return writer_connect(w, t) && (sl_sink_ddl_execute(w->db, &w->sink->feed, span, ddl, t) || writer_fail(w, t));
+    if (!writer_connect(w, t) || (!sl_sink_ddl_execute(w->db, &w->sink->feed, span, ddl, t) && !writer_fail(w, t)))
+        return false;
+    sl_apply_forget(&w->apply);
+    return true;
 }
 
 static bool sink_was_executed(struct sl_writer *base, const struct sl_sink_span *span, sl_ts ts, bool *out,

@@ -231,10 +231,16 @@ bool sl_apply_init(struct sl_apply *a, MYSQL *db, struct sl_trouble *t)
     return apply_ask_limits(a, t);
 }
 
-void sl_apply_deinit(struct sl_apply *a)
+void sl_apply_forget(struct sl_apply *a)
 {
     for (uint32_t i = 0; i < a->statement_count; i++)
         sl_statement_free(a->statements[i]);
+    a->statement_count = 0;
+}
+
+void sl_apply_deinit(struct sl_apply *a)
+{
+    sl_apply_forget(a);
     free(a->statements);
     if (a->arrays) {
         free(a->arrays->columns);

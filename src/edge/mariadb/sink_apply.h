@@ -28,6 +28,8 @@ struct sl_apply {
 /* Asks the server for its limits. To be deinitialised in any case. */
 SL_CHECKED bool sl_apply_init(struct sl_apply *a, MYSQL *db, struct sl_trouble *t);
 void sl_apply_deinit(struct sl_apply *a); /* before the connection is closed */
+/* A table of the sink has changed: its statements are made anew. */
+void sl_apply_forget(struct sl_apply *a);
 
 SL_CHECKED bool sl_apply_table(struct sl_apply *a, const struct sl_table_changes *changes, struct sl_trouble *t);
 

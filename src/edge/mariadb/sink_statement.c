@@ -35,14 +35,55 @@ static void statement_table(struct sl_text *sql, const struct sl_table_def *def)
     sl_statement_name(sql, def->table);
 }
 
-static void statement_spell_replace(struct sl_text *sql, const struct sl_table_def *def)
+#define STATEMENT_NAME_BYTES_MAX 256u
+
+/* Of the table as it is at the sink: it has the shape of the rows that come now, when the source's may be years ahead. */
+static bool statement_ask_columns(MYSQL_RES **out, struct sl_apply *a, const struct sl_table_def *def, const char *what,
+                                  const char *rest, struct sl_trouble *t)
+{
+    char names[2][2 * STATEMENT_NAME_BYTES_MAX + 1], sql[2048];
+    const struct sl_str of[] = { def->schema, def->table };
+    for (size_t i = 0; i < 2; i++) {
+        if (of[i].len > STATEMENT_NAME_BYTES_MAX)
+            return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_NAME", "", "a name is too long");
+        mysql_hex_string(names[i], of[i].ptr, (unsigned long)of[i].len);
+    }
+    int len = snprintf(sql, sizeof sql,
+                       "SELECT %s FROM information_schema.columns WHERE table_schema = CONVERT(0x%s USING utf8mb4) AND "
+                       "table_name = CONVERT(0x%s USING utf8mb4) AND %s",
+                       what, names[0], names[1], rest);
+    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
+    return sl_mariadb_select(out, a->db, sql, t);
+}
+
+/* What the sink computes by itself cannot be written. */
+static bool statement_ask_written(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
+                                  struct sl_trouble *t)
+{
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+    if (!statement_ask_columns(&result, a, def, "column_name",
+                               "(extra LIKE '%VIRTUAL%' OR extra LIKE '%STORED%' OR extra LIKE '%PERSISTENT%')", t))
+        return false;
+    while ((row = mysql_fetch_row(result))) {
+        for (uint32_t i = 0; i < def->column_count; i++) {
+            if (row[0] && sl_str_eq(def->columns[i].name, sl_str_of(row[0])))
+                s->columns[i].is_written = false;
+        }
+    }
+    mysql_free_result(result);
+    return true;
+}
+
+static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_statement *s,
+                                    const struct sl_table_def *def)
 {
     const char *between = "";
     sl_text_cstr(sql, "REPLACE INTO ");
     statement_table(sql, def);
     sl_text_cstr(sql, " (");
     for (uint32_t i = 0; i < def->column_count; i++) {
-        if (def->columns[i].flags & SL_COLUMN_GENERATED)
+        if (!s->columns[i].is_written)
             continue;
         sl_text_cstr(sql, between);
         sl_statement_name(sql, def->columns[i].name);
@@ -51,7 +92,7 @@ static void statement_spell_replace(struct sl_text *sql, const struct sl_table_d
     sl_text_cstr(sql, ") VALUES (");
     between = "?";
     for (uint32_t i = 0; i < def->column_count; i++) {
-        if (def->columns[i].flags & SL_COLUMN_GENERATED)
+        if (!s->columns[i].is_written)
             continue;
         sl_text_cstr(sql, between);
         between = ", ?";
@@ -72,22 +113,14 @@ struct statement_charset { /* of a key column at the sink; empty: it has none */
 static bool statement_ask_charset(struct statement_charset *out, struct sl_apply *a, const struct sl_table_def *def,
                                   const struct sl_column *column, struct sl_trouble *t)
 {
-    char names[3][2 * 256 + 1], sql[2048];
-    const struct sl_str of[] = { def->schema, def->table, column->name };
+    char name[2 * STATEMENT_NAME_BYTES_MAX + 1], rest[sizeof name + 64];
     MYSQL_RES *result;
     *out = (struct statement_charset){ { 0 }, { 0 } };
-    for (size_t i = 0; i < 3; i++) {
-        if (of[i].len > 256)
-            return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_NAME", "", "a name is too long");
-        mysql_hex_string(names[i], of[i].ptr, (unsigned long)of[i].len);
-    }
-    int len = snprintf(sql, sizeof sql,
-                       "SELECT character_set_name, collation_name FROM information_schema.columns WHERE "
-                       "table_schema = CONVERT(0x%s USING utf8mb4) AND table_name = CONVERT(0x%s USING utf8mb4) AND "
-                       "column_name = CONVERT(0x%s USING utf8mb4)",
-                       names[0], names[1], names[2]);
-    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
-    if (!sl_mariadb_select(&result, a->db, sql, t))
+    if (column->name.len > STATEMENT_NAME_BYTES_MAX)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_NAME", "", "a name is too long");
+    mysql_hex_string(name, column->name.ptr, (unsigned long)column->name.len);
+    snprintf(rest, sizeof rest, "column_name = CONVERT(0x%s USING utf8mb4)", name);
+    if (!statement_ask_columns(&result, a, def, "character_set_name, collation_name", rest, t))
         return false;
     MYSQL_ROW row = mysql_fetch_row(result);
     if (row && row[0] && row[1]) {
@@ -146,7 +179,7 @@ static bool statement_prepare_both(struct sl_apply_statement *s, struct sl_apply
 {
     struct sl_text sql;
     sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
-    statement_spell_replace(&sql, def);
+    statement_spell_replace(&sql, s, def);
     if (!statement_prepare(&s->replace, a, &sql, t))
         return false;
     sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
@@ -176,9 +209,9 @@ static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct
         };
         for (uint32_t i = 0; i < def->column_count; i++) {
             s->columns[i].is_key = (def->columns[i].flags & SL_COLUMN_KEY) != 0;
-            s->columns[i].is_written = (def->columns[i].flags & SL_COLUMN_GENERATED) == 0;
+            s->columns[i].is_written = true;
         }
-        is_good = statement_prepare_both(s, a, def, memory, t);
+        is_good = statement_ask_written(s, a, def, t) && statement_prepare_both(s, a, def, memory, t);
     } else {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
     }
