@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # work, feed: of who sources this
 # A database as text, and the wait until source and sink hold the same: to be sourced after nodes.sh.
 #
 #   image SERVER DATABASE      definitions and rows of all tables
