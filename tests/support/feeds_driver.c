@@ -619,20 +619,12 @@ void fd_booting(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t e
     fd_status(d, node, &s.status);
 }
 
-void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint)
+void fd_ended(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, bool everywhere)
 {
     struct driver_status s;
     driver_fill_status(&s, feed, epoch, checkpoint);
     s.status.state = PB__COMPONENT_STATE__STOPPED;
-    fd_status(d, node, &s.status);
-}
-
-void fd_closed(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint)
-{
-    struct driver_status s;
-    driver_fill_status(&s, feed, epoch, checkpoint);
-    s.status.state = PB__COMPONENT_STATE__STOPPED;
-    s.status.closed_everywhere = true;
+    s.status.closed_everywhere = everywhere;
     fd_status(d, node, &s.status);
 }
 

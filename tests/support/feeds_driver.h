@@ -138,8 +138,15 @@ void fd_report(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t ep
 void fd_status(struct feeds_driver *d, uint32_t node, const Pb__MaintainerStatus *s);
 void fd_working(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
 void fd_booting(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
-void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint);
-void fd_closed(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint); /* everywhere */
+void fd_ended(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, bool everywhere);
+static inline void fd_stopped(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint)
+{
+    fd_ended(d, node, feed, epoch, checkpoint, false);
+}
+static inline void fd_closed(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint)
+{
+    fd_ended(d, node, feed, epoch, checkpoint, true);
+}
 void fd_error(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch, sl_ts checkpoint, const char *code);
 void fd_refused(struct feeds_driver *d, uint32_t node, uint32_t feed, uint64_t epoch); /* an Add */
 void fd_drained(struct feeds_driver *d, uint32_t node, uint32_t feed, const Pb__DrainProgress *p);
