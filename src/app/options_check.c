@@ -13,30 +13,20 @@ static bool check_derive(struct sl_options *o, enum sl_option_id id, const char 
     return sl_options_set(o, id, text, o->origin[id], c);
 }
 
-static size_t check_scheme_len(const char *url)
+static bool check_is_url(const char *text)
 {
-    if (strncmp(url, "http://", 7) == 0)
-        return 7;
-    return strncmp(url, "https://", 8) == 0 ? 8 : 0;
+    return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
 }
 
-/* "http://h1:2379,http://h2:2379" of old scripts: etcd://h1:2379,h2:2379, with TLS if the first one has it. */
+/* "http://h1:2379,http://h2:2379" of old scripts is what --meta takes too; "h1:2379" is etcd://h1:2379. */
 static bool check_pd(struct sl_options *o, struct sl_complaint *c)
 {
-    char uri[CHECK_TEXT_BYTES] = "etcd://";
-    size_t len = strlen(uri);
+    char uri[CHECK_TEXT_BYTES];
     if (o->pd[0] == '\0' || o->meta[0] != '\0')
         return o->pd[0] == '\0' || sl_complain(c, SL_EXIT_CONFIG, "--meta and --pd say the same: give one of them");
-    for (const char *p = o->pd; *p != '\0';) {
-        size_t part = strcspn(p, ",");
-        size_t skip = check_scheme_len(p);
-        if (part <= skip || len + part + 2 > sizeof uri)
-            return sl_complain(c, SL_EXIT_CONFIG, "--pd: '%.80s' is not a list of URLs", o->pd);
-        len += (size_t)snprintf(uri + len, sizeof uri - len, "%s%.*s", p == o->pd ? "" : ",", (int)(part - skip),
-                                p + skip);
-        p += part;
-        p += *p == ',' ? 1 : 0;
-    }
+    int len = snprintf(uri, sizeof uri, "%s%s", check_is_url(o->pd) ? "" : "etcd://", o->pd);
+    if (len < 0 || (size_t)len >= sizeof uri)
+        return sl_complain(c, SL_EXIT_CONFIG, "--pd: '%.80s...' is too long", o->pd);
     return check_derive(o, SL_OPTION_ID_meta, uri, c);
 }
 
@@ -52,7 +42,7 @@ static bool check_meta(struct sl_options *o, struct sl_complaint *c)
         return check_derive(o, SL_OPTION_ID_meta, uri, c);
     }
     if ((strncmp(o->meta, "sqlite:", 7) == 0 && o->meta[7] != '\0') ||
-        (strncmp(o->meta, "etcd://", 7) == 0 && o->meta[7] != '\0'))
+        (strncmp(o->meta, "etcd://", 7) == 0 && o->meta[7] != '\0') || check_is_url(o->meta))
         return true;
     /* The value may hold a password, so it is not shown. */
     return sl_complain(c, SL_EXIT_CONFIG, "--meta: say sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...]");

@@ -248,9 +248,9 @@ void sl__shell_on_range(struct sl_shell *s, const struct sl_store_result *result
     }
 }
 
-static void api_stop(void *ctx)
+static void api_stop(void *ctx, bool without_drain)
 {
-    sl__shell_stop_ask(ctx, "API");
+    sl__shell_stop_ask(ctx, "API", without_drain);
 }
 
 void sl__shell_api_port(struct sl_shell *s, struct sl_api_port *port)

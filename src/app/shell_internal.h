@@ -47,11 +47,9 @@ enum { SL__SHELL_OPS = 1024 };
 
 /* How far a stop has come. */
 struct sl__shell_stop {
-    sl_ns late_at;     /* when the present state is given up */
-    sl_ns ask_at;      /* when the drain is asked for again */
-    bool is_asking;    /* an answer is awaited */
-    bool is_accepted;  /* the drain runs */
-    bool is_cut_short; /* by a second signal */
+    sl_ns late_at;    /* when the present state is given up */
+    sl_ns ask_at;     /* when the drain is asked for again */
+    bool is_accepted; /* the drain runs */
     enum sl_exit exit;
     struct sl_self_call *call;
     char blocker[160]; /* what held the drain up when it was last looked at */
@@ -131,8 +129,8 @@ void sl__shell_deinit(struct sl_shell *s);
 /* ---- shell_stop.c: signals, drain before the stop, leaving ---- */
 
 bool sl__shell_stop_open(struct sl_shell *s);
-/* A signal, or POST /api/v2/stop. */
-void sl__shell_stop_ask(struct sl_shell *s, const char *cause);
+/* A signal, or POST /api/v2/stop. without_drain: drain_on_stop does not count, such as when the whole cluster stops. */
+void sl__shell_stop_ask(struct sl_shell *s, const char *cause, bool without_drain);
 /* The coordinator's word: the node is drained, and its drain was to stop it. Nothing if it leaves already. */
 void sl__shell_stop_ordered(struct sl_shell *s);
 void sl__shell_stop_tick(struct sl_shell *s);

@@ -167,7 +167,7 @@ static bool stop_has_others(struct sl_shell *s)
     return view.joined && view.member_count > 1;
 }
 
-void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
+void sl__shell_stop_ask(struct sl_shell *s, const char *cause, bool without_drain)
 {
     sl_log_app(s->log, SL_APP_STOP_ASKED, sl_f_str("cause", sl_str_of(cause)));
     sd_notify(0, "STOPPING=1");
@@ -175,7 +175,7 @@ void sl__shell_stop_ask(struct sl_shell *s, const char *cause)
     case SL__SHELL_STARTING:
     case SL__SHELL_RUNNING:
         s->stop.exit = SL_EXIT_STOPPED;
-        if (s->options->drain_on_stop && stop_has_others(s))
+        if (s->options->drain_on_stop && !without_drain && stop_has_others(s))
             stop_drain(s);
         else
             stop_leave(s, STOP_LEAVE_NS);
@@ -230,7 +230,7 @@ static void stop_on_signal(uv_signal_t *handle, int number)
     if (number == SIGHUP)
         sl__shell_reload(s);
     else
-        sl__shell_stop_ask(s, number == SIGTERM ? "SIGTERM" : "SIGINT");
+        sl__shell_stop_ask(s, number == SIGTERM ? "SIGTERM" : "SIGINT", false);
 }
 
 bool sl__shell_stop_open(struct sl_shell *s)

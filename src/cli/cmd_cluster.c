@@ -4,8 +4,10 @@
 #include "cli/nodes.h"
 
 #include <string.h>
+#include <time.h>
 
 #define CLUSTER_STOP_MS 130000 /* checkpoints are written first */
+#define CLUSTER_LOOK_MS 200    /* between two looks of status --wait */
 
 /* ---- status ---- */
 
@@ -73,43 +75,87 @@ static void cluster_status_json(struct sl_cli *c, const struct sl_cli_nodes *nod
     json_object_put(whole);
 }
 
-static int cluster_status_say(struct sl_cli *c, const struct sl_cli_nodes *nodes, const struct sl_cli_answer *feeds,
-                              const struct sl_cli_answer *drains)
+struct cluster_picture {
+    struct sl_cli_nodes nodes;
+    struct sl_cli_answer feeds, drains;
+};
+
+static void cluster_picture_deinit(struct cluster_picture *p)
 {
-    struct sl_cli_buf b = { 0 };
-    const struct cluster_counts n = cluster_count(nodes);
-    sl_cli_addf(&b, "nodes    %zu, %zu alive", nodes->count, n.alive);
+    sl_cli_answer_deinit(&p->feeds);
+    sl_cli_answer_deinit(&p->drains);
+    sl_cli_nodes_deinit(&p->nodes);
+}
+
+static bool cluster_picture_load(struct sl_cli *c, struct cluster_picture *p, int *exit)
+{
+    memset(p, 0, sizeof *p);
+    return sl_cli_nodes_load(c, "cluster status", &p->nodes, exit) &&
+           sl_cli_get(c, "cluster status", "/api/v2/changefeeds?state=all", &p->feeds, exit) &&
+           sl_cli_get(c, "cluster status", "/api/v2/drains", &p->drains, exit);
+}
+
+/* Whether nothing is wrong; b gets the lines that say so. */
+static bool cluster_judge(struct sl_cli *c, const struct cluster_picture *p, struct sl_cli_buf *b)
+{
+    const struct cluster_counts n = cluster_count(&p->nodes);
+    sl_cli_addf(b, "nodes    %zu, %zu alive", p->nodes.count, n.alive);
     if (n.draining + n.stopping > 0)
-        sl_cli_addf(&b, ", %zu draining, %zu stopping", n.draining, n.stopping);
-    sl_cli_addf(&b, ", %zu silent\n", n.silent);
-    sl_cli_addf(&b, "leader   %s\n", n.owner ? n.owner->name : "none");
-    size_t failed = cluster_feeds(&b, feeds->json);
-    cluster_drains(&b, drains->json);
+        sl_cli_addf(b, ", %zu draining, %zu stopping", n.draining, n.stopping);
+    sl_cli_addf(b, ", %zu silent\n", n.silent);
+    sl_cli_addf(b, "leader   %s\n", n.owner ? n.owner->name : "none");
+    size_t failed = cluster_feeds(b, p->feeds.json);
+    cluster_drains(b, p->drains.json);
     bool is_good = n.owner && n.silent == 0 && failed == 0;
-    sl_cli_addf(&b, "%s%s%s\n", sl_cli_colour(c->has_colour, is_good ? SL_CLI_GREEN : SL_CLI_RED),
+    sl_cli_addf(b, "%s%s%s\n", sl_cli_colour(c->has_colour, is_good ? SL_CLI_GREEN : SL_CLI_RED),
                 is_good ? "ok" : "needs attention", sl_cli_colour(c->has_colour, SL_CLI_PLAIN));
-    if (c->is_json)
-        cluster_status_json(c, nodes, feeds, drains);
-    else
-        sl_cli_print(c, &b);
+    return is_good;
+}
+
+/* One look. What is wrong is only printed at the last one: until then it may mend itself. */
+static int cluster_look(struct sl_cli *c, bool is_last)
+{
+    struct cluster_picture p;
+    struct sl_cli_buf b = { 0 };
+    int exit = SL_CLI_EXIT_FAILED;
+    if (cluster_picture_load(c, &p, &exit)) {
+        bool is_good = cluster_judge(c, &p, &b);
+        exit = is_good ? SL_CLI_EXIT_OK : SL_CLI_EXIT_FAILED;
+        if ((is_good || is_last) && c->is_json)
+            cluster_status_json(c, &p.nodes, &p.feeds, &p.drains);
+        else if (is_good || is_last)
+            sl_cli_print(c, &b);
+    }
     sl_cli_buf_free(&b);
-    return is_good ? SL_CLI_EXIT_OK : SL_CLI_EXIT_FAILED;
+    cluster_picture_deinit(&p);
+    return exit;
+}
+
+/* The same without the complaints of a cluster that is not there yet. */
+static int cluster_look_quietly(struct sl_cli *c)
+{
+    FILE *err = c->err, *nowhere = fopen("/dev/null", "w");
+    if (nowhere)
+        c->err = nowhere;
+    int exit = cluster_look(c, false);
+    c->err = err;
+    if (nowhere)
+        (void)fclose(nowhere);
+    return exit;
 }
 
 int sl_cli_cluster_status(struct sl_cli *c)
 {
-    struct sl_cli_nodes nodes;
-    struct sl_cli_answer feeds = { 0 }, drains = { 0 };
-    int exit;
-    bool ok = sl_cli_nodes_load(c, "cluster status", &nodes, &exit) &&
-              sl_cli_get(c, "cluster status", "/api/v2/changefeeds?state=all", &feeds, &exit) &&
-              sl_cli_get(c, "cluster status", "/api/v2/drains", &drains, &exit);
-    if (ok)
-        exit = cluster_status_say(c, &nodes, &feeds, &drains);
-    sl_cli_answer_deinit(&feeds);
-    sl_cli_answer_deinit(&drains);
-    sl_cli_nodes_deinit(&nodes);
-    return exit;
+    const struct timespec pause = { .tv_nsec = CLUSTER_LOOK_MS * 1000000L };
+    uint64_t wait_ms;
+    if (!sl_cli_duration(c, SL_CLI_OPT_WAIT, &wait_ms))
+        return SL_CLI_EXIT_USAGE;
+    for (uint64_t until_ms = sl_cli_now_ms() + wait_ms; sl_cli_now_ms() < until_ms;) {
+        if (cluster_look_quietly(c) == SL_CLI_EXIT_OK)
+            return SL_CLI_EXIT_OK;
+        (void)nanosleep(&pause, NULL);
+    }
+    return cluster_look(c, true);
 }
 
 /* ---- restart plan ---- */
@@ -160,9 +206,11 @@ static size_t cluster_stop_nodes(struct sl_cli *c, const struct sl_cli_nodes *no
     for (int owner = 0; owner < 2; owner++) {
         for (size_t i = 0; i < nodes->count; i++) {
             const struct sl_cli_node *n = &nodes->items[i];
-            const struct sl_cli_call call = {
-                .method = "POST", .path = "/api/v2/stop", .body = "{}", .at = n->address, .is_idempotent = true
-            };
+            const struct sl_cli_call call = { .method = "POST",
+                                              .path = "/api/v2/stop",
+                                              .body = "{\"without_drain\":true}",
+                                              .at = n->address,
+                                              .is_idempotent = true };
             struct sl_cli_answer a;
             char what[100];
             if (n->is_owner != (owner == 1))
@@ -178,6 +226,40 @@ static size_t cluster_stop_nodes(struct sl_cli *c, const struct sl_cli_nodes *no
         }
     }
     return failed;
+}
+
+/* A node is gone when nobody answers at its address any more, so that what follows may start it again at once. */
+static bool cluster_wait_gone(struct sl_cli *c, const struct sl_cli_node *n, uint64_t until_ms)
+{
+    const struct sl_cli_call call = { .method = "GET", .path = "/status", .at = n->address, .is_single = true };
+    const struct timespec pause = { .tv_nsec = CLUSTER_LOOK_MS * 1000000L };
+    for (;;) {
+        struct sl_cli_answer a;
+        sl_cli_client_call(c->client, &call, &a);
+        bool is_gone = a.reach == SL_CLI_UNREACHED,
+             is_over = a.reach == SL_CLI_INTERRUPTED || sl_cli_now_ms() >= until_ms;
+        sl_cli_answer_deinit(&a);
+        if (is_gone || is_over)
+            return is_gone;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+/* How many still answer when the time is over; they are named. */
+static size_t cluster_wait_all_gone(struct sl_cli *c, const struct sl_cli_nodes *nodes)
+{
+    uint64_t until_ms = sl_cli_now_ms() + CLUSTER_STOP_MS;
+    size_t left = 0;
+    for (size_t i = 0; i < nodes->count; i++) {
+        char what[100];
+        if (cluster_wait_gone(c, &nodes->items[i], until_ms))
+            continue;
+        left++;
+        (void)snprintf(what, sizeof what, "cluster stop: %s", nodes->items[i].name);
+        (void)sl_cli_fail(c, SL_CLI_EXIT_FAILED, what, "it was asked to stop and still answers",
+                          "its log says what it waits for");
+    }
+    return left;
 }
 
 int sl_cli_cluster_stop(struct sl_cli *c)
@@ -197,7 +279,7 @@ int sl_cli_cluster_stop(struct sl_cli *c)
         exit = SL_CLI_EXIT_OK;
         if (!sl_cli_answer_is_good(&a))
             exit = sl_cli_fail_answer(c, "cluster stop", &a);
-        else if (cluster_stop_nodes(c, &nodes) > 0)
+        else if (cluster_stop_nodes(c, &nodes) + cluster_wait_all_gone(c, &nodes) > 0)
             exit = SL_CLI_EXIT_FAILED;
         if (exit == SL_CLI_EXIT_OK && c->is_json)
             sl_cli_print_json(c, a.json);

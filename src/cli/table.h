@@ -51,6 +51,7 @@
     X(META, "meta", 0, "URI", "SLUICE_META", "the metadata store, such as sqlite:/var/lib/sluice/meta.db")           \
     X(INTERVAL, "interval", 'i', "DURATION", "", "how often to look (1s)")                                           \
     X(ONCE, "once", '1', "", "", "show one picture and exit")                                                        \
+    X(WAIT, "wait", 'w', "DURATION", "", "look again for that long, until nothing is wrong")                         \
     X(YES, "yes", 'y', "", "", "do not ask")
 
 enum sl_cli_option {
@@ -108,7 +109,8 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
     X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                         \
       "let a node connect to a source and list its tables",                                                          \
       "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                 \
-    X("cluster status", "", 0, sl_cli_cluster_status, "the cluster in a few lines; fails if something is wrong", "") \
+    X("cluster status", "", SL_CLI_BIT(WAIT), sl_cli_cluster_status,                                                 \
+      "the cluster in a few lines; fails if something is wrong", "")                                                 \
     X("cluster stop", "", SL_CLI_BIT(YES), sl_cli_cluster_stop,                                                      \
       "stop every node: flush, checkpoint, exit, without moving work", "")                                           \
     X("cluster restart-plan", "", 0, sl_cli_restart_plan,                                                            \

@@ -66,7 +66,7 @@ def test_all_nodes_are_restarted_one_by_one_as_the_plan_says():
 
 
 def test_the_whole_cluster_stops_and_starts_again():
-    with Cluster(3) as c:
+    with Cluster(3, options={"drain_on_stop": True}) as c:  # which is for nodes that stop alone
         c.wait_formed()
         create_feed(c)
         advances(c)
@@ -74,6 +74,7 @@ def test_the_whole_cluster_stops_and_starts_again():
         sluice(c, "cluster", "stop", "--yes")
         for node in c.nodes:
             assert node.wait_exit() == STOPPED
+            assert not node.find("STOP_DRAINS"), node.name
         for node in c.nodes:
             node.start()
         c.wait_formed(3)

@@ -135,10 +135,11 @@ static void driver_range(void *ctx, uint64_t ticket, struct sl_str prefix)
     driver_copy(d->range_prefix, sizeof d->range_prefix, prefix);
 }
 
-static void driver_stop(void *ctx)
+static void driver_stop(void *ctx, bool without_drain)
 {
     struct api_driver *d = ctx;
     d->stopped = true;
+    d->stopped_without_drain = without_drain;
 }
 
 const struct api_request *api_asked(const struct api_driver *d, enum sl_request_verb verb)

@@ -56,7 +56,7 @@ struct api_driver {
     struct api_audit audits[API_AUDITS_MAX];
     uint32_t audit_count;
     char log_level[32];
-    bool stopped;
+    bool stopped, stopped_without_drain;
     uint64_t range_ticket;
     char range_prefix[128];
     void (*on_collect)(struct sl_metrics *m);

@@ -138,11 +138,14 @@ static void a_node_stops_when_asked_and_says_so_first(void **state)
     const struct api_answer *a =
         api_call(d, "POST", "/api/v2/stop", NULL, "{\"reason\":\"upgrade\",\"actor\":\"ops\"}");
     sl_assert_i64(a->status, 202);
-    assert_true(d->stopped);
+    assert_true(d->stopped && !d->stopped_without_drain);
     sl_assert_str(d->audits[0].action, "node_stop");
     sl_assert_str(d->audits[0].actor, "ops");
     sl_assert_str(d->audits[0].reason, "upgrade");
     sl_assert_str(d->audits[0].remote, "10.0.0.9");
+    sl_assert_i64(api_call(d, "POST", "/api/v2/stop", NULL, "{\"without_drain\":1}")->status, 400);
+    sl_assert_i64(api_call(d, "POST", "/api/v2/stop", NULL, "{\"without_drain\":true}")->status, 202);
+    assert_true(d->stopped_without_drain);
 }
 
 static void metadata_is_shown_with_secrets_masked(void **state)

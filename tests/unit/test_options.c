@@ -210,6 +210,11 @@ static void old_endpoints_of_etcd_become_a_store(void **state)
     setup(&f);
     assert_true(READ(&f, "--pd", "http://h1:2379,http://h2:2379", "--gc-ttl", "86400", "--tz", "System"));
     assert_true(sl_options_check(&f.o, &f.c));
+    sl_assert_str(f.o.meta, "http://h1:2379,http://h2:2379"); /* whether TLS is spoken is kept */
+    teardown(&f);
+    setup(&f);
+    assert_true(READ(&f, "--pd", "h1:2379,h2:2379"));
+    assert_true(sl_options_check(&f.o, &f.c));
     sl_assert_str(f.o.meta, "etcd://h1:2379,h2:2379");
     teardown(&f);
     setup(&f);

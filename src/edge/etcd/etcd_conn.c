@@ -17,7 +17,7 @@ static void conn_tell_unwell(struct etcd_store *s, const char *text)
     if (s->is_told_unwell || !s->opts.on_health)
         return;
     s->is_told_unwell = true;
-    const char *hint = s->tls ? "" : " (a TLS port needs https://)";
+    const char *hint = s->tls ? " (TLS is spoken; a port without it needs http://)" : " (a TLS port needs https://)";
     (void)sl_err_set(&e, SL_NOT_READY, "no etcd answers, last %s:%u: %.90s%s", s->endpoints.list[s->endpoint].host,
                      s->endpoints.list[s->endpoint].port, text, hint);
     s->opts.on_health(s->opts.health_ctx, &e);

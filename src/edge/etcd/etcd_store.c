@@ -120,9 +120,9 @@ static enum sl_code store_setup_tls(struct etcd_store *s, const struct sl_etcd_o
                                      .key_path = opts->key_file };
     if (!opts->cert_file != !opts->key_file)
         return sl_err_set(err, SL_BAD_CONFIG, "a certificate for etcd needs its key, and a key its certificate");
-    if (s->endpoints.is_http && (opts->tls || has_files))
+    if (s->endpoints.is_http && opts->tls)
         return sl_err_set(err, SL_BAD_CONFIG, "an endpoint of etcd is http://, but TLS is asked for: write https://");
-    if (!opts->tls && !has_files && !s->endpoints.is_https)
+    if (s->endpoints.is_http || (!opts->tls && !has_files && !s->endpoints.is_https))
         return SL_OK;
     return sl_tls_new(&s->tls, &tls, err);
 }

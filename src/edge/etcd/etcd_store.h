@@ -23,7 +23,10 @@ struct uv_loop_s;
 struct sl_etcd_opts {
     /* Comma separated: "h1:2379,h2:2379"; an "etcd://", "http://" or "https://" before any of them is allowed. */
     const char *endpoints;
-    /* Files in PEM. tls is implied by https:// or by any of them; without ca_file the system's authorities count. */
+    /*
+     * Files in PEM. tls is implied by https://, or by any of the files unless the endpoints say http://; without ca_file
+     * the system's authorities count.
+     */
     bool tls;
     const char *ca_file, *cert_file, *key_file; /* null: none */
     const char *user;                           /* null: no authentication */

@@ -74,8 +74,8 @@ struct sl_api_port {
     void (*debug_info)(void *ctx, struct sl_text *text);
     /* Reads all keys below prefix (struct sl_store_op of kind RANGE); answered by sl_api_on_range, not from inside. */
     void (*range)(void *ctx, uint64_t ticket, struct sl_str prefix);
-    /* "Stop this process cleanly", as SIGTERM would. */
-    void (*stop)(void *ctx);
+    /* "Stop this process cleanly", as SIGTERM would; without_drain: the work is not moved away first, whatever is set. */
+    void (*stop)(void *ctx, bool without_drain);
 };
 
 struct sl_api_opts {

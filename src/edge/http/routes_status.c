@@ -211,8 +211,9 @@ void sl__on_config(struct sl__call *c)
 void sl__on_node_stop(struct sl__call *c)
 {
     struct sl_str reason;
-    if (!sl__body_text(c, "reason", &reason)) {
-        sl__answer_bad(c, "reason must be a text");
+    bool without_drain;
+    if (!sl__body_text(c, "reason", &reason) || !sl__body_bool(c, "without_drain", &without_drain)) {
+        sl__answer_bad(c, "reason must be a text, without_drain true or false");
         return;
     }
     sl__call_because(c, reason);
@@ -221,7 +222,7 @@ void sl__on_node_stop(struct sl__call *c)
         return;
     }
     sl__answer_body(c, 202, "application/json; charset=utf-8", SL_STR("{\"done\":true}"));
-    c->api->port.stop(c->api->port.ctx);
+    c->api->port.stop(c->api->port.ctx, without_drain);
 }
 
 /* ---- metadata ---- */
