@@ -144,11 +144,40 @@ static void many_changes_of_one_key_are_one(void **state)
     sl_batch_unref(b);
 }
 
+static void sorted_are_deletes_first_and_each_part_by_key(void **state)
+{
+    static const int64_t written[] = { 9, -2, 4 }, deleted[] = { 7, -5 };
+    static const int64_t wanted[] = { -5, 7, -2, 4, 9 };
+    (void)state;
+    struct sl_changes changes = { 0 };
+    struct sl_batch *b = sl_batch_new();
+    struct sl_row_images images;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(sl_batch_add(b, &table, SL_ROW_INSERT, 1, &images));
+        put_image(images.after, written[i], 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(sl_batch_add(b, &table, SL_ROW_DELETE, 1, &images));
+        put_image(images.before, deleted[i], 0);
+    }
+    sl_batch_seal(b, 1, 0);
+    struct sl_row_run run = { .batch = b, .table = 0, .after = 0, .through = 1 };
+    assert_true(sl_changes_add(&changes, &run));
+    sl_changes_sort(&changes);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(changes.tables[0].changes[i].values[0].v.i, wanted[i]);
+        assert_int_equal(changes.tables[0].changes[i].is_delete, i < 2);
+    }
+    sl_changes_deinit(&changes);
+    sl_batch_unref(b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(net_changes_lead_to_the_same_table_also_when_repeated),
         cmocka_unit_test(many_changes_of_one_key_are_one),
+        cmocka_unit_test(sorted_are_deletes_first_and_each_part_by_key),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

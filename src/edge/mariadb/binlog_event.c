@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/binlog_event.h"
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #define FORMAT_VERSION 4
 #define FORMAT_SERVER_BYTES 50u
@@ -27,7 +27,7 @@ static void event_read_header(struct sl_binlog_event *e, struct sl_cursor *c)
 
 static uint32_t event_crc(struct sl_bytes covered)
 {
-    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), covered.ptr, covered.len);
+    return libdeflate_crc32(0, covered.ptr, covered.len);
 }
 
 static uint32_t event_stored_crc(struct sl_bytes bytes)
@@ -61,9 +61,9 @@ static bool format_crc_is_right(struct sl_bytes bytes)
     uint8_t header[SL_BINLOG_HEADER_BYTES];
     memcpy(header, bytes.ptr, sizeof header);
     header[HEADER_FLAGS_AT] &= (uint8_t)~FORMAT_IN_USE;
-    uLong crc = crc32_z(crc32_z(0, NULL, 0), header, sizeof header);
-    crc = crc32_z(crc, bytes.ptr + sizeof header, bytes.len - sizeof header - SL_BINLOG_CHECKSUM_BYTES);
-    return (uint32_t)crc == event_stored_crc(bytes);
+    uint32_t crc = libdeflate_crc32(0, header, sizeof header);
+    crc = libdeflate_crc32(crc, bytes.ptr + sizeof header, bytes.len - sizeof header - SL_BINLOG_CHECKSUM_BYTES);
+    return crc == event_stored_crc(bytes);
 }
 
 static void format_read_version(struct sl_binlog_format *format, struct sl_bytes version)

@@ -76,6 +76,7 @@ static enum sl_code stream_on_table_map(struct sl_binlog_stream *s, struct sl_by
     slot = stream_slot(s, id);
     s->table_count += s->tables[slot] ? 0 : 1;
     sl_binlog_table_free(s->tables[slot]);
+    table->serial = ++s->serial_last;
     s->tables[slot] = table;
     s->at_statement_start = false;
     return SL_OK;
@@ -259,9 +260,11 @@ static enum sl_code stream_on_xid(struct sl_binlog_stream *s, const struct sl_bi
 
 static uint32_t rows_count_bits(struct sl_bytes bitmap, uint32_t column_count)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < column_count; i++)
-        count += (uint32_t)(bitmap.ptr[i / 8] >> (i % 8)) & 1u;
+    uint32_t count = 0, whole = column_count / 8;
+    for (uint32_t i = 0; i < whole; i++)
+        count += (uint32_t)__builtin_popcount(bitmap.ptr[i]);
+    if (column_count % 8 != 0)
+        count += (uint32_t)__builtin_popcount(bitmap.ptr[whole] & ((1u << column_count % 8) - 1u));
     return count;
 }
 
@@ -314,7 +317,7 @@ static enum sl_code stream_on_rows(struct sl_binlog_stream *s, const struct sl_b
     }
     uint64_t column_count = sl_binlog_lenenc(&c);
     struct sl_binlog_rows *rows = &item->rows;
-    rows->op = rows_op(e->type);
+    *rows = (struct sl_binlog_rows){ .op = rows_op(e->type) };
     rows->table = s->tables[stream_slot(s, id)];
     s->at_statement_start = (flags & ROWS_STATEMENT_END) != 0;
     if (!c.failed && (!rows->table || rows->table->column_count != column_count))
@@ -398,7 +401,10 @@ enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes b
 {
     struct sl_binlog_event event;
     const size_t type_at = 4;
-    *item = (struct sl_binlog_item){ .kind = SL_BINLOG_NOTHING };
+    item->kind = SL_BINLOG_NOTHING; /* field by field: to clear all of it costs more than to read a small event */
+    item->ends_group = false;
+    item->ts = SL_TS_NONE;
+    item->time = 0;
     if (s->state == SL_BINLOG_FAILED)
         return sl_err_set(err, SL_REFUSED, "binlog: the stream has failed before");
     enum sl_code code;

@@ -59,7 +59,7 @@ struct sl_binlog_item {
     bool ends_group;
     sl_ts ts;                   /* of the group; IDLE: everything up to it has come */
     uint32_t time;              /* seconds, as the source says */
-    struct sl_binlog_gtid gtid; /* BEGIN */
+    struct sl_binlog_gtid gtid; /* of a BEGIN; not set in other kinds, nor are the next two */
     struct sl_binlog_rows rows;
     struct sl_binlog_query statement;
 };
@@ -83,6 +83,7 @@ struct sl_binlog_stream {
     bool at_statement_start;         /* no row of the statement has come: the tables may be forgotten */
     struct sl_binlog_table **tables; /* open addressing by id */
     uint32_t table_count, table_cap;
+    uint64_t serial_last;
     struct sl_inflate_buffer inflated;
 };
 

@@ -57,7 +57,8 @@ struct sl_binlog_column {
 };
 
 struct sl_binlog_table {
-    uint64_t id; /* of this run of the server; not a name for the table */
+    uint64_t id;     /* of this run of the server; not a name for the table */
+    uint64_t serial; /* of the stream that keeps it: another description never has the same; 0 if nobody keeps it */
     struct sl_str schema, name;
     uint32_t column_count, key_part_count;
     bool has_signs, has_names, has_key; /* what the optional metadata told */

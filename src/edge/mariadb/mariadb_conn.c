@@ -2,8 +2,6 @@
 #define _DEFAULT_SOURCE /* explicit_bzero */
 #include "edge/mariadb/mariadb_conn.h"
 
-#include <errmsg.h>
-#include <mysqld_error.h>
 #include <string.h>
 
 #define CONN_PORT 3306
@@ -83,65 +81,9 @@ void sl_mariadb_target_wipe(struct sl_mariadb_target *target)
     explicit_bzero(target, sizeof *target);
 }
 
-bool sl_mariadb_is_passing(unsigned error)
-{
-    switch (error) {
-    case CR_CONNECTION_ERROR:
-    case CR_CONN_HOST_ERROR:
-    case CR_SERVER_GONE_ERROR:
-    case CR_SERVER_LOST:
-    case CR_SERVER_HANDSHAKE_ERR:
-    case CR_OUT_OF_MEMORY:
-    case ER_CON_COUNT_ERROR:
-    case ER_SERVER_SHUTDOWN:
-    case ER_LOCK_WAIT_TIMEOUT:
-    case ER_LOCK_DEADLOCK:
-    case ER_DISK_FULL:
-    case ER_RECORD_FILE_FULL:
-    case ER_OUT_OF_RESOURCES:
-    case ER_TOO_MANY_USER_CONNECTIONS:
-    case ER_QUERY_INTERRUPTED:
-    case ER_CONNECTION_KILLED:
-    case ER_OPTION_PREVENTS_STATEMENT: /* read_only: a server that is being promoted */
-        return true;
-    default:
-        return false;
-    }
-}
-
-static const char *conn_remedy(unsigned error)
-{
-    switch (error) {
-    case ER_ACCESS_DENIED_ERROR:
-        return "check user and password in the URI";
-    case ER_SPECIFIC_ACCESS_DENIED_ERROR:
-    case ER_DBACCESS_DENIED_ERROR:
-    case ER_TABLEACCESS_DENIED_ERROR:
-        return "grant the missing privilege to the user of the URI";
-    case CR_SSL_CONNECTION_ERROR:
-        return "check the ssl parameters of the URI and the server's certificate";
-    default:
-        return sl_mariadb_is_passing(error) ? "it is tried again; check that the server runs and can be reached" : "";
-    }
-}
-
-/* Texts of other errors may quote a row. */
-static bool conn_text_is_harmless(unsigned error)
-{
-    return sl_mariadb_is_passing(error) || (error >= CR_MIN_ERROR && error <= CR_MAX_ERROR) ||
-           error == ER_ACCESS_DENIED_ERROR || error == ER_SPECIFIC_ACCESS_DENIED_ERROR ||
-           error == ER_DBACCESS_DENIED_ERROR || error == ER_TABLEACCESS_DENIED_ERROR || error == ER_NO_SUCH_TABLE ||
-           error == ER_BAD_FIELD_ERROR || error == ER_BAD_DB_ERROR || error == ER_MASTER_FATAL_ERROR_READING_BINLOG;
-}
-
 bool sl_mariadb_trouble(struct sl_trouble *t, MYSQL *db, const char *what)
 {
-    unsigned error = mysql_errno(db);
-    enum sl_trouble_kind kind = sl_mariadb_is_passing(error) ? SL_TROUBLE_PASSING : SL_TROUBLE_LASTING;
-    const char *code = kind == SL_TROUBLE_PASSING ? "DATABASE_UNREACHABLE" : "DATABASE_REFUSES";
-    return sl_trouble_set(t, kind, code, conn_remedy(error), "%s: error %u (%s)%s%s", what, error, mysql_sqlstate(db),
-                          conn_text_is_harmless(error) ? ": " : "",
-                          conn_text_is_harmless(error) ? mysql_error(db) : "");
+    return sl_mariadb_error_trouble(t, mysql_errno(db), what, mysql_sqlstate(db), mysql_error(db));
 }
 
 static void conn_set_options(MYSQL *db, const struct sl_mariadb_target *target,

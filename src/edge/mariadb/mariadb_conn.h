@@ -2,7 +2,7 @@
 #ifndef SL_EDGE_MARIADB_MARIADB_CONN_H
 #define SL_EDGE_MARIADB_MARIADB_CONN_H
 
-#include "port/trouble.h"
+#include "edge/mariadb/mariadb_error.h"
 #include "port/uri.h"
 
 #include <mysql.h>
@@ -49,7 +49,5 @@ SL_CHECKED bool sl_mariadb_select(MYSQL_RES **out, MYSQL *db, const char *sql, s
 
 /* The last error of the connection as a trouble: PASSING if the same may work later. what: a word for the operator. */
 bool sl_mariadb_trouble(struct sl_trouble *t, MYSQL *db, const char *what);
-/* Whether an error of this number passes by itself. */
-bool sl_mariadb_is_passing(unsigned error);
 
 #endif

@@ -2,13 +2,11 @@
 #define _DEFAULT_SOURCE /* explicit_bzero, getrandom */
 #include "edge/mariadb/mariadb_source.h"
 
-#include "base/hash.h"
-#include "edge/mariadb/binlog_value.h"
 #include "edge/mariadb/ddl_effect.h"
 #include "edge/mariadb/mariadb_history.h"
-#include "edge/mariadb/mariadb_tables.h"
-#include "engine/table_filter.h"
+#include "edge/mariadb/source_rows.h"
 
+#include <ma_pvio.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -26,17 +24,10 @@
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
 #define SOURCE_EOF 0xfeu
 #define SOURCE_SQL_MAX 512u
-#define SOURCE_DEFS_MIN 64u
 
 struct source_opts {
     struct sl_mariadb_target target;
     uint64_t heartbeat_ms, epoch;
-};
-
-struct source_def { /* a definition, as long as the map it was made from stays the same */
-    uint64_t map_hash;
-    int64_t table_id;
-    struct sl_table_def *def; /* null: the filter leaves it out */
 };
 
 struct mariadb_reader {
@@ -50,9 +41,7 @@ struct mariadb_reader {
     struct sl_binlog_stream stream;
     sl_ts from, through;
     bool is_skipped; /* the open group is not wanted: at or before from */
-    struct source_def *defs;
-    uint32_t def_count, def_cap;
-    uint64_t version_last;
+    struct sl_source_rows rows;
     struct sl_ddl_effects effects; /* of the last schema change */
     struct sl_bytes pending;       /* the event that was read to test the position; null once it was taken */
 };
@@ -279,135 +268,7 @@ static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
     return false;
 }
 
-/* ---- definitions ---- */
-
-static struct source_def *source_find_def(struct mariadb_reader *r, int64_t table_id)
-{
-    uint32_t mask = r->def_cap - 1;
-    uint32_t i = (uint32_t)((uint64_t)table_id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & mask;
-    while (r->defs[i].table_id != 0 && r->defs[i].table_id != table_id)
-        i = (i + 1) & mask;
-    return &r->defs[i];
-}
-
-static bool source_grow_defs(struct mariadb_reader *r)
-{
-    struct source_def *old = r->defs;
-    uint32_t old_cap = r->def_cap, cap = old_cap > 0 ? old_cap * 2 : SOURCE_DEFS_MIN;
-    struct source_def *grown = calloc(cap, sizeof *grown);
-    if (!grown)
-        return false;
-    r->defs = grown;
-    r->def_cap = cap;
-    for (uint32_t i = 0; i < old_cap; i++) {
-        if (old[i].table_id != 0)
-            *source_find_def(r, old[i].table_id) = old[i];
-    }
-    free(old);
-    return true;
-}
-
-static uint64_t source_map_hash(const struct sl_binlog_table *map)
-{
-    const size_t id_bytes = 6; /* numbers of this run of the server */
-    return sl_hash_bytes(0, map->map.ptr + id_bytes, map->map.len - id_bytes);
-}
-
-static bool source_make_def(struct mariadb_reader *r, struct source_def *d, const struct sl_binlog_table *map,
-                            struct sl_trouble *t)
-{
-    struct sl_table_def *def = NULL;
-    bool is_wanted =
-        !sl_mariadb_schema_is_private(map->schema) && sl_table_filter_takes(r->filter, map->schema, map->name);
-    if (is_wanted && !sl_mariadb_table_def(&def, map, ++r->version_last, r->details, t))
-        return false;
-    sl_table_def_unref(d->def);
-    r->def_count += d->table_id == 0 ? 1 : 0;
-    *d = (struct source_def){ .map_hash = source_map_hash(map),
-                              .table_id = sl_mariadb_table_id(map->schema, map->name),
-                              .def = def };
-    return true;
-}
-
-/* *out is null for a table that the filter leaves out. */
-static bool source_def_of(struct mariadb_reader *r, const struct sl_binlog_table *map, struct sl_table_def **out,
-                          struct sl_trouble *t)
-{
-    if (r->def_count >= r->def_cap / 2 && !source_grow_defs(r))
-        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for table definitions");
-    struct source_def *d = source_find_def(r, sl_mariadb_table_id(map->schema, map->name));
-    if ((d->table_id == 0 || d->map_hash != source_map_hash(map)) && !source_make_def(r, d, map, t))
-        return false;
-    *out = d->def;
-    return true;
-}
-
-/* ---- rows into a batch ---- */
-
-static uint8_t *source_batch_alloc(void *ctx, size_t size)
-{
-    return sl_batch_bytes(ctx, size);
-}
-
-static bool source_code_trouble(struct sl_trouble *t, enum sl_code code, const struct sl_err *err)
-{
-    enum sl_trouble_kind kind = code == SL_NOMEM ? SL_TROUBLE_PASSING : SL_TROUBLE_LASTING;
-    return sl_trouble_set(t, kind, "SOURCE_LOG", "", "%s", err->text);
-}
-
-static bool source_images_are_full(const struct sl_binlog_rows *rows)
-{
-    uint32_t all = rows->table->column_count;
-    return (rows->op == SL_ROW_INSERT || rows->before_count == all) &&
-           (rows->op == SL_ROW_DELETE || rows->after_count == all);
-}
-
-static bool source_add_row(struct mariadb_reader *r, struct sl_batch *into, const struct sl_binlog_item *item,
-                           struct sl_table_def *def, struct sl_cursor *c, struct sl_trouble *t)
-{
-    const struct sl_binlog_rows *rows = &item->rows;
-    const struct sl_value_memory memory = { into, source_batch_alloc, &r->stream.inflated };
-    struct sl_row_images images;
-    struct sl_err err = { 0 };
-    if (!sl_batch_add(into, def, rows->op, item->ts, &images))
-        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for rows");
-    enum sl_code code = SL_OK;
-    if (rows->op != SL_ROW_INSERT)
-        code = sl_binlog_image_read(images.before, c, rows->table, rows->before_present, rows->before_count, &memory,
-                                    &err);
-    if (code == SL_OK && rows->op != SL_ROW_DELETE)
-        code =
-            sl_binlog_image_read(images.after, c, rows->table, rows->after_present, rows->after_count, &memory, &err);
-    return code == SL_OK || source_code_trouble(t, code, &err);
-}
-
-/* The bytes of the event are copied once; the values are views into the copy. */
-static bool source_add_rows(struct mariadb_reader *r, struct sl_batch *into, const struct sl_binlog_item *item,
-                            struct sl_trouble *t)
-{
-    const struct sl_binlog_rows *rows = &item->rows;
-    struct sl_table_def *def = NULL;
-    if (!source_def_of(r, rows->table, &def, t))
-        return false;
-    if (!def)
-        return true;
-    if (!source_images_are_full(rows))
-        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING",
-                              "SET GLOBAL binlog_row_image=FULL, in sessions too; then copy the table anew",
-                              "%.*s.%.*s was changed with binlog_row_image=MINIMAL or NOBLOB",
-                              (int)rows->table->schema.len, rows->table->schema.ptr, (int)rows->table->name.len,
-                              rows->table->name.ptr);
-    uint8_t *copy = sl_batch_bytes(into, rows->rows.len > 0 ? rows->rows.len : 1);
-    if (!copy)
-        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for rows");
-    memcpy(copy, rows->rows.ptr, rows->rows.len);
-    struct sl_cursor c = sl_cursor_of((struct sl_bytes){ copy, rows->rows.len });
-    while (sl_cursor_left(&c) > 0) {
-        if (!source_add_row(r, into, item, def, &c, t))
-            return false;
-    }
-    return true;
-}
+/* ---- reading ---- */
 
 static sl_ns source_now(void)
 {
@@ -419,6 +280,9 @@ static sl_ns source_now(void)
 /* More bytes are there already: it is worth going on with the same batch. */
 static bool source_has_more(const struct mariadb_reader *r)
 {
+    const MARIADB_PVIO *io = r->dump->net.pvio;
+    if (io->cache && io->cache_pos < io->cache + io->cache_size)
+        return true; /* in the connector's buffer; asking the system costs as much as a small transaction */
     struct pollfd p = { .fd = r->fd, .events = POLLIN };
     return poll(&p, 1, 0) > 0;
 }
@@ -468,7 +332,7 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
         r->is_skipped = item->ts <= r->from;
         return SOURCE_GO_ON;
     case SL_BINLOG_ROWS:
-        if (!r->is_skipped && !source_add_rows(r, into, item, t))
+        if (!r->is_skipped && !sl_source_rows_add(&r->rows, into, item, &r->stream.inflated, t))
             return SOURCE_FAIL;
         return source_check_size(into, item, t);
     case SL_BINLOG_STATEMENT:
@@ -505,15 +369,15 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
     (void)wait_ns; /* heartbeats end the wait */
     sl_ns arrived = 0;
     enum source_next next = SOURCE_GO_ON;
+    struct sl_err err = { 0 };
+    struct sl_binlog_item item; /* large, and locals start as zero: once, not for each event */
     while (next == SOURCE_GO_ON) {
         struct sl_bytes event;
-        struct sl_binlog_item item;
-        struct sl_err err = { 0 };
         if (!source_take(r, &event, t))
             return r->is_interrupted ? sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted") : false;
         enum sl_code code = sl_binlog_stream_feed(&r->stream, event, &item, &err);
         if (code != SL_OK)
-            return source_code_trouble(t, code, &err);
+            return sl_source_log_trouble(t, code, &err);
         if (arrived == 0)
             arrived = source_now();
         next = source_on_item(r, into, &item, bytes_max, t);
@@ -535,9 +399,7 @@ static void source_close(struct sl_reader *base)
     if (r->details)
         mysql_close(r->details);
     sl_binlog_stream_deinit(&r->stream);
-    for (uint32_t i = 0; i < r->def_cap; i++)
-        sl_table_def_unref(r->defs[i].def);
-    free(r->defs);
+    sl_source_rows_deinit(&r->rows);
     sl_table_filter_free(r->filter);
     pthread_mutex_destroy(&r->mutex);
     sl_mariadb_target_wipe(&r->opts.target);
@@ -546,10 +408,12 @@ static void source_close(struct sl_reader *base)
 
 static bool source_start(struct mariadb_reader *r, const struct sl_source_open *o, struct sl_trouble *t)
 {
-    if (!source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t) || !source_grow_defs(r))
+    if (!source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t))
         return false;
     if (!source_connect(&r->details, &r->opts, t) || !source_check_settings(r->details, t) || !source_open_dump(r, t))
         return false;
+    if (!sl_source_rows_init(&r->rows, r->filter, r->details))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for table definitions");
     r->fd = (int)mysql_get_socket(r->dump);
     return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #define SINK_SILENT_S 60u
+#define SINK_DEADLOCKS_MAX 3 /* in a row, of one transaction */
 
 struct sink_opts {
     struct sl_mariadb_target target;
@@ -201,6 +202,7 @@ static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span,
 
 static bool writer_apply(struct mysql_writer *w, struct sl_trouble *t)
 {
+    sl_changes_sort(&w->changes);
     for (uint32_t i = 0; i < w->changes.table_count; i++) {
         if (!sl_apply_table(&w->apply, &w->changes.tables[i], t))
             return false;
@@ -212,10 +214,25 @@ static bool writer_apply(struct mysql_writer *w, struct sl_trouble *t)
     return mysql_commit(w->db) == 0 || sl_mariadb_trouble(t, w->db, "commit");
 }
 
+/*
+ * The victim of a deadlock has lost its transaction and nothing else: the same again, at once. What takes longer is the
+ * engine's to repeat, which looks at the lease in between.
+ */
+static bool writer_apply_again(struct mysql_writer *w, struct sl_trouble *t)
+{
+    for (int tries = 0; !writer_apply(w, t); tries++) {
+        bool is_victim =
+            t->kind == SL_TROUBLE_PASSING && sl_mariadb_error_class(mysql_errno(w->db)) == SL_MARIADB_ERROR_DEADLOCK;
+        if (!is_victim || tries == SINK_DEADLOCKS_MAX || mysql_rollback(w->db) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool sink_commit(struct sl_writer *base, struct sl_trouble *t)
 {
     struct mysql_writer *w = (struct mysql_writer *)base;
-    bool is_done = writer_connect(w, t) && (writer_apply(w, t) || writer_fail(w, t));
+    bool is_done = writer_connect(w, t) && (writer_apply_again(w, t) || writer_fail(w, t));
     sink_discard(base);
     return is_done;
 }

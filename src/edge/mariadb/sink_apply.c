@@ -199,9 +199,11 @@ static bool apply_kind(struct sl_apply *a, struct sl_apply_statement *s, const s
 bool sl_apply_table(struct sl_apply *a, const struct sl_table_changes *changes, struct sl_trouble *t)
 {
     struct sl_apply_statement *s = sl_statement_of(a, changes->def, t);
-    if (!s || !apply_make_room(a, s->column_count, t))
-        return false;
-    return apply_kind(a, s, changes, true, t) && apply_kind(a, s, changes, false, t);
+    bool is_done = s && apply_make_room(a, s->column_count, t) && apply_kind(a, s, changes, true, t) &&
+                   apply_kind(a, s, changes, false, t);
+    if (!is_done && t->kind == SL_TROUBLE_LASTING)
+        t->table_id = changes->def->table_id; /* nobody else's tables have to stop */
+    return is_done;
 }
 
 /* ---- life ---- */

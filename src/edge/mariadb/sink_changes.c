@@ -175,6 +175,42 @@ bool sl_changes_add(struct sl_changes *c, const struct sl_row_run *run)
     return true;
 }
 
+/* ---- order ---- */
+
+/* Of the first column of the key, as far as 64 bits go. */
+static uint64_t change_order(const struct sl_table_def *def, const struct sl_value *values)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint32_t key = 0;
+    while (!(def->columns[key].flags & SL_COLUMN_KEY))
+        key++;
+    const struct sl_value *v = &values[key];
+    if (v->kind == SL_VALUE_INT)
+        return v->v.u ^ sign;
+    uint64_t order = 0;
+    for (uint32_t i = 0; value_has_bytes(v) && i < sizeof order; i++)
+        order = order << 8 | (i < v->len ? v->v.ptr[i] : 0);
+    return v->kind == SL_VALUE_UINT ? v->v.u : order;
+}
+
+static int change_cmp(const void *a, const void *b)
+{
+    const struct sl_change *x = a, *y = b;
+    if (x->is_delete != y->is_delete)
+        return x->is_delete ? -1 : 1;
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+void sl_changes_sort(struct sl_changes *c)
+{
+    for (uint32_t n = 0; n < c->table_count; n++) {
+        struct sl_table_changes *t = &c->tables[n];
+        for (uint32_t i = 0; i < t->count; i++)
+            t->changes[i].hash = change_order(t->def, t->changes[i].values);
+        qsort(t->changes, t->count, sizeof *t->changes, change_cmp);
+    }
+}
+
 void sl_changes_reset(struct sl_changes *c)
 {
     for (uint32_t i = 0; i < c->table_count; i++)

@@ -17,7 +17,7 @@
  */
 struct sl_change {
     const struct sl_value *values; /* of the table: the image to write, or the one whose key is to be deleted */
-    uint64_t hash;
+    uint64_t hash;                 /* of the key; after sl_changes_sort a number that grows with it */
     bool is_delete;
 };
 
@@ -42,6 +42,12 @@ void sl_changes_reset(struct sl_changes *c);
 /* False without memory; what went in before is unchanged, the run may have gone in partly: reset then. The table has a
  * primary key. */
 SL_CHECKED bool sl_changes_add(struct sl_changes *c, const struct sl_row_run *run);
+
+/*
+ * Deletes to the front, each part about in the order of the primary key, in which a server finds its pages fastest; the
+ * result does not depend on it. Nothing can be added until reset.
+ */
+void sl_changes_sort(struct sl_changes *c);
 
 bool sl_table_def_has_key(const struct sl_table_def *def);
 

@@ -20,12 +20,8 @@ void sl_statement_name(struct sl_text *sql, struct sl_str name)
 
 bool sl_statement_trouble(struct sl_trouble *t, MYSQL_STMT *stmt)
 {
-    unsigned error = mysql_stmt_errno(stmt);
-    bool is_passing = sl_mariadb_is_passing(error);
-    const char *remedy = is_passing ? "it is tried again" : "compare the table's definition in source and sink";
-    return sl_trouble_set(t, is_passing ? SL_TROUBLE_PASSING : SL_TROUBLE_LASTING,
-                          is_passing ? "DATABASE_UNREACHABLE" : "SINK_REFUSES_ROW", remedy, "sink: error %u (%s)",
-                          error, mysql_stmt_sqlstate(stmt));
+    return sl_mariadb_error_trouble(t, mysql_stmt_errno(stmt), "sink", mysql_stmt_sqlstate(stmt),
+                                    mysql_stmt_error(stmt));
 }
 
 static void statement_table(struct sl_text *sql, const struct sl_table_def *def)
