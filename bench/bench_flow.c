@@ -8,6 +8,7 @@
  *     bench_flow read SOURCE-URI TS            the log over the wire to batches, from ts to its end
  *     bench_flow follow SOURCE-URI TS          the same, and goes on until it is ended
  *     bench_flow head SOURCE-URI               the ts of now, alone
+ *     bench_flow list SOURCE-URI               its tables: id, schema, name
  *     bench_flow apply SOURCE-URI TS SINK-URI LANES    the data plane of a node: the same into a sink, by so many
  *                                              connections, until all of it is durable
  */
@@ -159,6 +160,22 @@ static void flow_print_head(const char *uri)
     if (!sl_mariadb_source_driver.head(&head, flow_secret(uri), &t))
         flow_die(&t);
     printf("%" PRIu64 "\n", head);
+}
+
+static bool flow_print_table(void *ctx, const struct sl_source_table *table)
+{
+    (void)ctx;
+    printf("%" PRId64 " %.*s %.*s\n", table->table_id, (int)table->schema.len, table->schema.ptr, (int)table->table.len,
+           table->table.ptr);
+    return true;
+}
+
+static void flow_print_list(const char *uri)
+{
+    const struct sl_source_open open = { .uri = flow_secret(uri) };
+    struct sl_trouble t = { 0 };
+    if (!sl_mariadb_source_driver.list(&open, flow_print_table, NULL, &t))
+        flow_die(&t);
 }
 
 static void flow_bench_read(const char *uri, sl_ts from, bool is_endless)
@@ -334,14 +351,15 @@ int main(int argc, char **argv)
         flow_bench_read(argv[2], strtoull(argv[3], NULL, 10), false);
     } else if (argc == 4 && strcmp(argv[1], "follow") == 0) {
         flow_bench_read(argv[2], strtoull(argv[3], NULL, 10), true);
+    } else if (argc == 3 && strcmp(argv[1], "list") == 0) {
+        flow_print_list(argv[2]);
     } else if (argc == 3 && strcmp(argv[1], "head") == 0) {
         flow_print_head(argv[2]);
     } else if (argc == 6 && strcmp(argv[1], "apply") == 0) {
         flow_bench_apply(argv[2], strtoull(argv[3], NULL, 10), argv[4], (uint32_t)strtoul(argv[5], NULL, 10));
     } else {
-        fprintf(
-            stderr,
-            "usage: bench_flow decode FILE... | read|follow SOURCE TS | head SOURCE | apply SOURCE TS SINK LANES\n");
+        fprintf(stderr, "usage: bench_flow decode FILE... | read|follow SOURCE TS | head|list SOURCE | apply SOURCE TS "
+                        "SINK LANES\n");
         return 2;
     }
     return 0;

@@ -18,7 +18,6 @@ flow_end() {
 }
 trap flow_end EXIT
 flow=$SL_BUILD_DIR/bin/bench_flow
-ninja -C "$SL_BUILD_DIR" --quiet bench_flow >&2
 
 now() { date +%s.%N; }
 per_second() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%.0f", n / (b - a) }'; }

@@ -139,6 +139,34 @@ bool sl__plane_feed_open(struct sl_plane *p, const struct sl_command *c)
     return true;
 }
 
+/* ---- which lane writes a table ---- */
+
+static struct sl_plane_bucket *feed_bucket(struct sl_plane_feed *f, int64_t table_id)
+{
+    return &f->buckets[sl_hash_mix((uint64_t)table_id) % SL_PLANE_BUCKETS];
+}
+
+/* The table trigger (id 0) has no rows: it makes no lane fuller. */
+struct sl_plane_lane *sl__plane_feed_take_lane(struct sl_plane_feed *f, int64_t table_id)
+{
+    struct sl_plane_bucket *b = feed_bucket(f, table_id);
+    for (uint32_t i = 0; b->flow_count == 0 && i < f->lane_count; i++) {
+        if (i == 0 || f->lanes[i].table_count < f->lanes[b->lane].table_count)
+            b->lane = i;
+    }
+    b->flow_count++;
+    f->lanes[b->lane].table_count += table_id != 0;
+    return &f->lanes[b->lane];
+}
+
+void sl__plane_feed_return_lane(struct sl_plane_feed *f, int64_t table_id)
+{
+    struct sl_plane_bucket *b = feed_bucket(f, table_id);
+    SL_REQUIRE(b->flow_count > 0);
+    b->flow_count--;
+    f->lanes[b->lane].table_count -= table_id != 0;
+}
+
 void sl__plane_feed_touch(struct sl_plane_feed *f)
 {
     if (f->is_dirty)

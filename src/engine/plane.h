@@ -34,12 +34,13 @@ struct sl_plane_opts {
     const struct sl_sink_driver *const *sinks;
     uint32_t feed_count_max, dispatcher_count_max;
     uint32_t workers_per_feed;
-    uint32_t catch_up_count_max;  /* readers per source besides the shared one */
-    size_t window_bytes_max;      /* recent batches kept per source, for dispatchers that start a little behind */
-    size_t queue_bytes_max;       /* per reader: read and not durable; beyond it the reader waits */
-    size_t batch_bytes_max;       /* of one read */
-    uint32_t commit_rows_max;     /* of one transaction at the sink */
-    sl_ns progress_ns;            /* between reports of progress */
+    uint32_t catch_up_count_max; /* readers per source besides the shared one */
+    size_t window_bytes_max;     /* recent batches kept per source, for dispatchers that start a little behind */
+    size_t queue_bytes_max;      /* per reader: read and not durable; beyond it the reader waits */
+    size_t batch_bytes_max;      /* of one read */
+    uint32_t
+        commit_rows_max; /* of one transaction at the sink: it takes what waits, so it is small when there is no lag */
+    sl_ns progress_ns;   /* between reports of progress */
     sl_ns retry_ns, retry_ns_max; /* wait after a passing trouble: first, then doubled up to the most */
     sl_ns give_up_ns;             /* a sink that has been in trouble for this long fails its dispatchers */
     sl_ns slow_ns;                /* the shared reader waits so long for one worker while others have nothing to do;
@@ -59,7 +60,7 @@ struct sl_plane_opts {
                              .window_bytes_max = 64u << 20,   \
                              .queue_bytes_max = 64u << 20,    \
                              .batch_bytes_max = 256u << 10,   \
-                             .commit_rows_max = 8192,         \
+                             .commit_rows_max = 32768,        \
                              .progress_ns = 50 * SL_MS,       \
                              .retry_ns = 20 * SL_MS,          \
                              .retry_ns_max = 2 * SL_S,        \

@@ -41,6 +41,12 @@ enum sl_mysql_type {
     SL_MYSQL_GEOMETRY = 255,
 };
 
+static inline bool sl_binlog_type_is_integer(uint16_t type)
+{
+    return type == SL_MYSQL_TINY || type == SL_MYSQL_SHORT || type == SL_MYSQL_INT24 || type == SL_MYSQL_LONG ||
+           type == SL_MYSQL_LONGLONG;
+}
+
 #define SL_COLLATION_BINARY 63u
 
 struct sl_binlog_column {

@@ -9,6 +9,7 @@
 
 #define APPLY_BYTES_MAX ((size_t)4 << 20)
 #define APPLY_BYTES_MIN ((size_t)64 << 10)
+#define APPLY_IN_MIN 8u /* deletes, from which on a list is worth its statement */
 
 /* ---- arrays of parameters ---- */
 
@@ -149,12 +150,39 @@ static bool apply_singly(struct sl_apply *a, MYSQL_STMT *stmt, uint32_t count, u
     return true;
 }
 
+/* Lists of a fixed length: the last one says its last key until it is full, which deletes it no less. */
+static bool apply_delete_in(struct sl_apply *a, struct sl_apply_statement *s, const struct apply_rows *rows,
+                            struct sl_trouble *t)
+{
+    long long keys[SL_APPLY_IN_COUNT];
+    MYSQL_BIND binds[SL_APPLY_IN_COUNT];
+    uint32_t key = 0, count = rows->count;
+    while (!s->columns[key].is_key)
+        key++;
+    if (!sl_statement_prepare_in(a, s, t))
+        return false;
+    for (uint32_t from = 0; from < count; from += SL_APPLY_IN_COUNT) {
+        for (uint32_t i = 0; i < SL_APPLY_IN_COUNT; i++) {
+            const struct sl_value *v = &rows->images[from + i < count ? from + i : count - 1][key];
+            keys[i] = v->v.i;
+            binds[i] = (MYSQL_BIND){ .buffer_type = MYSQL_TYPE_LONGLONG,
+                                     .buffer = &keys[i],
+                                     .is_unsigned = v->kind == SL_VALUE_UINT };
+        }
+        if (mysql_stmt_bind_param(s->del_in, binds) != 0 || mysql_stmt_execute(s->del_in) != 0)
+            return sl_statement_trouble(t, s->del_in);
+    }
+    return true;
+}
+
 static bool apply_rows(struct sl_apply *a, struct sl_apply_statement *s, bool is_delete, const struct apply_rows *rows,
                        struct sl_trouble *t)
 {
     uint32_t parameters = 0;
     if (rows->count == 0)
         return true;
+    if (is_delete && s->has_in && rows->count >= APPLY_IN_MIN)
+        return apply_delete_in(a, s, rows, t);
     for (uint32_t i = 0; i < s->column_count; i++) {
         if (is_delete ? s->columns[i].is_key : s->columns[i].is_written)
             apply_bind_column(a, rows, parameters++, i);

@@ -23,6 +23,7 @@ struct sl_apply {
 };
 
 #define SL_APPLY_ROWS_MAX 1024u
+#define SL_APPLY_IN_COUNT 64u /* keys of one DELETE ... IN */
 #define SL_APPLY_STATEMENTS_MAX 1024u
 
 /* Asks the server for its limits. To be deinitialised in any case. */

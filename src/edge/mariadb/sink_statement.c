@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/sink_statement.h"
 
+#include "edge/mariadb/binlog_table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +162,34 @@ static bool statement_spell_delete(struct sl_text *sql, struct sl_apply *a, cons
     return true;
 }
 
+/* Texts are compared by collation, and a list of rows of columns is not looked up in an index. */
+static bool statement_can_in(const struct sl_table_def *def)
+{
+    uint32_t keys = 0, numbers = 0;
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        bool is_key = (def->columns[i].flags & SL_COLUMN_KEY) != 0;
+        keys += is_key;
+        numbers += is_key && sl_binlog_type_is_integer(def->columns[i].type_code);
+    }
+    return keys == 1 && numbers == 1;
+}
+
+static void statement_spell_in(struct sl_text *sql, const struct sl_table_def *def)
+{
+    sl_text_cstr(sql, "DELETE FROM ");
+    statement_table(sql, def);
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        if (def->columns[i].flags & SL_COLUMN_KEY) {
+            sl_text_cstr(sql, " WHERE ");
+            sl_statement_name(sql, def->columns[i].name);
+        }
+    }
+    sl_text_cstr(sql, " IN (?");
+    for (uint32_t i = 1; i < SL_APPLY_IN_COUNT; i++)
+        sl_text_cstr(sql, ", ?");
+    sl_text_cstr(sql, ")");
+}
+
 /* ---- preparing ---- */
 
 static bool statement_prepare(MYSQL_STMT **out, struct sl_apply *a, const struct sl_text *sql, struct sl_trouble *t)
@@ -182,6 +212,15 @@ static bool statement_prepare_both(struct sl_apply_statement *s, struct sl_apply
     return statement_spell_delete(&sql, a, def, t) && statement_prepare(&s->del, a, &sql, t);
 }
 
+bool sl_statement_prepare_in(struct sl_apply *a, struct sl_apply_statement *s, struct sl_trouble *t)
+{
+    char memory[4096]; /* two names and the marks */
+    struct sl_text sql;
+    sl_text_init(&sql, memory, sizeof memory);
+    statement_spell_in(&sql, s->def);
+    return s->del_in || statement_prepare(&s->del_in, a, &sql, t);
+}
+
 void sl_statement_free(struct sl_apply_statement *s)
 {
     if (!s)
@@ -190,6 +229,8 @@ void sl_statement_free(struct sl_apply_statement *s)
         mysql_stmt_close(s->replace);
     if (s->del)
         mysql_stmt_close(s->del);
+    if (s->del_in)
+        mysql_stmt_close(s->del_in);
     free(s);
 }
 
@@ -207,6 +248,7 @@ static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct
             s->columns[i].is_key = (def->columns[i].flags & SL_COLUMN_KEY) != 0;
             s->columns[i].is_written = true;
         }
+        s->has_in = statement_can_in(def);
         is_good = statement_ask_written(s, a, def, t) && statement_prepare_both(s, a, def, memory, t);
     } else {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
