@@ -65,7 +65,8 @@ static void top_draw(struct sl_cli *c, const struct top_state *s, bool is_live)
                                   .clock = clock,
                                   .width = width > 0 ? width : 80,
                                   .height = sl_cli_rows(),
-                                  .has_colour = c->has_colour };
+                                  .has_colour = c->has_colour,
+                                  .fills = is_live };
     sl_cli_top_render(&page, &t);
     sl_cli_add(&screen, is_live ? "\033[H" : "");
     for (const char *p = page.ptr; *p != '\0'; p++) {
@@ -73,7 +74,7 @@ static void top_draw(struct sl_cli *c, const struct top_state *s, bool is_live)
             sl_cli_add(&screen, "\033[K\r");
         sl_cli_add_bytes(&screen, p, 1);
     }
-    sl_cli_add(&screen, is_live ? "\033[K" : "\n");
+    sl_cli_add(&screen, is_live ? "\033[K" : "");
     sl_cli_print(c, &screen);
     sl_cli_buf_free(&page);
     sl_cli_buf_free(&screen);

@@ -134,7 +134,7 @@ static void top_heading(struct top_page *p)
     const char *owner = "none";
     for (size_t i = 0; i < p->t->nodes->count; i++)
         owner = p->t->nodes->items[i].is_owner ? p->t->nodes->items[i].name : owner;
-    sl_cli_addf(&line, "sluice top  %s  %zu nodes, coordinator %s  %zu feeds  %s", p->t->clock, p->t->nodes->count,
+    sl_cli_addf(&line, "sluice top  %s  nodes %zu, coordinator %s, feeds %zu  %s", p->t->clock, p->t->nodes->count,
                 owner, sl_cli_item_count(p->t->feeds), p->t->server);
     top_line(p, line.ptr, SL_CLI_BOLD);
     sl_cli_buf_free(&line);
@@ -157,6 +157,8 @@ void sl_cli_top_render(struct sl_cli_buf *b, const struct sl_cli_top *t)
     top_nodes(&p, for_nodes);
     top_line(&p, "", SL_CLI_PLAIN);
     top_feeds(&p, t->height > p.lines + 1 ? t->height - p.lines - 1 : 0);
+    if (!t->fills)
+        return;
     while (p.lines + 1 < t->height) {
         sl_cli_add(b, "\n");
         p.lines++;

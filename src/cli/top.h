@@ -13,8 +13,9 @@ struct sl_cli_top {
     const char *clock;
     size_t width, height;
     bool has_colour;
+    bool fills; /* the height, with a line about keys at the bottom; else there are only as many lines as needed */
 };
-/* Exactly height lines of at most width columns, the last without newline. Pure. */
+/* At most height lines of at most width columns; the last is without newline if it fills. Pure. */
 void sl_cli_top_render(struct sl_cli_buf *b, const struct sl_cli_top *t);
 
 #endif

@@ -287,13 +287,14 @@ static void top_fills_80_by_24_exactly(void **state)
                                        .dispatchers = known(7) } };
     const struct sl_cli_nodes nodes = { .items = items, .count = 40 };
     struct json_object *drains = json_tokener_parse(top_drains_json);
-    const struct sl_cli_top t = { .nodes = &nodes,
-                                  .drains = drains,
-                                  .server = "http://h1:8300",
-                                  .contact = "",
-                                  .clock = "18:00:00",
-                                  .width = 80,
-                                  .height = 24 };
+    struct sl_cli_top t = { .nodes = &nodes,
+                            .drains = drains,
+                            .server = "http://h1:8300",
+                            .contact = "",
+                            .clock = "18:00:00",
+                            .width = 80,
+                            .height = 24,
+                            .fills = true };
     struct sl_cli_buf b = { 0 };
     size_t lines = 1;
     (void)state;
@@ -310,6 +311,11 @@ static void top_fills_80_by_24_exactly(void **state)
     assert_non_null(strstr(b.ptr, "n3    silent    -                -            -  -\n")); /* not 7: it is stale */
     assert_non_null(strstr(b.ptr, " more\n"));
     assert_non_null(strstr(b.ptr, "\nq quits"));
+    sl_cli_buf_clear(&b);
+    t.fills = false;
+    sl_cli_top_render(&b, &t);
+    assert_null(strstr(b.ptr, "q quits")); /* nobody can press it */
+    assert_null(strstr(b.ptr, "\n\n\n"));
     json_object_put(drains);
     sl_cli_buf_free(&b);
 }
