@@ -65,6 +65,7 @@ static void membership_init(struct sl_membership *m, const struct sl_membership_
     m->session.grant_at = now;
     m->session.keepalive_at = SL_NEVER;
     m->registry.range_wanted = true;
+    m->registry.gone_next = SL_NEVER;
     m->registry.range_at = m->registry.watch_at = now;
     m->join.at = now;
     m->election.alive = true;

@@ -73,9 +73,9 @@ struct registry {
     struct member *members;   /* ascending by id; room for opts.node_count_max and this node */
     struct owner *owners;     /* ascending by create revision; owner_count_max of them */
     uint32_t member_count, owner_count, owner_count_max;
-    uint32_t gone_count; /* members whose key is not there */
-    uint32_t self_at;    /* place of the node's own capture; member_count: it is not there */
-    uint32_t own_at;     /* where the own key stood when the queue changed last: where to look first */
+    sl_ns gone_next;  /* the earliest gone_at of a member */
+    uint32_t self_at; /* place of the node's own capture; member_count: it is not there */
+    uint32_t own_at;  /* where the own key stood when the queue changed last: where to look first */
 };
 
 /* The state of one own key: by the registry, or by the answer to an own write that the registry has not seen yet. */

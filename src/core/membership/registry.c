@@ -125,20 +125,12 @@ bool sl__registry_on_watch(struct sl_membership *m, const struct sl_store_watch_
     return true;
 }
 
-static sl_ns registry_next_tombstone(const struct sl_membership *m)
-{
-    sl_ns next = SL_NEVER;
-    for (uint32_t i = 0; i < m->registry.member_count && m->registry.gone_count > 0; i++)
-        next = sl_ns_min(next, m->registry.members[i].gone_at);
-    return next;
-}
-
 sl_ns sl__registry_deadline(const struct sl_membership *m)
 {
     const struct registry *r = &m->registry;
     if (!sl__membership_is_leased(m))
         return SL_NEVER;
-    sl_ns next = registry_next_tombstone(m);
+    sl_ns next = r->gone_next;
     if (r->range_wanted && !r->range_op)
         next = sl_ns_min(next, r->range_at);
     if (r->loaded && !r->watch_op)

@@ -49,9 +49,9 @@ static void member_note_changes(struct sl_membership *m)
     bool found = false;
     r->self_at = member_at(m, sl_node_id_str(&m->opts.self.id), &found);
     r->self_at = found ? r->self_at : r->member_count;
-    r->gone_count = 0;
+    r->gone_next = SL_NEVER;
     for (uint32_t i = 0; i < r->member_count; i++)
-        r->gone_count += r->members[i].gone_at != SL_NEVER;
+        r->gone_next = sl_ns_min(r->gone_next, r->members[i].gone_at);
 }
 
 static void member_put(struct sl_membership *m, const struct sl_capture *capture, const struct sl_store_pair *pair,
@@ -112,7 +112,7 @@ static bool member_vanish(struct sl_membership *m, uint32_t at, struct sl_outbox
 
 void sl__registry_expire(struct sl_membership *m, struct sl_outbox *out)
 {
-    for (uint32_t i = m->registry.member_count; i-- > 0 && m->registry.gone_count > 0;) {
+    for (uint32_t i = m->registry.member_count; i-- > 0 && m->registry.gone_next <= m->now;) {
         if (m->registry.members[i].gone_at <= m->now)
             member_remove(m, i, "lost", out);
     }
