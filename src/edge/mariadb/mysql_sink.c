@@ -5,6 +5,8 @@
 #include "edge/mariadb/sink_ddl.h"
 #include "edge/mariadb/sink_state.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +14,13 @@
 
 #define SINK_SILENT_S 60u
 #define SINK_DEADLOCKS_MAX 3 /* in a row, of one transaction */
+#define SINK_SILENT_S_MAX 86400u
+#define SINK_KEEPALIVE_S 30
 
 struct sink_opts {
     struct sl_mariadb_target target;
     bool is_exact;
+    uint64_t silent_s;
 };
 
 struct mysql_sink {
@@ -64,12 +69,15 @@ static bool sink_take_param(void *ctx, const struct sl_uri_param *param)
     struct sink_opts *o = ctx;
     if (sl_str_eq(param->name, SL_STR("exactly-once")))
         return sl_uri_bool(&o->is_exact, param->value);
+    if (sl_str_eq(param->name, SL_STR("silent-s")))
+        return sl_uri_u64(&o->silent_s, param->value, SINK_SILENT_S_MAX) && o->silent_s > 0;
     return sink_param_is_idle(param->name);
 }
 
 static bool sink_parse(struct sink_opts *o, struct sl_secret uri, struct sl_trouble *t)
 {
     o->is_exact = true;
+    o->silent_s = SINK_SILENT_S;
     return sl_mariadb_target_parse(&o->target, uri, sink_take_param, o, t);
 }
 
@@ -87,12 +95,12 @@ static bool sink_check(struct sl_secret uri, struct sl_trouble *t)
  * Bytes stay bytes (the column's charset is the source's), 0 stays 0, no row is refused for a date that the source has,
  * and a read inside of a transaction sees what others committed: with REPEATABLE READ two writers deadlock more often.
  */
-static bool sink_connect(MYSQL **out, const struct sink_opts *o, struct sl_trouble *t)
+static bool sink_connect_for(MYSQL **out, const struct sink_opts *o, unsigned silent_s, struct sl_trouble *t)
 {
     const struct sl_mariadb_session session = {
         .connect_timeout_s = 10,
-        .read_timeout_s = SINK_SILENT_S,
-        .write_timeout_s = SINK_SILENT_S,
+        .read_timeout_s = silent_s,
+        .write_timeout_s = (unsigned)o->silent_s,
         .counts_matching_rows = true,
         .init = "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0, "
                 "tx_isolation='READ-COMMITTED', autocommit=0",
@@ -100,11 +108,25 @@ static bool sink_connect(MYSQL **out, const struct sink_opts *o, struct sl_troub
     return sl_mariadb_connect(out, &o->target, &session, t);
 }
 
-static void writer_disconnect(struct mysql_writer *w)
+static bool sink_connect(MYSQL **out, const struct sink_opts *o, struct sl_trouble *t)
+{
+    return sink_connect_for(out, o, (unsigned)o->silent_s, t);
+}
+
+/* What interrupt ends; -1: nothing. False (trouble ENDED): it has been interrupted. */
+static bool writer_expose(struct mysql_writer *w, MYSQL *db, struct sl_trouble *t)
 {
     pthread_mutex_lock(&w->mutex);
-    w->fd = -1;
+    w->fd = db ? (int)mysql_get_socket(db) : -1;
+    bool is_interrupted = w->is_interrupted;
     pthread_mutex_unlock(&w->mutex);
+    return !is_interrupted || sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted");
+}
+
+static void writer_disconnect(struct mysql_writer *w)
+{
+    struct sl_trouble ignored;
+    (void)writer_expose(w, NULL, &ignored);
     sl_apply_deinit(&w->apply);
     if (w->db)
         mysql_close(w->db);
@@ -117,13 +139,7 @@ static bool writer_connect(struct mysql_writer *w, struct sl_trouble *t)
         return true;
     if (!sink_connect(&w->db, &w->sink->opts, t))
         return false;
-    pthread_mutex_lock(&w->mutex);
-    w->fd = (int)mysql_get_socket(w->db);
-    bool is_interrupted = w->is_interrupted;
-    pthread_mutex_unlock(&w->mutex);
-    if (is_interrupted)
-        sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted");
-    if (!is_interrupted && sl_apply_init(&w->apply, w->db, t))
+    if (writer_expose(w, w->db, t) && sl_apply_init(&w->apply, w->db, t))
         return true;
     writer_disconnect(w);
     return false;
@@ -239,6 +255,31 @@ static bool sink_commit(struct sl_writer *base, struct sl_trouble *t)
 
 /* ---- schema changes ---- */
 
+/* Nobody asks a server that is at work whether it lives; that its machine does is asked by the system. */
+static void sink_keep_alive(MYSQL *db)
+{
+    const int is_on = 1, idle_s = SINK_KEEPALIVE_S;
+    int fd = (int)mysql_get_socket(db);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &is_on, sizeof is_on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
+}
+
+/* By a connection that waits as long as it takes. */
+static bool writer_perform(struct mysql_writer *w, const struct sl_sink_span *span, const struct sl_ddl *ddl,
+                           struct sl_trouble *t)
+{
+    MYSQL *db;
+    if (!sink_connect_for(&db, &w->sink->opts, 0, t))
+        return false;
+    sink_keep_alive(db);
+    bool is_done = writer_expose(w, db, t) && sl_sink_ddl_execute(db, &w->sink->feed, span, ddl, t);
+    bool is_free = writer_expose(w, w->db, is_done ? t : &(struct sl_trouble){ 0 });
+    mysql_close(db);
+    sl_apply_forget(&w->apply);
+    return is_done && is_free;
+}
+
 static bool sink_execute(struct sl_writer *base, const struct sl_sink_span *span, const struct sl_ddl *ddl,
                          struct sl_trouble *t)
 {
@@ -248,10 +289,7 @@ static bool sink_execute(struct sl_writer *base, const struct sl_sink_span *span
                               "use exactly-once=true, or perform it by hand and resume the feed behind this ts",
                               "schema changes need the sink's journal ('%s' of ts %llu)", ddl->kind,
                               (unsigned long long)ddl->ts);
-    if (!writer_connect(w, t) || (!sl_sink_ddl_execute(w->db, &w->sink->feed, span, ddl, t) && !writer_fail(w, t)))
-        return false;
-    sl_apply_forget(&w->apply);
-    return true;
+    return writer_connect(w, t) && (writer_perform(w, span, ddl, t) || writer_fail(w, t));
 }
 
 static bool sink_was_executed(struct sl_writer *base, const struct sl_sink_span *span, sl_ts ts, bool *out,

@@ -2,6 +2,7 @@
 #include "edge/mariadb/sink_ddl.h"
 
 #include "base/hash.h"
+#include "edge/mariadb/ddl_parse.h"
 #include "edge/mariadb/sink_statement.h"
 
 #include <stdio.h>
@@ -26,37 +27,78 @@ bool sl_sink_ddl_prepare(MYSQL *db, struct sl_trouble *t)
 
 /* ---- what the schema looks like ---- */
 
+/* All that a result says, and its errors of these numbers: that there is no such table is an answer too. */
 static bool ddl_hash_rows(uint64_t *hash, MYSQL *db, const char *sql, struct sl_trouble *t)
 {
     MYSQL_RES *result;
     MYSQL_ROW row;
-    if (!sl_mariadb_select(&result, db, sql, t))
-        return false;
+    if (!sl_mariadb_select(&result, db, sql, t)) {
+        unsigned error = mysql_errno(db);
+        *hash = sl_hash_u64(*hash, error);
+        return error == ER_NO_SUCH_TABLE || error == ER_BAD_DB_ERROR;
+    }
     while ((row = mysql_fetch_row(result))) {
-        const unsigned long *lengths = mysql_fetch_lengths(result);
-        for (unsigned i = 0; i < mysql_num_fields(result); i++)
-            *hash = row[i] ? sl_hash_bytes(*hash, row[i], lengths[i]) : sl_hash_u64(*hash, i);
+        for (unsigned i = 0; i < mysql_num_fields(result); i++) {
+            /* the next number of a key moves with the rows */
+            const char *counter = row[i] ? strstr(row[i], " AUTO_INCREMENT=") : NULL;
+            size_t len = counter ? (size_t)(counter - row[i]) : row[i] ? mysql_fetch_lengths(result)[i] : 0;
+            *hash = sl_hash_bytes(sl_hash_u64(*hash, i), row[i] ? row[i] : "", len);
+        }
     }
     mysql_free_result(result);
     return true;
 }
 
-/*
- * A number that changes with every column, key, option and name in the schemas that a statement may touch: that in which
- * it was given, as tables of others are named with their schema and then looked at as a whole too.
- */
-static bool ddl_look(uint64_t *out, MYSQL *db, struct sl_trouble *t)
+static bool ddl_look_at_table(uint64_t *hash, MYSQL *db, const struct sl_ddl_name *name, struct sl_trouble *t)
 {
+    char memory[DDL_SQL_MAX], schema[2 * SL_DDL_NAME_MAX + 1], table[2 * SL_DDL_NAME_MAX + 1];
+    struct sl_text sql;
+    sl_text_init(&sql, memory, sizeof memory);
+    sl_text_cstr(&sql, "SHOW CREATE TABLE ");
+    sl_statement_name(&sql, sl_str_of(name->schema));
+    sl_text_cstr(&sql, ".");
+    sl_statement_name(&sql, sl_str_of(name->table));
+    SL_REQUIRE(!sql.cut);
+    if (!ddl_hash_rows(hash, db, sql.ptr, t))
+        return false;
+    mysql_hex_string(schema, name->schema, (unsigned long)strlen(name->schema));
+    mysql_hex_string(table, name->table, (unsigned long)strlen(name->table));
+    snprintf(memory, sizeof memory,
+             "SELECT create_time FROM information_schema.tables WHERE table_schema = CONVERT(0x%s USING utf8mb4) AND "
+             "table_name = CONVERT(0x%s USING utf8mb4)",
+             schema, table);
+    return ddl_hash_rows(hash, db, memory, t);
+}
+
+static bool ddl_look_at_schema(uint64_t *hash, MYSQL *db, const struct sl_ddl_name *name, struct sl_trouble *t)
+{
+    char sql[DDL_SQL_MAX], schema[2 * SL_DDL_NAME_MAX + 1];
+    mysql_hex_string(schema, name->schema, (unsigned long)strlen(name->schema));
+    snprintf(sql, sizeof sql,
+             "SELECT default_collation_name FROM information_schema.schemata WHERE schema_name = "
+             "CONVERT(0x%s USING utf8mb4)",
+             schema);
+    return ddl_hash_rows(hash, db, sql, t);
+}
+
+/* A number that changes with everything that a statement may change of the tables and schemas that it names. */
+static bool ddl_look(uint64_t *out, MYSQL *db, const struct sl_ddl *ddl, struct sl_trouble *t)
+{
+    struct sl_ddl_info *info = malloc(sizeof *info);
+    if (!info)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+    bool is_good = true;
+    sl_ddl_parse(info, ddl->schema, ddl->statement, (ddl->mode & DDL_MODE_ANSI_QUOTES) != 0);
     *out = 0;
-    return ddl_hash_rows(out, db,
-                         "SELECT table_schema, table_name, table_collation, create_options, table_comment, create_time "
-                         "FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema NOT IN "
-                         "('mysql', 'information_schema', 'performance_schema', 'sys', 'sluice') ORDER BY 1, 2",
-                         t) &&
-           ddl_hash_rows(out, db,
-                         "SELECT schema_name, default_collation_name FROM information_schema.schemata WHERE "
-                         "schema_name <> 'sluice' ORDER BY 1",
-                         t);
+    for (uint32_t i = 0; is_good && i < info->table_count; i++) {
+        const struct sl_ddl_table *table = &info->tables[i];
+        is_good = table->name.table[0] ? ddl_look_at_table(out, db, &table->name, t)
+                                       : ddl_look_at_schema(out, db, &table->name, t);
+        if (is_good && table->has_new_name)
+            is_good = ddl_look_at_table(out, db, &table->new_name, t);
+    }
+    free(info);
+    return is_good;
 }
 
 /* ---- the journal ---- */
@@ -176,6 +218,27 @@ static bool ddl_perform(MYSQL *db, const struct sl_ddl *ddl, struct sl_trouble *
     return is_forgiven && sl_mariadb_execute(db, "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO'", t);
 }
 
+/*
+ * A statement goes on at the server when its client is gone. Its connection holds this lock as long as that takes, so who
+ * comes after it waits, and finds in the journal and in the tables what has become of it.
+ */
+static bool ddl_lock(MYSQL *db, const struct sl_sink_feed_key *feed, int64_t table_id, struct sl_trouble *t)
+{
+    char hex[2 * sizeof feed->bytes + 1], sql[DDL_SQL_MAX];
+    bool is_ours = false;
+    mysql_hex_string(hex, (const char *)feed->bytes, sizeof feed->bytes);
+    snprintf(sql, sizeof sql, "SELECT GET_LOCK('sl.%s.%llx', 10)", hex, (unsigned long long)table_id);
+    while (!is_ours) {
+        MYSQL_RES *result;
+        if (!sl_mariadb_select(&result, db, sql, t))
+            return false;
+        MYSQL_ROW row = mysql_fetch_row(result);
+        is_ours = row && row[0] && row[0][0] == '1';
+        mysql_free_result(result);
+    }
+    return true;
+}
+
 bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span,
                          const struct sl_ddl *ddl, struct sl_trouble *t)
 {
@@ -184,11 +247,13 @@ bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const s
     uint64_t looks;
     ddl_key(where, sizeof where, feed, span->key.table_id, ddl->ts, "AND");
     ddl_key(values, sizeof values, feed, span->key.table_id, ddl->ts, ",");
+    if (!ddl_lock(db, feed, span->key.table_id, t))
+        return false;
     if (!sl_sink_state_advance(db, feed, span, ddl->ts - 1, t)) /* whoever is stale stops here */
         return false;
     if (!ddl_commit(db, t) || !ddl_read(&row, db, where, t) || !ddl_commit(db, t))
         return false;
-    if (!row.is_done && !ddl_look(&looks, db, t))
+    if (!row.is_done && !ddl_look(&looks, db, ddl, t))
         return false;
     bool was_performed = row.is_there && !row.is_done && row.looked != looks;
     if (!row.is_done && !was_performed && (!ddl_begin(db, values, looks, ddl->kind, t) || !ddl_perform(db, ddl, t)))
