@@ -145,6 +145,22 @@ enum sl_code sl_binlog_gtid_parse(struct sl_binlog_gtid *out, const struct sl_bi
     return c.failed ? event_too_short(err, "a GTID") : SL_OK;
 }
 
+enum sl_code sl_binlog_mysql_gtid_parse(struct sl_binlog_mysql_gtid *out, const struct sl_binlog_event *event,
+                                        struct sl_err *err)
+{
+    struct sl_cursor c = sl_cursor_of(event->body);
+    *out = (struct sl_binlog_mysql_gtid){ 0 };
+    if (event->type == SL_BINLOG_MYSQL_TAGGED_GTID)
+        return SL_OK;
+    sl_cursor_skip(&c, 1); /* flags */
+    struct sl_bytes uuid = sl_cursor_bytes(&c, sizeof out->uuid);
+    out->number = sl_cursor_le(&c, 8);
+    if (c.failed)
+        return event_too_short(err, "a GTID");
+    memcpy(out->uuid, uuid.ptr, sizeof out->uuid);
+    return SL_OK;
+}
+
 #define GTID_ENTRY_BYTES 16u
 
 enum sl_code sl_binlog_gtid_list_parse(struct sl_binlog_gtid_list *out, struct sl_bytes body, struct sl_err *err)

@@ -41,6 +41,7 @@ enum sl_binlog_type {
     SL_BINLOG_MYSQL_PARTIAL_UPDATE = 39,
     SL_BINLOG_MYSQL_PAYLOAD = 40,
     SL_BINLOG_MYSQL_HEARTBEAT_V2 = 41,
+    SL_BINLOG_MYSQL_TAGGED_GTID = 42,
     SL_BINLOG_ANNOTATE = 160,
     SL_BINLOG_CHECKPOINT = 161,
     SL_BINLOG_GTID = 162,
@@ -113,6 +114,17 @@ struct sl_binlog_gtid {
 };
 SL_CHECKED enum sl_code sl_binlog_gtid_parse(struct sl_binlog_gtid *out, const struct sl_binlog_event *event,
                                              struct sl_err *err);
+
+/*
+ * MySQL's, with the server's UUID. Of a tagged one (8.3 and later) nothing is read: that a group begins is all that is
+ * needed of it.
+ */
+struct sl_binlog_mysql_gtid {
+    uint8_t uuid[16];
+    uint64_t number; /* 0: anonymous */
+};
+SL_CHECKED enum sl_code sl_binlog_mysql_gtid_parse(struct sl_binlog_mysql_gtid *out,
+                                                   const struct sl_binlog_event *event, struct sl_err *err);
 
 /* A list of positions, one or more per domain; the last one of a domain counts. */
 struct sl_binlog_gtid_list {

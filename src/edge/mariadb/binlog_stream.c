@@ -154,26 +154,48 @@ static enum sl_code stream_on_heartbeat(struct sl_binlog_stream *s, const struct
 
 /* ---- groups ---- */
 
-static enum sl_code stream_on_gtid(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
-                                   struct sl_binlog_item *item, struct sl_err *err)
+static enum sl_code stream_refuse_xa(const struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                     struct sl_err *err)
 {
-    enum sl_code code = sl_binlog_gtid_parse(&s->gtid, e, err);
-    if (code != SL_OK)
-        return code;
+    return stream_refuse(s, e, err, "XA transaction", "they cannot be replicated yet: use plain transactions");
+}
+
+static enum sl_code stream_begin_group(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                       enum sl_binlog_state state, struct sl_binlog_item *item, struct sl_err *err)
+{
     if (s->state != SL_BINLOG_BETWEEN)
         return stream_refuse(s, e, err, "a transaction inside of another", "the log is damaged: copy the tables anew");
     sl_ts ts = sl_binlog_ts(s->opts.epoch, s->file_number, e->next_pos - e->size);
     if (ts <= s->last_ts)
         return stream_refuse(s, e, err, "a position that goes back",
                              "the log file exceeds 4 GiB or was replaced; resume by GTID");
-    if (s->gtid.flags & (SL_GTID_XA_PREPARED | SL_GTID_XA_COMPLETED))
-        return stream_refuse(s, e, err, "XA transaction", "they cannot be replicated yet: use plain transactions");
-    s->state = s->gtid.flags & SL_GTID_STANDALONE ? SL_BINLOG_STANDALONE : SL_BINLOG_INSIDE;
+    s->state = state;
     s->group_ts = s->last_ts = ts;
     s->at_statement_start = true;
     item->kind = SL_BINLOG_BEGIN;
     item->gtid = s->gtid;
     return SL_OK;
+}
+
+static enum sl_code stream_on_gtid(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                   struct sl_binlog_item *item, struct sl_err *err)
+{
+    enum sl_code code = sl_binlog_gtid_parse(&s->gtid, e, err);
+    if (code != SL_OK)
+        return code;
+    if (s->state == SL_BINLOG_BETWEEN && s->gtid.flags & (SL_GTID_XA_PREPARED | SL_GTID_XA_COMPLETED))
+        return stream_refuse_xa(s, e, err);
+    bool is_alone = (s->gtid.flags & SL_GTID_STANDALONE) != 0;
+    return stream_begin_group(s, e, is_alone ? SL_BINLOG_STANDALONE : SL_BINLOG_INSIDE, item, err);
+}
+
+static enum sl_code stream_on_mysql_gtid(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                         struct sl_binlog_item *item, struct sl_err *err)
+{
+    struct sl_binlog_mysql_gtid gtid;
+    enum sl_code code = sl_binlog_mysql_gtid_parse(&gtid, e, err);
+    s->gtid = (struct sl_binlog_gtid){ .gtid = { .server = e->server_id, .seq = gtid.number } };
+    return code == SL_OK ? stream_begin_group(s, e, SL_BINLOG_OPENING, item, err) : code;
 }
 
 static void stream_end_group(struct sl_binlog_stream *s, struct sl_binlog_item *item)
@@ -219,6 +241,22 @@ static enum sl_code stream_inflate_query(struct sl_binlog_stream *s, struct sl_b
     return code;
 }
 
+/* MySQL: the first statement of a group tells what it is. */
+static enum sl_code stream_open_group(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                      const struct sl_binlog_query *q, struct sl_binlog_item *item, struct sl_err *err)
+{
+    if (sl_str_eq(q->sql, SL_STR("BEGIN"))) {
+        s->state = SL_BINLOG_INSIDE;
+        return SL_OK;
+    }
+    if (query_begins_with(q->sql, "XA "))
+        return stream_refuse_xa(s, e, err);
+    item->kind = SL_BINLOG_STATEMENT;
+    item->statement = *q;
+    stream_end_group(s, item);
+    return SL_OK;
+}
+
 /* A schema change stands alone, but for CREATE TABLE ... SELECT, which is one group with its rows. */
 static enum sl_code stream_on_query(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
                                     struct sl_binlog_item *item, struct sl_err *err)
@@ -229,6 +267,8 @@ static enum sl_code stream_on_query(struct sl_binlog_stream *s, const struct sl_
         code = stream_inflate_query(s, &q, err);
     if (code != SL_OK)
         return code;
+    if (s->state == SL_BINLOG_OPENING)
+        return stream_open_group(s, e, &q, item, err);
     bool is_ddl = (s->gtid.flags & SL_GTID_DDL) != 0;
     if (s->state == SL_BINLOG_INSIDE && query_ends_group(q.sql)) {
         item->kind = SL_BINLOG_END;
@@ -353,6 +393,10 @@ static enum sl_code stream_on_event(struct sl_binlog_stream *s, const struct sl_
         return stream_on_heartbeat(s, e, item);
     case SL_BINLOG_GTID:
         return stream_on_gtid(s, e, item, err);
+    case SL_BINLOG_MYSQL_GTID:
+    case SL_BINLOG_MYSQL_ANONYMOUS_GTID:
+    case SL_BINLOG_MYSQL_TAGGED_GTID:
+        return stream_on_mysql_gtid(s, e, item, err);
     case SL_BINLOG_QUERY:
     case SL_BINLOG_QUERY_COMPRESSED:
         return stream_on_query(s, e, item, err);
@@ -381,14 +425,19 @@ static enum sl_code stream_on_event(struct sl_binlog_stream *s, const struct sl_
                              "copy the tables anew");
     case SL_BINLOG_MYSQL_PARTIAL_UPDATE:
         return stream_refuse(s, e, err, "partial JSON update", "set binlog_row_value_options='' on the source");
+    case SL_BINLOG_MYSQL_PAYLOAD:
+        return stream_refuse(s, e, err, "compressed transaction",
+                             "set binlog_transaction_compression=OFF on the source, globally and in sessions");
     case SL_BINLOG_XA_PREPARE:
-        return stream_refuse(s, e, err, "XA transaction", "they cannot be replicated yet: use plain transactions");
+        return stream_refuse_xa(s, e, err);
     case SL_BINLOG_STOP:
     case SL_BINLOG_CHECKPOINT:
     case SL_BINLOG_ANNOTATE:
     case SL_BINLOG_ROWS_QUERY:
     case SL_BINLOG_IGNORABLE:
     case SL_BINLOG_GTID_LIST:
+    case SL_BINLOG_MYSQL_PREVIOUS_GTIDS:
+    case SL_BINLOG_MYSQL_HEARTBEAT_V2:
     case SL_BINLOG_START_ENCRYPTION:
         return SL_OK;
     default:

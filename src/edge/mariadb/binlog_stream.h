@@ -15,6 +15,8 @@
  *   STARTING ----------> BETWEEN -----------------> INSIDE --------------------> BETWEEN
  *      ^  ROTATE to another  |  \-- GTID standalone --> STANDALONE -- QUERY ---> BETWEEN
  *      '---------------------'
+ * MySQL does not say with the GTID what follows:  BETWEEN -- GTID --> OPENING -- BEGIN --> INSIDE
+ *                                                                        \-- another QUERY: a schema change --> BETWEEN
  *   -> FAILED from any of them; stays there: the connection has to be opened anew
  *
  * Position of a group: ts = epoch:8 | number of the file:24 | start offset of its GTID event:32. It grows strictly. A
@@ -31,6 +33,7 @@
 enum sl_binlog_state {
     SL_BINLOG_STARTING,
     SL_BINLOG_BETWEEN,
+    SL_BINLOG_OPENING,
     SL_BINLOG_INSIDE,
     SL_BINLOG_STANDALONE,
     SL_BINLOG_FAILED,
