@@ -330,6 +330,7 @@ void sl_sim_plane_perform(struct sl_sim_plane *p, const struct sl_command *c)
         plane_close(p, c);
         return;
     case SL_COMMAND_WRITE:
+    case SL_COMMAND_TELL_CHECKPOINT:
     case SL_COMMAND_PASS: /* nothing here is ever blocked */
         return;
     }

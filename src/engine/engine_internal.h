@@ -260,6 +260,7 @@ struct sl_plane_feed {
     enum sl_plane_feed_state state;
     uint32_t lanes_opened, lanes_running, follower_count;
     sl_ts checkpoint, resolved; /* last reported */
+    sl_ts told_checkpoint;      /* of the whole feed, as the core said */
     struct sl_trouble trouble;  /* FAILED, or a note */
     bool is_dirty, is_told, is_noted, is_removed;
 };

@@ -402,8 +402,9 @@ static void lane_tend(struct sl_plane_lane *l)
     struct sl_trouble t = { 0 };
     struct sl_writer *w = l->writer;
     sl_ns next_ns = l->feed->plane->opts.retry_ns_max;
+    sl_ts checkpoint = l->index == 0 ? l->feed->told_checkpoint : SL_TS_NONE;
     lane_enter(l);
-    bool is_done = !lane_has_lease(l) || w->driver->tend(w, &next_ns, &t);
+    bool is_done = !lane_has_lease(l) || w->driver->tend(w, checkpoint, &next_ns, &t);
     lane_leave(l);
     l->tend_ns = sl_ns_after(sl__now(), next_ns);
     if (is_done)

@@ -207,6 +207,19 @@ static void plane_tell_flow(struct sl_plane *p, const struct sl_command *c)
     pthread_mutex_unlock(mutex);
 }
 
+/* It is written by the first lane, when that has nothing better to do. */
+static void plane_tell_checkpoint(struct sl_plane *p, const struct sl_command *c)
+{
+    struct sl_plane_feed *f = plane_feed(p, c->feed);
+    if (!f)
+        return;
+    pthread_mutex_lock(&f->hub->mutex);
+    f->told_checkpoint = sl_ts_max(f->told_checkpoint, c->start_ts);
+    f->lanes[0].tend_ns = 0;
+    pthread_cond_signal(&f->lanes[0].changed);
+    pthread_mutex_unlock(&f->hub->mutex);
+}
+
 static void plane_end_feed(struct sl_plane *p, const struct sl_command *c)
 {
     struct sl_plane_feed *f = plane_feed(p, c->feed);
@@ -242,6 +255,9 @@ void sl_plane_perform(struct sl_plane *p, const struct sl_command *c)
     case SL_COMMAND_WRITE:
     case SL_COMMAND_PASS:
         plane_tell_flow(p, c);
+        return;
+    case SL_COMMAND_TELL_CHECKPOINT:
+        plane_tell_checkpoint(p, c);
         return;
     }
     SL_UNREACHABLE();

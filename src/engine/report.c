@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "engine/engine_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define REPORT_BATCH 128u /* flows told of between two looks at the hub */
@@ -281,9 +282,11 @@ static void report_feeds(struct sl_plane *p, struct sl_hub *h)
         pthread_mutex_unlock(&h->mutex);
         if (is_noted)
             report_note(p, f, &trouble);
+        char text[sizeof trouble.detail + sizeof trouble.remedy + 2];
         if (has_report && r.kind == SL_REPORT_FEED_FAILED) {
+            snprintf(text, sizeof text, "%s%s%s", trouble.detail, trouble.remedy[0] ? "; " : "", trouble.remedy);
             r.code = report_text(trouble.code);
-            r.text = report_text(trouble.detail);
+            r.text = report_text(text);
         }
         if (is_over)
             sl__plane_feed_free(f);

@@ -77,10 +77,11 @@ struct sl_sink_driver {
     bool (*commit)(struct sl_writer *w, struct sl_trouble *t);
     void (*discard)(struct sl_writer *w);
     /*
-     * Does what has to be done because time has passed, between commits; may be null. *next_ns: how long until there is
-     * more, SL_NEVER: not before the next commit. After a failure the writer goes on; it is tried again.
+     * Does what has to be done because time has passed, between commits; may be null. checkpoint: of the whole feed, if
+     * this writer is to show it. *next_ns: how long until there is more, SL_NEVER: not before the next commit or checkpoint.
+     * After a failure the writer goes on; it is tried again.
      */
-    bool (*tend)(struct sl_writer *w, sl_ns *next_ns, struct sl_trouble *t);
+    bool (*tend)(struct sl_writer *w, sl_ts checkpoint, sl_ns *next_ns, struct sl_trouble *t);
     /*
      * Performs a schema change in the name of a span (the table's own, or the table trigger's), between commits; nothing
      * is appended. Null: the sink has no tables of its own. A change that the sink knows to be performed already is not

@@ -184,6 +184,7 @@ static void plane_perform(struct wc_host *h, const struct sl_command *c)
         plane_close(h, c);
         return;
     case SL_COMMAND_WRITE:
+    case SL_COMMAND_TELL_CHECKPOINT:
     case SL_COMMAND_PASS:
         return;
     }

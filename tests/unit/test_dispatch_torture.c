@@ -24,6 +24,7 @@ static void answer_command(struct dispatch_driver *d, const struct sl_command *c
         return;
     case SL_COMMAND_FENCE_FEED:
     case SL_COMMAND_WRITE:
+    case SL_COMMAND_TELL_CHECKPOINT:
     case SL_COMMAND_PASS:
         return;
     }

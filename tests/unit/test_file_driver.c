@@ -64,6 +64,12 @@ static int set_up_as(const char *protocol, const char *more)
     return 0;
 }
 
+static void uri_add(const char *more)
+{
+    size_t length = strlen(uri);
+    snprintf(uri + length, sizeof uri - length, "%s", more);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -191,12 +197,12 @@ static const char *lines_in(const char *folder)
     return text;
 }
 
-/* The finished files hold the rows 1 to count, each once, in order. */
-static void assert_rows(sl_ts count)
+/* The finished files hold these rows, each once, in order. */
+static void assert_rows_from(sl_ts from, sl_ts count)
 {
     char *at = text;
     lines_in("data/s/t%2F1");
-    for (sl_ts ts = 1; ts <= count; ts++) {
+    for (sl_ts ts = from; ts <= count; ts++) {
         char expected[64];
         snprintf(expected, sizeof expected, "I,\"t/1\",\"s\",%llu,,%llu\r\n", (unsigned long long)ts,
                  (unsigned long long)ts);
@@ -205,6 +211,11 @@ static void assert_rows(sl_ts count)
         at += strlen(expected);
     }
     sl_assert_str(at, "");
+}
+
+static void assert_rows(sl_ts count)
+{
+    assert_rows_from(1, count);
 }
 
 /* ---- files ---- */
@@ -229,22 +240,97 @@ static void a_file_is_finished_at_its_size_and_when_its_time_is_over(void **stat
     (void)state;
     struct node n;
     sl_ns next;
-    strcat(uri, "&file-size=30");
+    uri_add("&file-size=30");
     assert_true(node_open(&n, &feed));
     raised(&n, 7, first);
     assert_true(written(&n, &narrow, first, 1, 3));
     assert_rows(3);
     node_close(&n);
     *strstr(uri, "flush-interval") = '\0';
-    strcat(uri, "flush-interval=50ms");
+    uri_add("flush-interval=50ms");
     assert_true(node_open(&n, &feed));
     raised(&n, 7, second);
     assert_true(written(&n, &narrow, second, 4, 4));
     do {
-        assert_true(sl_file_sink_driver.tend(n.writer, &next, &n.trouble));
+        assert_true(sl_file_sink_driver.tend(n.writer, SL_TS_NONE, &next, &n.trouble));
         nanosleep(&(struct timespec){ .tv_nsec = next == SL_NEVER ? 0 : 5000000 }, NULL);
     } while (next != SL_NEVER);
     assert_rows(4);
+    node_close(&n);
+}
+
+static const char *checkpoint_shown(void)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/checkpoint", directory);
+    text[0] = '\0';
+    if (access(path, F_OK) == 0)
+        add_file(0, ".", "checkpoint");
+    return text;
+}
+
+static void tend_until_shown(struct node *n, sl_ts checkpoint, const char *expected)
+{
+    sl_ns next;
+    do
+        assert_true(sl_file_sink_driver.tend(n->writer, checkpoint, &next, &n->trouble));
+    while (strcmp(checkpoint_shown(), expected) != 0);
+}
+
+static void the_checkpoint_stays_before_files_that_are_not_finished(void **state)
+{
+    (void)state;
+    struct node n;
+    sl_ns next;
+    assert_true(node_open(&n, &feed));
+    raised(&n, 7, first);
+    assert_true(written(&n, &narrow, first, 5, 9));
+    assert_true(sl_file_sink_driver.tend(n.writer, 7, &next, &n.trouble));
+    sl_assert_str(checkpoint_shown(), "{\"checkpoint\":4}\n");
+    node_close(&n);
+    *strstr(uri, "flush-interval") = '\0';
+    uri_add("flush-interval=50ms");
+    assert_true(node_open(&n, &feed));
+    raised(&n, 7, second);
+    tend_until_shown(&n, 8, "{\"checkpoint\":8}\n");
+    assert_true(written(&n, &narrow, second, 10, 12));
+    tend_until_shown(&n, 12, "{\"checkpoint\":12}\n"); /* once the file is finished */
+    assert_rows_from(5, 12);
+    node_close(&n);
+    assert_true(node_open(&n, &feed)); /* one that heard late */
+    assert_true(sl_file_sink_driver.tend(n.writer, 3, &next, &n.trouble));
+    sl_assert_str(checkpoint_shown(), "{\"checkpoint\":12}\n");
+    node_close(&n);
+}
+
+static void write_and_die(void)
+{
+    struct node n;
+    if (node_open(&n, &feed) && raised(&n, 7, first) == SL_TS_NONE && written(&n, &narrow, first, 1, 3))
+        _exit(0);
+    _exit(1);
+}
+
+/* Its table was dropped, and its node killed: nobody will own it again. */
+static void a_file_that_nobody_finishes_is_finished_with_the_checkpoint(void **state)
+{
+    (void)state;
+    struct node n;
+    char path[256];
+    const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    int status;
+    *strstr(uri, "flush-interval") = '\0';
+    uri_add("flush-interval=50ms");
+    pid_t child = fork();
+    if (child == 0)
+        write_and_die();
+    sl_assert_i64(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    snprintf(path, sizeof path, "%s/data/s/t%%2F1/00000000000000000001.part", directory);
+    sl_assert_i64(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    assert_true(node_open(&n, &feed));
+    tend_until_shown(&n, 3, "{\"checkpoint\":3}\n");
+    assert_rows(3);
     node_close(&n);
 }
 
@@ -372,7 +458,7 @@ static void every_row_is_there_once_after_kills_at_any_moment(void **state)
     (void)state;
     struct node n;
     sl_ts durable = 0;
-    strcat(uri, "&file-size=100"); /* files are finished often */
+    uri_add("&file-size=100"); /* files are finished often */
     for (uint64_t round = 1; round <= 40; round++) {
         pid_t child = fork();
         assert_true(child >= 0);
@@ -508,6 +594,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_gets_its_name_when_nobody_writes_it_any_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_finished_at_its_size_and_when_its_time_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_checkpoint_stays_before_files_that_are_not_finished, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_nobody_finishes_is_finished_with_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rows_of_another_definition_begin_a_new_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_durable_already_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_smaller_placement_neither_raises_nor_writes, set_up, tear_down),

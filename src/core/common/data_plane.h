@@ -41,6 +41,7 @@ enum sl_command_verb {
     SL_COMMAND_CLOSE,      /* stop input, flush what was taken, then stop -> CLOSED with the final checkpoint */
     SL_COMMAND_WRITE, /* perform the schema change at start_ts in front of which the dispatcher stands -> UNBLOCKED */
     SL_COMMAND_PASS,  /* somebody has performed it: go on behind it -> UNBLOCKED */
+    SL_COMMAND_TELL_CHECKPOINT, /* of the whole feed, durable: start_ts. For sinks that show it; no report */
 };
 
 struct sl_command {
@@ -54,7 +55,7 @@ struct sl_command {
     struct sl_span_key span;               /* OPEN */
     struct sl_str schema_name, table_name; /* OPEN: at start_ts; empty if not known */
     struct sl_placement placement;         /* OPEN */
-    sl_ts start_ts;                        /* OPEN: the first row wanted is the first one after this; WRITE, PASS */
+    sl_ts start_ts; /* OPEN: the first row wanted is the first one after this; WRITE, PASS, TELL_CHECKPOINT */
     int64_t schema_id;
     bool skip_dml_at_start_ts;
     bool is_table_trigger;   /* the feed's DDL dispatcher; its span is the whole feed's DDL stream */

@@ -177,6 +177,17 @@ static void orchestrator_fence_some(struct sl_orchestrator *o, struct sl_outbox 
     }
 }
 
+void sl_orchestrator_on_checkpoint(struct sl_orchestrator *o, const struct sl_feed_id *feed, sl_ts checkpoint,
+                                   struct sl_outbox *out)
+{
+    const struct sl_dm *dm = o->is_fenced ? NULL : sl__dm_find(o, feed);
+    if (!dm || dm->state != SL_DM_OPEN || out->command_count >= SL_OUTBOX_COMMANDS_MAX)
+        return;
+    (void)sl_out_command(
+        out,
+        &(struct sl_command){ .verb = SL_COMMAND_TELL_CHECKPOINT, .feed = sl__dm_token(dm), .start_ts = checkpoint });
+}
+
 void sl_orchestrator_fence(struct sl_orchestrator *o, struct sl_outbox *out)
 {
     if (o->is_fenced)

@@ -70,6 +70,10 @@ sl_ns sl_orchestrator_deadline(const struct sl_orchestrator *o);
 void sl_orchestrator_set_liveness(struct sl_orchestrator *o, sl_ns now, enum sl_liveness liveness,
                                   struct sl_outbox *out);
 
+/* The feed's checkpoint, as its maintainer on this node passes it on: told to the sink. */
+void sl_orchestrator_on_checkpoint(struct sl_orchestrator *o, const struct sl_feed_id *feed, sl_ts checkpoint,
+                                   struct sl_outbox *out);
+
 /*
  * The lease is lost: from this call on no DM reports anything, and every one, those being opened included, is fenced. A
  * step has room for so many commands only; the rest follows with ticks that are due at once.

@@ -223,12 +223,22 @@ static bool node_is_passed_on(const struct node_message *m)
     return m->envelope.type == SL_MSG_CHECKPOINT_TS_MESSAGE && sl_str_eq(m->envelope.topic, second);
 }
 
+static enum sl_refusal node_pass_on(struct sl_node *n, const struct node_message *m, const ProtobufCMessage *payload,
+                                    struct sl_outbox *out)
+{
+    const Pb__CheckpointTsMessage *message = (const void *)payload;
+    struct sl_feed_id feed;
+    if (m->from == sl_members_self(n->members) && sl_feed_id_set(&feed, message->changefeed))
+        sl_orchestrator_on_checkpoint(n->orchestrator, &feed, message->checkpoint_ts, out);
+    return SL_REFUSE_NONE;
+}
+
 static enum sl_refusal node_handle(struct sl_node *n, const struct node_message *m, const ProtobufCMessage *payload,
                                    struct sl_outbox *out)
 {
     struct sl_hosted hosted;
     if (node_is_passed_on(m))
-        return SL_REFUSE_NONE;
+        return node_pass_on(n, m, payload, out);
     switch (node_parts[m->envelope.type]) {
     case NODE_MANAGER:
         sl_node_hosted(n, &hosted);

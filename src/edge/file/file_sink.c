@@ -2,6 +2,7 @@
 #include "edge/file/file_sink.h"
 
 #include "edge/file/file_batch.h"
+#include "edge/file/file_checkpoint.h"
 #include "edge/file/file_mark.h"
 #include "edge/file/file_open.h"
 
@@ -18,6 +19,7 @@ struct file_sink {
     struct sl_file_opts opts;
     int root;
     uint32_t writer_count;
+    sl_ns shown_ns;                 /* when the checkpoint was last written; of the first writer */
     struct sl_file_open_list *open; /* per writer: outlives it, since a writer is opened anew after a trouble */
 };
 
@@ -76,7 +78,25 @@ static void file_on_open(void *ctx, const struct sl_sink_span *span, sl_ts first
     sl_file_open_note(w->open, span, first, file_now() + w->sink->opts.flush_ns);
 }
 
-static bool file_tend(struct sl_writer *base, sl_ns *next_ns, struct sl_trouble *t)
+/* As often as files are finished: more often it would say nothing new. */
+static bool file_show_checkpoint(struct file_writer *w, sl_ts checkpoint, sl_ns *next_ns, struct sl_trouble *t)
+{
+    sl_ns now = file_now(), due = w->sink->shown_ns + w->sink->opts.flush_ns;
+    bool is_shown = false;
+    if (now < due && w->sink->shown_ns != 0) {
+        *next_ns = sl_ns_min(*next_ns, due - now);
+        return true;
+    }
+    const struct sl_file_place place = { w->sink->root, &w->sink->opts, w->work.stop };
+    if (!sl_file_checkpoint_show(&place, checkpoint, &is_shown, t))
+        return false;
+    w->sink->shown_ns = now;
+    if (!is_shown)
+        *next_ns = sl_ns_min(*next_ns, w->sink->opts.flush_ns);
+    return true;
+}
+
+static bool file_tend(struct sl_writer *base, sl_ts checkpoint, sl_ns *next_ns, struct sl_trouble *t)
 {
     struct file_writer *w = (struct file_writer *)base;
     const struct sl_file_open *due;
@@ -86,7 +106,7 @@ static bool file_tend(struct sl_writer *base, sl_ns *next_ns, struct sl_trouble 
         sl_file_open_pop(w->open);
     }
     *next_ns = sl_file_open_next(w->open, file_now());
-    return true;
+    return checkpoint == SL_TS_NONE || file_show_checkpoint(w, checkpoint, next_ns, t);
 }
 
 /* ---- owners ---- */

@@ -184,6 +184,14 @@ bool sl_file_tables_save(struct sl_file_table *tables, uint32_t count, struct sl
     return !has_any || sl_file_sync_folder(tables[0].root, SL_FILE_PRIVATE, t);
 }
 
+bool sl_file_table_is_older(const struct sl_file_table *f, int64_t than_s)
+{
+    char path[TABLE_PATH_MAX];
+    struct stat st;
+    table_part_path(f, path);
+    return fstatat(f->root, path, &st, 0) == 0 && st.st_mtim.tv_sec < than_s;
+}
+
 bool sl_file_table_finish(struct sl_file_table *f, struct sl_trouble *t)
 {
     char part[TABLE_PATH_MAX], final[TABLE_PATH_MAX];

@@ -43,6 +43,9 @@ SL_CHECKED bool sl_file_table_open(struct sl_file_table *f, const char *folder, 
 /* Several at once, since what is durable together costs less: first everything written, then the states, then in place. */
 SL_CHECKED bool sl_file_tables_save(struct sl_file_table *tables, uint32_t count, struct sl_trouble *t);
 
+/* Whether the .part was last written before that wall clock time, in seconds. */
+bool sl_file_table_is_older(const struct sl_file_table *f, int64_t than_s);
+
 /* The .part gets its final name; the state, which must have been saved, is changed. Without a .part no effect. */
 SL_CHECKED bool sl_file_table_finish(struct sl_file_table *f, struct sl_trouble *t);
 
