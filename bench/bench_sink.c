@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROWS 2000000u
+#define ROWS 400000u
 #define BATCH_BYTES (2u << 20)
 #define TABLES_MAX 100u
 
