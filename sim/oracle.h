@@ -15,7 +15,7 @@
 #define SL_SIM_ORACLES(X)                                                                                      \
     X(WRITER, 1, "one writer per span and placement; a smaller placement never writes after a larger")         \
     X(CHECKPOINT, 2, "a feed's checkpoint never passes what is durable and never goes back in one epoch")      \
-    X(HOLE, 2, "a dispatcher starts at or below what is durable of its span")                                  \
+    X(HOLE, 3, "a dispatcher starts at or below what is durable of its span")                                  \
     X(TARGET, 4, "a node's drain target follows the monotonic rule; a cleared epoch stays cleared")            \
     X(LIVENESS, 5, "the liveness of a node epoch moves forward one step at a time")                            \
     X(HANDOVER, 6, "the origin has stopped, is fenced or has lost its lease before another dispatcher writes") \
