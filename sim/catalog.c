@@ -107,7 +107,6 @@ void sl_sim_catalog_drop_tables(struct sl_sim_catalog *c, uint32_t feed, uint32_
         f->dropped[f->dropped_count++] = t->table_id;
         change->dropped_count++;
         f->live_count--;
-        sl_sim_sink_retire_table(c->sink, feed, t->table_id);
     }
 }
 

@@ -77,7 +77,7 @@ struct sl_sim_claim {
     enum sl_sim_writer_state previous;
     bool is_same_node; /* both processes ran on one host, one after the other */
     bool is_leased;    /* the claimant's process holds its lease */
-    bool is_retired;   /* the table was dropped at the source: what is not durable of it ends with the drop */
+    bool is_retired;   /* the table trigger has passed its drop, and all before that is durable */
     sl_ts start_ts, durable;
 };
 

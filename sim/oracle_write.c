@@ -69,10 +69,7 @@ static void oracle_judge_handover(struct sl_sim_oracle *o, const struct sl_sim_c
                            c->feed, c->table_id, c->process, c->previous_process, oracle_writer_name(c->previous));
 }
 
-/*
- * As for the checkpoint, a table that was dropped does not count. The model's table trigger does not wait for its last
- * rows; the real one does (core/maintainer/barrier.h, R1).
- */
+/* As for the checkpoint, a table that was dropped does not count: the table trigger has waited for its last rows. */
 static void oracle_judge_start(struct sl_sim_oracle *o, const struct sl_sim_claim *c)
 {
     sl_sim_oracle_count(o, SL_SIM_ORACLE_HOLE);

@@ -38,6 +38,27 @@ void sl_sim_plane_on_feed(struct sl_sim_plane *p, uint32_t slot, uint32_t serial
 }
 
 /*
+ * As the barrier of core/maintainer demands: what is dropped has to be durable up to there before anybody passes. The
+ * tables themselves, unlike real ones, do not stop in front of the change: there is nothing behind it.
+ */
+static bool plane_may_pass(const struct sl_sim_plane *p, uint32_t feed, const struct sl_sim_change *change)
+{
+    const int64_t *dropped = &p->catalog->feeds[feed].dropped[change->dropped_first];
+    for (uint32_t i = 0; i < change->dropped_count; i++) {
+        if (!sl_sim_sink_is_done(p->sink, feed, dropped[i], change->commit_ts - 1))
+            return false;
+    }
+    return true;
+}
+
+static void plane_passed(struct sl_sim_plane *p, uint32_t feed, const struct sl_sim_change *change)
+{
+    const int64_t *dropped = &p->catalog->feeds[feed].dropped[change->dropped_first];
+    for (uint32_t i = 0; i < change->dropped_count; i++)
+        sl_sim_sink_retire_table(p->sink, feed, dropped[i]);
+}
+
+/*
  * Tells the maintainer of the changes the trigger meets on the way to wanted. Returns how far it came: below the first
  * change that could not be told, or SL_TS_NONE if the telling ended the feed here.
  */
@@ -53,10 +74,16 @@ static sl_ts plane_tell_changes(struct sl_sim_plane *p, uint32_t slot, uint32_t 
         const struct sl_sim_feed *feed = &p->catalog->feeds[f->feed];
         if (d->change_next >= feed->change_count || feed->changes[d->change_next].commit_ts > wanted)
             return wanted;
-        sl_ts commit_ts = feed->changes[d->change_next].commit_ts;
+        const struct sl_sim_change *change = &feed->changes[d->change_next];
+        sl_ts commit_ts = change->commit_ts;
+        if (!plane_may_pass(p, f->feed, change))
+            return commit_ts - 1;
         d->change_next++;
-        if (p->port.change(p->port.ctx, f->feed, d->change_next - 1))
+        uint32_t number = f->feed;
+        if (p->port.change(p->port.ctx, number, d->change_next - 1)) {
+            plane_passed(p, number, change);
             continue;
+        }
         f = sl_sim__plane_feed(p, slot, serial);
         if (f && f->trigger != 0)
             ((struct plane_dispatcher *)sl_slab_at(&p->dispatchers, f->trigger))->change_next--;

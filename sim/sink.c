@@ -259,6 +259,12 @@ static sl_ts sink_span_durable(const struct sl_sim_sink *s, const struct sl_sim_
     return span->is_following ? sl_ts_max(span->durable, sink_session(s, span->session)->progress) : span->durable;
 }
 
+bool sl_sim_sink_is_done(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts ts)
+{
+    const struct sl_sim_span *span = sink_span(s, feed, table_id);
+    return span->is_retired || sink_span_durable(s, span) >= ts;
+}
+
 bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts start)
 {
     struct sink_session *session = sink_session(s, w->session);

@@ -42,8 +42,10 @@ void sl_sim_sink_deinit(struct sl_sim_sink *s);
  * SL_SIM_TABLE_MAX. */
 uint32_t sl_sim_sink_add_feed(struct sl_sim_sink *s);
 void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start);
-/* The table was dropped: it holds no checkpoint back any more. */
+/* The table trigger has passed the drop of the table: it holds no checkpoint back any more. */
 void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+/* What the table had up to ts is durable, or it was retired. */
+bool sl_sim_sink_is_done(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts ts);
 
 /* Processes are numbered from 1. */
 void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process);
