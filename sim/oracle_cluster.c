@@ -190,7 +190,7 @@ static void judge_drain(struct sl_sim *sim, struct sl_sim_seen_drain *d, const s
     if (intent->phase == SL_DRAIN_SAFE)
         judge_proof(sim, intent);
     if (host != SL_SIM_HOST_NONE)
-        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_PHASE_PENDING + intent->phase, host);
+        sl_sim_faults_on_moment(sim, (enum sl_sim_moment)((int)SL_SIM_MOMENT_PHASE_PENDING + (int)intent->phase), host);
 }
 
 static void judge_intent(struct sl_sim *sim, struct sl_str id, const struct sl_store_pair *pair)

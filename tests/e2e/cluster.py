@@ -76,6 +76,7 @@ class Node:
         self.cluster, self.name, self.options = cluster, name, options
         self.log_path = os.path.join(cluster.folder, name + ".log")
         self.process, self.port, self.log_start = None, None, 0
+        self.environment = {}  # in addition
 
     # ---- process ----
 
@@ -93,6 +94,7 @@ class Node:
         self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         self.port = None
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE_")}
+        environment.update(self.environment)
         with open(os.path.join(self.cluster.folder, self.name + ".stderr"), "ab") as errors:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
                                             env=environment)

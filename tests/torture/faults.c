@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A library to be loaded before all others (LD_PRELOAD): lets chosen calls of a real process fail. SL_FAULTS names the
+ * file with the plan (faults.h); without it nothing fails.
+ */
+#include "tests/torture/faults.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Of the C library, for the calls before the real ones are known: asking for them may allocate. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
+
+static struct sl_faults *faults;
+static uintptr_t program_begin, program_end;
+
+/* The next definition of a function: of a sanitizer, or of the C library. */
+#define REAL(name)                                                   \
+    static __typeof__(&name) real;                                   \
+    if (!real) {                                                     \
+        void *found = dlsym(RTLD_NEXT, #name);                       \
+        memcpy(&real, &found, sizeof found);                         \
+    }
+
+/* ---- the plan ---- */
+
+/* The first object is the program. */
+static int faults_on_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    (void)arg;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t begin = info->dlpi_addr + p->p_vaddr;
+        if (p->p_type != PT_LOAD)
+            continue;
+        if (program_begin == 0)
+            program_begin = begin;
+        program_end = begin + p->p_memsz;
+    }
+    return 1;
+}
+
+__attribute__((constructor)) static void faults_open(void)
+{
+    const char *path = getenv("SL_FAULTS");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    void *map = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    dl_iterate_phdr(faults_on_object, NULL);
+    if (map != MAP_FAILED)
+        __atomic_store_n(&faults, map, __ATOMIC_RELEASE);
+}
+
+/* Counts the call and says whether it fails. */
+static bool faults_hit(enum sl_fault_kind kind)
+{
+    struct sl_faults *f = __atomic_load_n(&faults, __ATOMIC_ACQUIRE);
+    if (!f)
+        return false;
+    struct sl_fault_plan *p = &f->plans[kind];
+    uint64_t number = __atomic_add_fetch(&p->calls, 1, __ATOMIC_RELAXED);
+    if (p->first == 0 || number < p->first || number - p->first >= p->count)
+        return false;
+    if (p->every > 1 && (number - p->first) % p->every != 0)
+        return false;
+    __atomic_add_fetch(&p->failed, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+static enum sl_fault_how faults_how(enum sl_fault_kind kind)
+{
+    return (enum sl_fault_how)faults->plans[kind].how;
+}
+
+/* ---- memory ---- */
+
+static bool alloc_fails(const void *caller)
+{
+    bool is_own = (uintptr_t)caller >= program_begin && (uintptr_t)caller < program_end;
+    bool fails = is_own && faults_hit(SL_FAULT_OWN_ALLOC);
+    fails |= faults_hit(SL_FAULT_ANY_ALLOC);
+    if (fails)
+        errno = ENOMEM;
+    return fails;
+}
+
+static _Thread_local bool is_asking;
+
+#define REAL_ALLOC(name)                               \
+    static __typeof__(&name) real;                     \
+    if (!real && !is_asking) {                         \
+        is_asking = true;                              \
+        void *found = dlsym(RTLD_NEXT, #name);         \
+        memcpy(&real, &found, sizeof found);           \
+        is_asking = false;                             \
+    }
+
+void *malloc(size_t size)
+{
+    REAL_ALLOC(malloc)
+    if (!real)
+        return __libc_malloc(size);
+    return alloc_fails(__builtin_return_address(0)) ? NULL : real(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    REAL_ALLOC(calloc)
+    if (!real)
+        return __libc_calloc(count, size);
+    return alloc_fails(__builtin_return_address(0)) ? NULL : real(count, size);
+}
+
+void *realloc(void *ptr, size_t size)
+{
+    REAL_ALLOC(realloc)
+    if (!real)
+        return __libc_realloc(ptr, size);
+    return alloc_fails(__builtin_return_address(0)) ? NULL : real(ptr, size);
+}
+
+/* ---- files ---- */
+
+static bool disk_is_meant(int fd)
+{
+    char name[32], path[512];
+    if (!faults || faults->path[0] == '\0')
+        return false;
+    memcpy(name, "/proc/self/fd/", 14);
+    size_t len = 14, digits = 0;
+    char reversed[12];
+    for (int rest = fd; rest > 0 || digits == 0; rest /= 10)
+        reversed[digits++] = (char)('0' + rest % 10);
+    while (digits > 0)
+        name[len++] = reversed[--digits];
+    name[len] = '\0';
+    ssize_t got = readlink(name, path, sizeof path - 1);
+    if (got < 0)
+        return false;
+    path[got] = '\0';
+    return strstr(path, faults->path) != NULL;
+}
+
+/* False: the call is made, with *size bytes. */
+static bool disk_fails(int fd, size_t *size)
+{
+    int saved = errno;
+    if (fd < 0 || !disk_is_meant(fd) || !faults_hit(SL_FAULT_DISK)) {
+        errno = saved;
+        return false;
+    }
+    switch (faults_how(SL_FAULT_DISK)) {
+    case SL_FAULT_SHORT:
+        if (*size > 1) {
+            *size /= 2;
+            errno = saved;
+            return false;
+        }
+        errno = EIO;
+        return true;
+    case SL_FAULT_INTERRUPT:
+        errno = EINTR;
+        return true;
+    case SL_FAULT_FULL:
+        errno = ENOSPC;
+        return true;
+    case SL_FAULT_HARD:
+        break;
+    }
+    errno = EIO;
+    return true;
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at)
+{
+    REAL(pwrite)
+    return disk_fails(fd, &size) ? -1 : real(fd, bytes, size, at);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
+{
+    REAL(pwrite64)
+    return disk_fails(fd, &size) ? -1 : real(fd, bytes, size, at);
+}
+
+int fsync(int fd)
+{
+    size_t none = 0;
+    REAL(fsync)
+    return disk_fails(fd, &none) ? -1 : real(fd);
+}
+
+int fdatasync(int fd)
+{
+    size_t none = 0;
+    REAL(fdatasync)
+    return disk_fails(fd, &none) ? -1 : real(fd);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    size_t none = 0;
+    REAL(ftruncate)
+    return disk_fails(fd, &none) ? -1 : real(fd, size);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    size_t none = 0;
+    REAL(ftruncate64)
+    return disk_fails(fd, &none) ? -1 : real(fd, size);
+}
+
+/* ---- sockets ---- */
+
+static bool socket_is_meant(int fd)
+{
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (!faults || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0)
+        return false;
+    return domain == AF_INET || domain == AF_INET6;
+}
+
+/* False: the call is made, with *size bytes. */
+static bool socket_fails(int fd, size_t *size)
+{
+    int saved = errno;
+    if (!socket_is_meant(fd) || !faults_hit(SL_FAULT_SOCKET)) {
+        errno = saved;
+        return false;
+    }
+    switch (faults_how(SL_FAULT_SOCKET)) {
+    case SL_FAULT_SHORT:
+        *size = *size > 1 ? 1 : *size;
+        errno = saved;
+        return false;
+    case SL_FAULT_INTERRUPT:
+        errno = EINTR;
+        return true;
+    case SL_FAULT_HARD:
+    case SL_FAULT_FULL:
+        break;
+    }
+    shutdown(fd, SHUT_RDWR); /* a connection that was reset stays so */
+    errno = ECONNRESET;
+    return true;
+}
+
+/* The beginning of what iov says, of at most `size` bytes. */
+static struct iovec first_of(const struct iovec *iov, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (iov[i].iov_len > 0)
+            return (struct iovec){ iov[i].iov_base, iov[i].iov_len < size ? iov[i].iov_len : size };
+    }
+    return (struct iovec){ 0 };
+}
+
+static size_t bytes_of(const struct iovec *iov, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += iov[i].iov_len;
+    return size;
+}
+
+ssize_t read(int fd, void *bytes, size_t size)
+{
+    REAL(read)
+    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size);
+}
+
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+    REAL(write)
+    return socket_fails(fd, &size) || disk_fails(fd, &size) ? -1 : real(fd, bytes, size);
+}
+
+ssize_t recv(int fd, void *bytes, size_t size, int flags)
+{
+    REAL(recv)
+    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size, flags);
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+    REAL(send)
+    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size, flags);
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+    REAL(readv)
+    size_t all = bytes_of(iov, (size_t)count), size = all;
+    if (socket_fails(fd, &size))
+        return -1;
+    struct iovec one = first_of(iov, (size_t)count, size);
+    return size < all ? real(fd, &one, 1) : real(fd, iov, count);
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+    REAL(writev)
+    size_t all = bytes_of(iov, (size_t)count), size = all;
+    if (socket_fails(fd, &size) || disk_fails(fd, &size))
+        return -1;
+    struct iovec one = first_of(iov, (size_t)count, size);
+    return size < all ? real(fd, &one, 1) : real(fd, iov, count);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    REAL(sendmsg)
+    struct msghdr shorter = *message;
+    size_t all = bytes_of(message->msg_iov, message->msg_iovlen), size = all;
+    if (socket_fails(fd, &size))
+        return -1;
+    struct iovec one = first_of(message->msg_iov, message->msg_iovlen, size);
+    shorter.msg_iov = &one;
+    shorter.msg_iovlen = 1;
+    return real(fd, size < all ? &shorter : message, flags);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+    size_t ignored = 0;
+    REAL(recvmsg)
+    return socket_fails(fd, &ignored) ? -1 : real(fd, message, flags);
+}
+
+/* An interrupted connect goes on behind the caller. */
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    size_t none = 0;
+    REAL(connect)
+    if (!socket_fails(fd, &none))
+        return real(fd, address, size);
+    if (faults_how(SL_FAULT_SOCKET) != SL_FAULT_INTERRUPT) {
+        errno = ECONNREFUSED;
+        return -1;
+    }
+    int result = real(fd, address, size);
+    if (result != 0 && errno == EINPROGRESS)
+        errno = EINTR;
+    return result;
+}
+
+/* The listener is sound whatever became of one connection. */
+static bool accept_fails(int fd)
+{
+    int saved = errno;
+    if (!socket_is_meant(fd) || !faults_hit(SL_FAULT_SOCKET)) {
+        errno = saved;
+        return false;
+    }
+    switch (faults_how(SL_FAULT_SOCKET)) {
+    case SL_FAULT_HARD:
+        errno = ECONNABORTED;
+        return true;
+    case SL_FAULT_FULL:
+        errno = EMFILE;
+        return true;
+    case SL_FAULT_INTERRUPT:
+    case SL_FAULT_SHORT:
+        break;
+    }
+    errno = EINTR;
+    return true;
+}
+
+int accept(int fd, struct sockaddr *address, socklen_t *size)
+{
+    REAL(accept)
+    return accept_fails(fd) ? -1 : real(fd, address, size);
+}
+
+int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    REAL(accept4)
+    return accept_fails(fd) ? -1 : real(fd, address, size, flags);
+}
