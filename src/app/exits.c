@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 bool sl_complain(struct sl_complaint *c, enum sl_exit why, const char *fmt, ...)
 {
@@ -17,4 +18,10 @@ bool sl_complain(struct sl_complaint *c, enum sl_exit why, const char *fmt, ...)
             *p = '?';
     }
     return false;
+}
+
+void sl_exit_no_memory(const char *what)
+{
+    fprintf(stderr, "sluiced: no memory for %s: the node ends at once; give it more, or lower memory-rows\n", what);
+    _Exit(SL_EXIT_FAILED);
 }

@@ -35,4 +35,10 @@ struct sl_complaint {
 /* Fills c and returns false. The text is cut, never overrun; control characters become '?'. */
 bool sl_complain(struct sl_complaint *c, enum sl_exit why, const char *fmt, ...) SL_PRINTF(3, 4);
 
+/*
+ * There is no memory for what may not be lost: ends the process at once with FAILED and a line on standard error, as if it
+ * had been killed. Others take its work over when its lease ends. what: static. Any thread.
+ */
+_Noreturn void sl_exit_no_memory(const char *what);
+
 #endif

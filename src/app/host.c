@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/host.h"
 
+#include "app/exits.h"
 #include "core/common/mem_tags.h"
 
 #include <stdlib.h>
@@ -64,7 +65,8 @@ static void host_queue(struct sl_host *h, const struct sl_input *in)
     struct sl_buf b = { 0 };
     sl_input_encode(&b, in);
     bool ok = !b.failed && host_queue_bytes(h, sl_buf_bytes(&b), in->kind == SL_IN_MESSAGE);
-    SL_REQUIRE(ok || in->kind == SL_IN_MESSAGE);
+    if (!ok && in->kind != SL_IN_MESSAGE)
+        sl_exit_no_memory("an input of the control plane");
     h->stats.lost_count += ok ? 0 : 1;
     sl_buf_deinit(&b);
 }
@@ -250,7 +252,8 @@ bool sl_host_run(struct sl_host *h, uint32_t count_max)
         sl_arena_reset(&h->arena);
         /* Only memory can be short: the bytes are our own. */
         bool ok = sl_input_decode(&in, (struct sl_bytes){ waiting->bytes, waiting->len }, &h->arena);
-        SL_REQUIRE(ok || waiting->is_message);
+        if (!ok && !waiting->is_message)
+            sl_exit_no_memory("an input of the control plane");
         if (ok)
             host_step(h, &in, (struct sl_bytes){ waiting->bytes, waiting->len });
         free(waiting);

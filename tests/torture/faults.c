@@ -26,11 +26,11 @@ static struct sl_faults *faults;
 static uintptr_t program_begin, program_end;
 
 /* The next definition of a function: of a sanitizer, or of the C library. */
-#define REAL(name)                                                   \
-    static __typeof__(&name) real;                                   \
-    if (!real) {                                                     \
-        void *found = dlsym(RTLD_NEXT, #name);                       \
-        memcpy(&real, &found, sizeof found);                         \
+#define REAL(name)                             \
+    static __typeof__(&name) real;             \
+    if (!real) {                               \
+        void *found = dlsym(RTLD_NEXT, #name); \
+        memcpy(&real, &found, sizeof found);   \
     }
 
 /* ---- the plan ---- */
@@ -100,13 +100,13 @@ static bool alloc_fails(const void *caller)
 
 static _Thread_local bool is_asking;
 
-#define REAL_ALLOC(name)                               \
-    static __typeof__(&name) real;                     \
-    if (!real && !is_asking) {                         \
-        is_asking = true;                              \
-        void *found = dlsym(RTLD_NEXT, #name);         \
-        memcpy(&real, &found, sizeof found);           \
-        is_asking = false;                             \
+#define REAL_ALLOC(name)                       \
+    static __typeof__(&name) real;             \
+    if (!real && !is_asking) {                 \
+        is_asking = true;                      \
+        void *found = dlsym(RTLD_NEXT, #name); \
+        memcpy(&real, &found, sizeof found);   \
+        is_asking = false;                     \
     }
 
 void *malloc(size_t size)
