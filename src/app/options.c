@@ -305,7 +305,7 @@ static bool option_set_text(char **field, const char *text)
     }
     char *copy = strdup(text);
     if (!copy)
-        return false;
+        sl_exit_no_memory("an option");
     free(*field);
     *field = copy;
     return true;

@@ -27,6 +27,12 @@ static void open_on_plane_wake(uv_async_t *handle)
         sl_plane_poll(s->plane);
 }
 
+/* Why the start failed. Without memory it may well go at the next try, so it must not look like a mistake of somebody. */
+static enum sl_exit open_why(enum sl_code code, enum sl_exit otherwise)
+{
+    return code == SL_NOMEM ? SL_EXIT_FAILED : otherwise;
+}
+
 bool sl__shell_init_handles(struct sl_shell *s)
 {
     s->plane_wake.data = s;
@@ -43,9 +49,8 @@ static bool open_log(struct sl_shell *s)
                                 .node = o->name[0] != '\0' ? o->name : o->advertise_addr,
                                 .format = (enum sl_log_format)o->log_format,
                                 .level = (enum sl_event_level)o->log_level };
-    if (sl_log_open(&s->log, &opts, &err) == SL_OK)
-        return true;
-    return sl_complain(s->complaint, SL_EXIT_FILES, "%s", err.text);
+    enum sl_code code = sl_log_open(&s->log, &opts, &err);
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_FILES), "%s", err.text);
 }
 
 /* ---- listener ---- */
@@ -94,7 +99,9 @@ static bool open_tls(struct sl_shell *s)
     uint32_t count = 0;
     struct sl_err err = { 0 };
     char *rest, *list = strdup(o->cert_allowed_cn);
-    if (o->cert[0] == '\0' || !list) {
+    if (!list)
+        return sl_complain(s->complaint, SL_EXIT_FAILED, "no memory for certificates");
+    if (o->cert[0] == '\0') {
         free(list);
         return true;
     }
@@ -108,7 +115,7 @@ static bool open_tls(struct sl_shell *s)
                                       .cn_allowed_count = count };
     enum sl_code code = sl_tls_new(&s->tls, &opts, &err);
     free(list);
-    return code == SL_OK || sl_complain(s->complaint, SL_EXIT_FILES, "%s", err.text);
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_FILES), "%s", err.text);
 }
 
 static bool open_listener(struct sl_shell *s)
@@ -129,9 +136,9 @@ static bool open_listener(struct sl_shell *s)
         .connection_count_max = o->connections_max,
         .client = { .on_grpc = open_on_grpc, .on_http = open_on_http, .on_event = open_on_listener_event, .ctx = s }
     };
-    if (sl_listener_open(&s->listener, &opts, &err) == SL_OK)
-        return true;
-    return sl_complain(s->complaint, SL_EXIT_ADDRESS, "--addr %s: %s", o->addr, err.text);
+    enum sl_code code = sl_listener_open(&s->listener, &opts, &err);
+    return code == SL_OK ||
+           sl_complain(s->complaint, open_why(code, SL_EXIT_ADDRESS), "--addr %s: %s", o->addr, err.text);
 }
 
 /* ---- what the node is ---- */
@@ -233,9 +240,9 @@ static bool open_sqlite(struct sl_shell *s, const char *path)
     opts.on_health = sl__shell_on_store_health;
     opts.health_ctx = s;
     sl__shell_store_client(s, &client);
-    if (sl_sqlite_store_open(&s->store, &s->loop, &opts, &client, &err) == SL_OK)
-        return true;
-    return sl_complain(s->complaint, SL_EXIT_STORE, "--meta sqlite:%.200s: %s", path, err.text);
+    enum sl_code code = sl_sqlite_store_open(&s->store, &s->loop, &opts, &client, &err);
+    return code == SL_OK ||
+           sl_complain(s->complaint, open_why(code, SL_EXIT_STORE), "--meta sqlite:%.200s: %s", path, err.text);
 }
 
 static const char *open_path(const char *path)
@@ -264,7 +271,7 @@ static bool open_etcd(struct sl_shell *s, const char *endpoints)
     sl__shell_store_client(s, &client);
     enum sl_code code = sl_etcd_store_open(&s->store, &s->loop, &opts, &client, &err);
     OPENSSL_cleanse(password, sizeof password);
-    return code == SL_OK || sl_complain(s->complaint, SL_EXIT_STORE, "--meta: %s", err.text);
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_STORE), "--meta: %s", err.text);
 }
 
 static bool open_store(struct sl_shell *s)
@@ -283,7 +290,7 @@ static bool open_host(struct sl_shell *s)
                                  .loop_bytes_max = SL_HOST_LOOP_BYTES_MAX };
     sl__shell_host_port(s, &opts.port);
     enum sl_code code = sl_host_new(&s->host, &opts);
-    return code == SL_OK || sl_complain(s->complaint, SL_EXIT_CONFIG, "the node cannot be made: %s: %s",
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_CONFIG), "the node cannot be made: %s: %s",
                                         sl_code_text(code), sl_code_remedy(code));
 }
 
@@ -297,7 +304,7 @@ static bool open_transport(struct sl_shell *s)
                                       .seed = s->params.seed };
     sl__shell_transport_client(s, &opts.client);
     enum sl_code code = sl_transport_open(&s->transport, &opts, &err);
-    return code == SL_OK || sl_complain(s->complaint, SL_EXIT_ADDRESS, "%s", err.text);
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_ADDRESS), "%s", err.text);
 }
 
 static bool open_plane(struct sl_shell *s)
@@ -339,7 +346,7 @@ static bool open_api(struct sl_shell *s)
     opts.seed = s->params.seed;
     sl__shell_api_port(s, &port);
     enum sl_code code = sl_api_open(&s->api, &opts, &port, &err);
-    return code == SL_OK || sl_complain(s->complaint, SL_EXIT_FILES, "%s", err.text);
+    return code == SL_OK || sl_complain(s->complaint, open_why(code, SL_EXIT_FILES), "%s", err.text);
 }
 
 bool sl__shell_open(struct sl_shell *s)

@@ -355,3 +355,15 @@ void sl_store_random_compare(const struct sl_store_harness *h, uint64_t seed, ui
     free(x->events);
     free(x);
 }
+
+bool sl_store_random_goes_on(const struct sl_store_harness *h, uint64_t seed, uint64_t seed_count, sl_ns began)
+{
+    const char *text = getenv("SL_STORE_SECONDS");
+    sl_ns wanted = text ? (sl_ns)strtoul(text, NULL, 10) * SL_S : 0;
+    if (seed <= seed_count || h->now(h->ctx) - began < wanted)
+        return true;
+    if (text)
+        printf("%llu seeds agree, %lld s\n", (unsigned long long)(seed - 1),
+               (long long)((h->now(h->ctx) - began) / SL_S));
+    return false;
+}

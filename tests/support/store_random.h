@@ -11,4 +11,10 @@
  */
 void sl_store_random_compare(const struct sl_store_harness *h, uint64_t seed, uint32_t op_count, uint32_t at_once);
 
+/*
+ * Whether a seed is to be compared: up to seed_count, and on until SL_STORE_SECONDS (of the environment) have gone by since
+ * began. Says at the end how many there were.
+ */
+bool sl_store_random_goes_on(const struct sl_store_harness *h, uint64_t seed, uint64_t seed_count, sl_ns began);
+
 #endif

@@ -118,7 +118,8 @@ static void random_operations_agree_with_the_model(void **state)
     struct fixture f;
     setup(&f);
     const struct sl_store_harness h = harness_of(&f);
-    for (uint64_t seed = 1; seed <= 4; seed++)
+    sl_ns began = h.now(h.ctx);
+    for (uint64_t seed = 1; sl_store_random_goes_on(&h, seed, 4, began); seed++)
         sl_store_random_compare(&h, seed, 1000, 1);
     teardown(&f);
 }

@@ -27,13 +27,16 @@ static bool membership_make_keys(struct sl_membership *m)
            (name.len == 0 || sl_key_node_name(&m->name_key, cluster, name));
 }
 
-static bool membership_self_is_valid(struct sl_membership *m)
+/* What others will read of this node can be written and read. */
+static enum sl_code membership_check_self(struct sl_membership *m)
 {
     struct sl_bytes json;
     struct sl_capture back;
-    bool valid = sl_capture_format(&json, &m->opts.self, &m->arena) == SL_OK && sl_capture_parse(&back, json) == SL_OK;
+    enum sl_code code = sl_capture_format(&json, &m->opts.self, &m->arena);
+    if (code == SL_OK && sl_capture_parse(&back, json) != SL_OK)
+        code = SL_BAD_CONFIG;
     sl_arena_reset(&m->arena);
-    return valid;
+    return code == SL_OK || code == SL_NOMEM ? code : SL_BAD_CONFIG;
 }
 
 static bool membership_times_are_valid(const struct sl_membership_opts *o)
@@ -87,8 +90,8 @@ enum sl_code sl_membership_new(struct sl_membership **out, const struct sl_membe
     enum sl_code code = SL_OK;
     if (!membership_allocate(m))
         code = SL_NOMEM;
-    else if (!membership_make_keys(m) || !membership_self_is_valid(m))
-        code = SL_BAD_CONFIG;
+    else
+        code = membership_make_keys(m) ? membership_check_self(m) : SL_BAD_CONFIG;
     if (code == SL_OK)
         *out = m;
     else

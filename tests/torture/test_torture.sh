@@ -1,3 +1,0 @@
-#!/bin/sh
-# SPDX-License-Identifier: Apache-2.0
-exec /usr/bin/python3 -B "$SL_SOURCE_DIR/tests/torture/torture.py"
