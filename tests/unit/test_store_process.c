@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* sl:forks */
 #include "edge/etcd/etcd_store.h"
 #include "edge/sqlite/sqlite_store.h"
 #include "tests/support/etcd_server.h"
