@@ -145,14 +145,75 @@ int sl_cli_feed_pause(struct sl_cli *c)
     return feed_change(c, "feed pause", "POST", "/pause", NULL, "stopped; it keeps its checkpoint");
 }
 
+/* The list of positions to leave out, with one more; to be put. */
+static struct json_object *feed_ignored_with(struct json_object *feed, uint64_t ts)
+{
+    struct json_object *old =
+        sl_cli_member(sl_cli_member(sl_cli_member(feed, "config"), "filter"), "ignore_txn_start_ts");
+    struct json_object *list = json_object_new_array();
+    bool is_there = false;
+    for (size_t i = 0; i < sl_cli_item_count(old); i++) {
+        uint64_t value = json_object_get_uint64(json_object_array_get_idx(old, i));
+        is_there = is_there || value == ts;
+        json_object_array_add(list, json_object_new_uint64(value));
+    }
+    if (!is_there)
+        json_object_array_add(list, json_object_new_uint64(ts));
+    return list;
+}
+
+static int feed_put_ignored(struct sl_cli *c, const char *path, struct json_object *list)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_buf body = { 0 };
+    int exit = SL_CLI_EXIT_OK;
+    sl_cli_addf(&body, "{\"replica_config\":{\"filter\":{\"ignore_txn_start_ts\":%s}}}",
+                json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN));
+    const struct sl_cli_call call = { .method = "PUT", .path = path, .body = body.ptr, .timeout_ms = FEED_SLOW_MS };
+    sl_cli_client_call(c->client, &call, &a);
+    if (!sl_cli_answer_is_good(&a))
+        exit = sl_cli_fail_answer(c, "feed resume", &a);
+    sl_cli_answer_deinit(&a);
+    sl_cli_buf_free(&body);
+    return exit;
+}
+
+static int feed_skip(struct sl_cli *c, uint64_t ts)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_buf path = { 0 };
+    char *name;
+    int exit;
+    if (!feed_find(c, "feed resume", &name, &exit))
+        return exit;
+    feed_path(c, &path, name, "");
+    if (sl_cli_get(c, "feed resume", path.ptr, &a, &exit)) {
+        struct json_object *list = feed_ignored_with(a.json, ts);
+        exit = feed_put_ignored(c, path.ptr, list);
+        json_object_put(list);
+    }
+    sl_cli_answer_deinit(&a);
+    sl_cli_buf_free(&path);
+    free(name);
+    return exit;
+}
+
 int sl_cli_feed_resume(struct sl_cli *c)
 {
+    const char *skipped = sl_cli_value(c, SL_CLI_OPT_SKIP_DDL);
     const char *checkpoint = sl_cli_value(c, SL_CLI_OPT_CHECKPOINT);
     char body[80] = "{}";
     uint64_t ts;
     if (checkpoint && !sl_cli_parse_u64(checkpoint, &ts))
         return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--checkpoint", "that is no position",
                            "give the number feed list shows");
+    uint64_t skip;
+    if (skipped && !sl_cli_parse_u64(skipped, &skip))
+        return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--skip-ddl", "that is no position",
+                           "give the ts that the feed's error names");
+    int exit = skipped ? feed_skip(c, skip) : SL_CLI_EXIT_OK;
+    if (exit != SL_CLI_EXIT_OK)
+        return exit;
     if (checkpoint)
         (void)snprintf(body, sizeof body, "{\"overwrite_checkpoint_ts\":%" PRIu64 "}", ts);
     return feed_change(c, "feed resume", "POST", "/resume", body, "goes on");

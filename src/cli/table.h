@@ -47,6 +47,7 @@
     X(FILTER, "filter", 'f', "RULE", "", "tables to take, such as 'shop.*' or '!shop.log'; may come often")          \
     X(KEYSPACE, "keyspace", 0, "NAME", "SLUICE_KEYSPACE", "keyspace of the feed (default)")                          \
     X(CHECKPOINT, "checkpoint", 0, "TS", "", "go on from there instead of the stored checkpoint")                    \
+    X(SKIP_DDL, "skip-ddl", 0, "TS", "", "leave out the schema change of this position, for good")                   \
     X(TO, "to", 't', "NODE", "", "where to")                                                                         \
     X(META, "meta", 0, "URI", "SLUICE_META", "the metadata store, such as sqlite:/var/lib/sluice/meta.db")           \
     X(INTERVAL, "interval", 'i', "DURATION", "", "how often to look (1s)")                                           \
@@ -80,52 +81,52 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
 /*
  * Command: words, arguments (in brackets: may be missing), options of its own, handler, one line, more for its help.
  */
-#define SL_CLI_COMMANDS(X)                                                                                           \
-    X("node list", "", 0, sl_cli_node_list, "nodes of the cluster and what runs on them", "")                        \
-    X("node show", "NODE", 0, sl_cli_node_show, "one node", "")                                                      \
-    X("node drain", "NODE",                                                                                          \
-      SL_CLI_BIT(DEADLINE) | SL_CLI_BIT(REASON) | SL_CLI_BIT(MAX_LAG) | SL_CLI_BIT(DRY_RUN) |                        \
-          SL_CLI_BIT(CANCEL_AT_DEADLINE) | SL_CLI_BIT(DETACH) | SL_CLI_BIT(STOP) | SL_CLI_WAIT,                      \
-      sl_cli_node_drain, "move all work off a node and prove that it is safe to stop",                               \
-      "Waits until the node is safe to stop. Ctrl-C detaches and never cancels: the drain belongs to the cluster.\n" \
-      "Asking again with the same options joins the running drain.")                                                 \
-    X("node undrain", "NODE", 0, sl_cli_node_undrain, "cancel a node's drain: it takes work again",                  \
-      "Works until the node is told to stop; after that there is no way back, only a restart.")                      \
-    X("drain list", "", SL_CLI_BIT(ALL), sl_cli_drain_list, "drains that run, with --all also those that ended", "") \
-    X("drain show", "DRAIN", 0, sl_cli_drain_show, "one drain: what is left, and why it is not safe yet", "")        \
-    X("drain watch", "DRAIN", SL_CLI_WAIT, sl_cli_drain_watch, "wait for a drain, as 'node drain' does", "")         \
-    X("feed create", "NAME", SL_CLI_FEED_NEW, sl_cli_feed_create, "start to replicate",                              \
-      "A URI that holds a password is better given by --source-file, --sink-file or the environment.")               \
-    X("feed list", "", SL_CLI_BIT(KEYSPACE), sl_cli_feed_list, "feeds, their state and how far they are", "")        \
-    X("feed show", "FEED", SL_CLI_BIT(KEYSPACE), sl_cli_feed_show, "one feed", "")                                   \
-    X("feed pause", "FEED", SL_CLI_BIT(KEYSPACE), sl_cli_feed_pause, "stop a feed; it keeps its checkpoint", "")     \
-    X("feed resume", "FEED", SL_CLI_BIT(CHECKPOINT) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_resume,                      \
-      "go on with a paused or failed feed", "")                                                                      \
-    X("feed remove", "FEED", SL_CLI_BIT(YES) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_remove,                             \
-      "forget a feed and its checkpoint", "")                                                                        \
-    X("feed move", "FEED", SL_CLI_BIT(TO) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_move,                                  \
-      "move the maintainer of a feed to the node given by --to",                                                     \
-      "A feed that has just been created or resumed is moved when it runs.")                                         \
-    X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                         \
-      "let a node connect to a source and list its tables",                                                          \
-      "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                 \
-    X("cluster status", "", SL_CLI_BIT(WAIT), sl_cli_cluster_status,                                                 \
-      "the cluster in a few lines; fails if something is wrong", "")                                                 \
-    X("cluster stop", "", SL_CLI_BIT(YES), sl_cli_cluster_stop,                                                      \
-      "stop every node: flush, checkpoint, exit, without moving work", "")                                           \
-    X("cluster restart-plan", "", 0, sl_cli_restart_plan,                                                            \
-      "the order and the commands to restart all nodes one by one", "")                                              \
-    X("meta backup", "FILE", SL_CLI_BIT(META), sl_cli_meta_backup, "copy the metadata, also while the cluster runs", \
-      "For metadata in SQLite; etcd has its own snapshots.")                                                         \
-    X("meta restore", "FILE", SL_CLI_BIT(META), sl_cli_meta_restore, "make the metadata from a backup",              \
-      "Stop all nodes and move the old file away first.")                                                            \
-    X("meta export", "", SL_CLI_BIT(META) | SL_CLI_BIT(TO), sl_cli_meta_export,                                      \
-      "write the metadata of SQLite into the etcd cluster of --to",                                                  \
-      "Stop all nodes first and start them with --meta etcd://... after it. Existing keys are never overwritten.")   \
-    X("top", "", SL_CLI_BIT(INTERVAL) | SL_CLI_BIT(ONCE), sl_cli_top, "live view of the cluster; q quits", "")       \
-    X("completion", "SHELL", 0, sl_cli_completion, "print the completion of a shell: bash",                          \
-      "For bash: source <(sluice completion bash)")                                                                  \
-    X("version", "", 0, sl_cli_version, "print the version of sluice", "")                                           \
+#define SL_CLI_COMMANDS(X)                                                                                             \
+    X("node list", "", 0, sl_cli_node_list, "nodes of the cluster and what runs on them", "")                          \
+    X("node show", "NODE", 0, sl_cli_node_show, "one node", "")                                                        \
+    X("node drain", "NODE",                                                                                            \
+      SL_CLI_BIT(DEADLINE) | SL_CLI_BIT(REASON) | SL_CLI_BIT(MAX_LAG) | SL_CLI_BIT(DRY_RUN) |                          \
+          SL_CLI_BIT(CANCEL_AT_DEADLINE) | SL_CLI_BIT(DETACH) | SL_CLI_BIT(STOP) | SL_CLI_WAIT,                        \
+      sl_cli_node_drain, "move all work off a node and prove that it is safe to stop",                                 \
+      "Waits until the node is safe to stop. Ctrl-C detaches and never cancels: the drain belongs to the cluster.\n"   \
+      "Asking again with the same options joins the running drain.")                                                   \
+    X("node undrain", "NODE", 0, sl_cli_node_undrain, "cancel a node's drain: it takes work again",                    \
+      "Works until the node is told to stop; after that there is no way back, only a restart.")                        \
+    X("drain list", "", SL_CLI_BIT(ALL), sl_cli_drain_list, "drains that run, with --all also those that ended", "")   \
+    X("drain show", "DRAIN", 0, sl_cli_drain_show, "one drain: what is left, and why it is not safe yet", "")          \
+    X("drain watch", "DRAIN", SL_CLI_WAIT, sl_cli_drain_watch, "wait for a drain, as 'node drain' does", "")           \
+    X("feed create", "NAME", SL_CLI_FEED_NEW, sl_cli_feed_create, "start to replicate",                                \
+      "A URI that holds a password is better given by --source-file, --sink-file or the environment.")                 \
+    X("feed list", "", SL_CLI_BIT(KEYSPACE), sl_cli_feed_list, "feeds, their state and how far they are", "")          \
+    X("feed show", "FEED", SL_CLI_BIT(KEYSPACE), sl_cli_feed_show, "one feed", "")                                     \
+    X("feed pause", "FEED", SL_CLI_BIT(KEYSPACE), sl_cli_feed_pause, "stop a feed; it keeps its checkpoint", "")       \
+    X("feed resume", "FEED", SL_CLI_BIT(CHECKPOINT) | SL_CLI_BIT(SKIP_DDL) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_resume, \
+      "go on with a paused or failed feed", "")                                                                        \
+    X("feed remove", "FEED", SL_CLI_BIT(YES) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_remove,                               \
+      "forget a feed and its checkpoint", "")                                                                          \
+    X("feed move", "FEED", SL_CLI_BIT(TO) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_move,                                    \
+      "move the maintainer of a feed to the node given by --to",                                                       \
+      "A feed that has just been created or resumed is moved when it runs.")                                           \
+    X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                           \
+      "let a node connect to a source and list its tables",                                                            \
+      "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                   \
+    X("cluster status", "", SL_CLI_BIT(WAIT), sl_cli_cluster_status,                                                   \
+      "the cluster in a few lines; fails if something is wrong", "")                                                   \
+    X("cluster stop", "", SL_CLI_BIT(YES), sl_cli_cluster_stop,                                                        \
+      "stop every node: flush, checkpoint, exit, without moving work", "")                                             \
+    X("cluster restart-plan", "", 0, sl_cli_restart_plan,                                                              \
+      "the order and the commands to restart all nodes one by one", "")                                                \
+    X("meta backup", "FILE", SL_CLI_BIT(META), sl_cli_meta_backup, "copy the metadata, also while the cluster runs",   \
+      "For metadata in SQLite; etcd has its own snapshots.")                                                           \
+    X("meta restore", "FILE", SL_CLI_BIT(META), sl_cli_meta_restore, "make the metadata from a backup",                \
+      "Stop all nodes and move the old file away first.")                                                              \
+    X("meta export", "", SL_CLI_BIT(META) | SL_CLI_BIT(TO), sl_cli_meta_export,                                        \
+      "write the metadata of SQLite into the etcd cluster of --to",                                                    \
+      "Stop all nodes first and start them with --meta etcd://... after it. Existing keys are never overwritten.")     \
+    X("top", "", SL_CLI_BIT(INTERVAL) | SL_CLI_BIT(ONCE), sl_cli_top, "live view of the cluster; q quits", "")         \
+    X("completion", "SHELL", 0, sl_cli_completion, "print the completion of a shell: bash",                            \
+      "For bash: source <(sluice completion bash)")                                                                    \
+    X("version", "", 0, sl_cli_version, "print the version of sluice", "")                                             \
     X("help", "[COMMAND...]", 0, sl_cli_help, "explain a command", "")
 
 struct sl_cli;

@@ -50,8 +50,8 @@ static bool ddl_concerns(const struct sl_ddl *ddl, const struct sl_flow *f)
         if (ddl->influence == SL_INFLUENCE_DB)
             return f->schema_id == ddl->schema_id;
         return ddl_lists(ddl->tables, ddl->table_count, f->table_id) || ddl_adds(ddl, f->table_id);
-    case SL_DDL_REFUSED:
-        return f->is_table_trigger;
+    case SL_DDL_REFUSED: /* nobody knows what it changes, so nobody goes beyond it */
+        return true;
     }
     SL_UNREACHABLE();
 }
@@ -83,7 +83,7 @@ static void ddl_refuse(struct sl_flow *f, const struct sl_ddl *ddl)
     struct sl_trouble t;
     char remedy[sizeof t.remedy];
     snprintf(remedy, sizeof remedy,
-             "perform it at the sink by hand, then resume the feed behind ts %llu with --overwrite-checkpoint",
+             "perform at the sink by hand what is wanted of it, then: sluice feed resume FEED --skip-ddl %llu",
              (unsigned long long)ddl->ts);
     sl_trouble_set(&t, SL_TROUBLE_LASTING, "DDL_REFUSED", remedy,
                    "a schema change of the source cannot be replicated ('%s' of ts %llu)", ddl->kind,
@@ -213,7 +213,7 @@ void sl__hub_stop_members(struct sl_reader_slot *r, struct sl_batch *batch)
     const struct sl_ddl *ddl = sl_batch_ddl(batch);
     if (!ddl)
         return;
-    if (ddl->influence != SL_INFLUENCE_NORMAL) {
+    if (ddl->influence != SL_INFLUENCE_NORMAL || ddl->effect == SL_DDL_REFUSED) {
         for (struct sl_flow *f = r->members.head, *next = NULL; f; f = next) {
             next = f->next;
             ddl_stop_member(f, batch);

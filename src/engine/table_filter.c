@@ -23,8 +23,9 @@ struct filter_rule {
 
 struct sl_table_filter {
     bool is_case_sensitive;
-    uint32_t rule_count;
+    uint32_t rule_count, ignored_count;
     struct filter_rule *rules;
+    sl_ts *ignored; /* transactions and schema changes that nobody wants */
 };
 
 /* ---- reading a rule ---- */
@@ -140,6 +141,7 @@ void sl_table_filter_free(struct sl_table_filter *f)
         filter_free_part(&f->rules[i].table);
     }
     free(f->rules);
+    free(f->ignored);
     free(f);
 }
 
@@ -162,10 +164,24 @@ static bool filter_read_rules(struct sl_table_filter *f, struct json_object *rul
     return true;
 }
 
+static bool filter_read_ignored(struct sl_table_filter *f, struct json_object *list, struct sl_trouble *t)
+{
+    size_t count = json_object_array_length(list);
+    if (count > SL_TABLE_FILTER_RULES_MAX)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "FILTER", "", "more than %u positions to ignore",
+                              SL_TABLE_FILTER_RULES_MAX);
+    f->ignored = calloc(count + 1, sizeof *f->ignored);
+    if (!f->ignored)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a filter");
+    for (size_t i = 0; i < count; i++)
+        f->ignored[f->ignored_count++] = json_object_get_uint64(json_object_array_get_idx(list, i));
+    return true;
+}
+
 static bool filter_read_config(struct sl_table_filter *f, struct sl_secret config, struct sl_trouble *t)
 {
     struct sl_bytes text = sl_secret_reveal(config);
-    struct json_object *filter, *rules, *sensitive;
+    struct json_object *filter, *rules, *sensitive, *ignored;
     struct json_tokener *tok = json_tokener_new();
     if (!tok)
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a filter");
@@ -179,6 +195,10 @@ static bool filter_read_config(struct sl_table_filter *f, struct sl_secret confi
     if (is_good && json_object_object_get_ex(root, "filter", &filter) &&
         json_object_object_get_ex(filter, "rules", &rules) && json_object_is_type(rules, json_type_array))
         is_good = filter_read_rules(f, rules, t);
+    if (is_good && json_object_object_get_ex(root, "filter", &filter) &&
+        json_object_object_get_ex(filter, "ignore-txn-start-ts", &ignored) &&
+        json_object_is_type(ignored, json_type_array))
+        is_good = filter_read_ignored(f, ignored, t);
     json_object_put(root);
     return is_good;
 }
@@ -244,4 +264,12 @@ bool sl_table_filter_takes_schema(const struct sl_table_filter *f, struct sl_str
             takes = rule->is_wanted;
     }
     return takes;
+}
+
+bool sl_table_filter_ignores(const struct sl_table_filter *f, sl_ts ts)
+{
+    for (uint32_t i = 0; i < f->ignored_count; i++)
+        if (f->ignored[i] == ts)
+            return true;
+    return false;
 }

@@ -3,6 +3,7 @@
 #define SL_ENGINE_TABLE_FILTER_H
 
 #include "base/secret.h"
+#include "base/units.h"
 #include "port/trouble.h"
 
 /*
@@ -15,8 +16,8 @@ struct sl_table_filter;
 #define SL_TABLE_FILTER_RULES_MAX 4096u
 
 /*
- * From the feed's flattened configuration: filter.rules and case_sensitive; every table if there are no rules or no
- * configuration. LASTING with the number of the rule that cannot be read.
+ * From the feed's flattened configuration: filter.rules, filter.ignore-txn-start-ts and case_sensitive; every table if
+ * there are no rules or no configuration. LASTING with the number of the rule that cannot be read.
  */
 SL_CHECKED bool sl_table_filter_new(struct sl_table_filter **out, struct sl_secret config, struct sl_trouble *t);
 void sl_table_filter_free(struct sl_table_filter *f); /* null allowed */
@@ -24,5 +25,7 @@ void sl_table_filter_free(struct sl_table_filter *f); /* null allowed */
 bool sl_table_filter_takes(const struct sl_table_filter *f, struct sl_str schema, struct sl_str table);
 /* Whether there may be tables of this schema that it takes. */
 bool sl_table_filter_takes_schema(const struct sl_table_filter *f, struct sl_str schema);
+/* Whether the transaction or the schema change of this ts is to be left out. */
+bool sl_table_filter_ignores(const struct sl_table_filter *f, sl_ts ts);
 
 #endif

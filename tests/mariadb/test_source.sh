@@ -83,6 +83,15 @@ sql -e "create database e; create table e.t (id int primary key); insert into e.
 "$read_source" "$uri" list "$now" | cut -f 2- | sort | expect $'d\ta' $'d\tb' $'d\tearly' $'d\tplain' $'d\ttwice'
 sql d -e "drop table late, young, twice; alter table a add w int"
 
+echo "== a change of a table that the log does not tell, and one that is to be ignored"
+now=$(head)
+sql d -e "insert into b values (40, 'before'); set sql_log_bin=0; alter table b add column hidden int; set sql_log_bin=1; insert into b values (41, 'behind', 1)"
+from "$now" | expect $'insert\td.b\t40\tbefore' $'insert\td.b\t41\tbehind\t1'
+now=$(head)
+sql d -e "insert into b values (42, 'x', 2); alter table b drop column hidden; insert into b values (43, 'y')"
+ignored=$("$read_source" "$uri" from "$now" | awk '$2 == "ddl" { print $1 }')
+from "$now" "{\"filter\":{\"ignore-txn-start-ts\":[$ignored]}}" | expect $'insert\td.b\t42\tx\t2' $'insert\td.b\t43\ty'
+
 echo "== refusals name the setting"
 now=$(head)
 sql -e "set session binlog_format=STATEMENT; insert into d.b values (20, 'statement')"

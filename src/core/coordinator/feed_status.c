@@ -18,9 +18,17 @@
 
 /* Nothing that a new start could heal. */
 static const char *const fatal_codes[] = {
-    "CDC:ErrGCTTLExceeded",      "CDC:ErrSnapshotLostByGC",     "CDC:ErrStartTsBeforeGC",
-    "CDC:ErrSinkURIInvalid",     "CDC:ErrInvalidReplicaConfig", "CDC:ErrSinkInvalidConfig",
-    "CDC:ErrMySQLInvalidConfig", "CDC:ErrKafkaInvalidConfig",   "CDC:ErrChangefeedUnretryable",
+    "CDC:ErrGCTTLExceeded",
+    "CDC:ErrSnapshotLostByGC",
+    "CDC:ErrStartTsBeforeGC",
+    "CDC:ErrSinkURIInvalid",
+    "CDC:ErrInvalidReplicaConfig",
+    "CDC:ErrSinkInvalidConfig",
+    "CDC:ErrMySQLInvalidConfig",
+    "CDC:ErrKafkaInvalidConfig",
+    "CDC:ErrChangefeedUnretryable",
+    "DDL_REFUSED",
+    "SINK_REFUSES_DDL",
 };
 
 static bool status_is_fatal(const Pb__RunningError *e)

@@ -23,6 +23,7 @@
 #define SOURCE_TRANSACTION_BYTES_MAX ((size_t)1 << 30)
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
 #define SOURCE_EOF 0xfeu
+#define SOURCE_ALONE_COUNT 4096u
 #define SOURCE_SQL_MAX 512u
 
 struct source_opts {
@@ -40,7 +41,8 @@ struct mariadb_reader {
     bool is_interrupted;
     struct sl_binlog_stream stream;
     sl_ts from, through;
-    bool is_skipped; /* the open group is not wanted: at or before from */
+    uint32_t alone_left; /* so many transactions come in batches of their own */
+    bool is_skipped;     /* the open group is not wanted: at or before from */
     struct sl_source_rows rows;
     struct sl_ddl_effects effects; /* of the last schema change */
     struct sl_bytes pending;       /* the event that was read to test the position; null once it was taken */
@@ -299,7 +301,7 @@ static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_
     sl_ts ts = item->ends_group ? item->ts : item->ts - 1;
     if (item->ends_group)
         r->through = ts;
-    if (ts <= r->from)
+    if (ts <= r->from || sl_table_filter_ignores(r->filter, ts))
         return SOURCE_GO_ON;
     sl_ddl_effect(&r->effects, item->statement.database, item->statement.sql, item->statement.sql_mode, r->filter);
     if (r->effects.ddl.effect == SL_DDL_NOTHING)
@@ -309,6 +311,15 @@ static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
         return SOURCE_FAIL;
     }
+    return SOURCE_SEAL;
+}
+
+/* A batch has one definition of each table: rows behind a change are in another one, also if nobody is told of it. */
+static enum source_next source_on_ignored(struct mariadb_reader *r, const struct sl_binlog_item *item)
+{
+    if (item->ts <= r->from)
+        return SOURCE_GO_ON;
+    r->through = item->ts;
     return SOURCE_SEAL;
 }
 
@@ -329,17 +340,21 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
 {
     switch (item->kind) {
     case SL_BINLOG_BEGIN:
-        r->is_skipped = item->ts <= r->from;
+        r->is_skipped = item->ts <= r->from || sl_table_filter_ignores(r->filter, item->ts);
         return SOURCE_GO_ON;
     case SL_BINLOG_ROWS:
         if (!r->is_skipped && !sl_source_rows_add(&r->rows, into, item, &r->stream.inflated, t))
             return SOURCE_FAIL;
         return source_check_size(into, item, t);
     case SL_BINLOG_STATEMENT:
-        return r->is_skipped ? SOURCE_GO_ON : source_on_statement(r, into, item, t);
+        return r->is_skipped ? source_on_ignored(r, item) : source_on_statement(r, into, item, t);
     case SL_BINLOG_END:
         if (!r->is_skipped)
             r->through = item->ts;
+        if (sl_batch_row_count(into) > 0 && r->alone_left > 0) {
+            r->alone_left--;
+            return SOURCE_SEAL;
+        }
         return sl_batch_size(into) >= bytes_max || !source_has_more(r) ? SOURCE_SEAL : SOURCE_GO_ON;
     case SL_BINLOG_IDLE:
         if (item->ts > r->through)
@@ -426,6 +441,7 @@ static bool source_open(struct sl_reader **out, const struct sl_source_open *o, 
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a reader");
     r->base.driver = &sl_mariadb_source_driver;
     r->from = r->through = o->from;
+    r->alone_left = SOURCE_ALONE_COUNT; /* more than fit one batch: whoever failed on TABLE_CHANGED gets over it */
     r->fd = -1;
     pthread_mutex_init(&r->mutex, NULL);
     if (!source_start(r, o, t)) {

@@ -286,7 +286,7 @@ static bool sink_execute(struct sl_writer *base, const struct sl_sink_span *span
     struct mysql_writer *w = (struct mysql_writer *)base;
     if (!w->sink->opts.is_exact)
         return sl_trouble_set(t, SL_TROUBLE_LASTING, "SINK_WITHOUT_STATE",
-                              "use exactly-once=true, or perform it by hand and resume the feed behind this ts",
+                              "use exactly-once=true, or perform it by hand and resume with --skip-ddl TS",
                               "schema changes need the sink's journal ('%s' of ts %llu)", ddl->kind,
                               (unsigned long long)ddl->ts);
     return writer_connect(w, t) && (writer_perform(w, span, ddl, t) || writer_fail(w, t));

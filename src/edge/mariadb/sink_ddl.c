@@ -191,10 +191,11 @@ static bool ddl_say(MYSQL *db, const struct sl_ddl *ddl, struct sl_trouble *t)
     bool is_good = mysql_real_query(db, ddl->statement.ptr, ddl->statement.len) == 0;
     unsigned error = mysql_errno(db);
     if (!is_good && !sl_mariadb_is_passing(error))
-        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SINK_REFUSES_DDL",
-                              "perform it at the sink by hand and resume the feed behind this ts, or correct the sink",
-                              "the sink refuses '%s' of ts %llu: error %u (%s)", ddl->kind, (unsigned long long)ddl->ts,
-                              error, mysql_sqlstate(db));
+        return sl_trouble_set(
+            t, SL_TROUBLE_LASTING, "SINK_REFUSES_DDL",
+            "correct the sink and resume the feed, or perform it by hand and resume with --skip-ddl TS",
+            "the sink refuses '%s' of ts %llu: error %u (%s)", ddl->kind, (unsigned long long)ddl->ts, error,
+            mysql_sqlstate(db));
     if (!is_good)
         return sl_mariadb_trouble(t, db, ddl->kind);
     return sl_mariadb_execute(db, "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO'", t);

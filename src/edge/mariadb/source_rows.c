@@ -130,6 +130,13 @@ static enum sl_code rows_add_one(struct sl_batch *into, const struct sl_binlog_i
     return code;
 }
 
+/* A batch has one definition of each table. */
+static bool rows_fit(const struct sl_batch *into, const struct sl_table_def *def)
+{
+    uint32_t index = sl_batch_find_table(into, def->table_id);
+    return index == SL_ROW_NONE || sl_batch_table(into, index)->def == def;
+}
+
 bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const struct sl_binlog_item *item,
                         struct sl_inflate_buffer *inflated, struct sl_trouble *t)
 {
@@ -140,6 +147,11 @@ bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const s
         return false;
     if (!def)
         return true;
+    if (!rows_fit(into, def))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "TABLE_CHANGED",
+                              "it is read again; do not change tables with sql_log_bin=0",
+                              "%.*s.%.*s was changed without a word in the log", (int)def->schema.len, def->schema.ptr,
+                              (int)def->table.len, def->table.ptr);
     if (!rows_are_full(rows))
         return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING",
                               "SET GLOBAL binlog_row_image=FULL, in sessions too; then copy the table anew",
