@@ -348,7 +348,7 @@ class Whole(CliCase):
         cluster = cluster_with_feeds(feed("orders"), states=[drain("evacuating", 250)])
         server = self.serve(cluster)
         done = self.run_sluice(["top", "--once"], server, 0)
-        self.assertEqual(len(done.stdout.splitlines()), 24)
+        self.assertLessEqual(len(done.stdout.splitlines()), 24)
         self.assertIn("orders", done.stdout)
         terminal = Terminal(["--server", server.address, "top", "--interval", "50ms"])
         terminal.wait_for("q quits")

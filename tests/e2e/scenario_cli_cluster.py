@@ -25,7 +25,7 @@ def test_everything_there_is_can_be_looked_at():
         assert "f1" in sluice(c, "feed", "list")
         assert "blackhole://" in sluice(c, "feed", "show", "f1")
         wait(lambda: sluice(c, "cluster", "status").endswith("ok\n"), "a good state")
-        assert len(sluice(c, "top", "--once").splitlines()) == 24
+        assert 4 < len(sluice(c, "top", "--once").splitlines()) <= 24
         assert sluice(c, "drain", "list", "--all").startswith("DRAIN")
 
 

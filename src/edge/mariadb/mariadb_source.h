@@ -17,16 +17,4 @@
  */
 extern const struct sl_source_driver sl_mariadb_source_driver;
 
-/*
- * What an operator should know before a feed is made of it: one line per finding by tell, is_fatal if it cannot be
- * replicated as it is. False (with *t): it could not be asked.
- */
-struct sl_source_finding {
-    bool is_fatal;
-    const char *what, *remedy; /* valid during the call */
-};
-SL_CHECKED bool sl_mariadb_source_examine(struct sl_secret uri,
-                                          void (*tell)(void *ctx, const struct sl_source_finding *f), void *ctx,
-                                          struct sl_trouble *t);
-
 #endif
