@@ -421,6 +421,37 @@ static void what_a_killed_process_wrote_behind_the_counted_length_goes(void **st
     node_close(&next);
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    char source[256], target[256], content[1024];
+    snprintf(source, sizeof source, "%s/%s", directory, from);
+    snprintf(target, sizeof target, "%s/%s", directory, to);
+    int in = open(source, O_RDONLY), out = open(target, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    ssize_t n = read(in, content, sizeof content);
+    assert_true(n > 0);
+    sl_assert_i64(write(out, content, (size_t)n), n);
+    close(in);
+    close(out);
+}
+
+/* A file gets its name before its state says so. */
+static void a_process_killed_between_the_name_and_the_state_has_lost_nothing(void **state)
+{
+    (void)state;
+    struct node n;
+    assert_true(node_open(&n, &feed));
+    raised(&n, 7, first);
+    assert_true(written(&n, &narrow, first, 1, 3));
+    copy_file(".sluice/7.state", "state-before");
+    node_close(&n);
+    copy_file("state-before", ".sluice/7.state");
+    assert_true(node_open(&n, &feed));
+    sl_assert_u64(raised(&n, 7, second), 3);
+    assert_true(written(&n, &narrow, second, 1, 5));
+    node_close(&n);
+    assert_rows(5);
+}
+
 static void a_file_that_lost_what_was_counted_fails_its_table_alone(void **state)
 {
     (void)state;
@@ -601,6 +632,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_smaller_placement_neither_raises_nor_writes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_waits_for_a_lock_after_an_interruption, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_killed_process_wrote_behind_the_counted_length_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_killed_between_the_name_and_the_state_has_lost_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_lost_what_was_counted_fails_its_table_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_row_is_there_once_after_kills_at_any_moment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_is_waited_for_and_loses_nothing, set_up, tear_down),

@@ -45,18 +45,31 @@ static bool format_convert(struct sl_file_format *f, struct sl_str *text, const 
     return result == SL_FILE_TEXT_GOOD;
 }
 
-static bool format_is_odd(struct sl_file_format *f, const struct sl_column *c, const struct sl_value *v)
+static bool format_is_odd(struct sl_file_format *f, const struct sl_column *c, const struct sl_value *image, uint32_t i)
 {
     struct sl_str text;
-    return v->kind == SL_VALUE_TEXT && !format_convert(f, &text, c, v);
+    return image && image[i].kind == SL_VALUE_TEXT &&
+           (i >= SL_FILE_COLUMNS_MAX || !format_convert(f, &text, c, &image[i]));
 }
 
 /* A text of the column that is none: then both images show the column in base64, and the line says so. */
-static bool format_is_marked(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row,
-                             uint32_t i)
+static void format_find_marks(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row)
 {
-    return (row->before && format_is_odd(f, &def->columns[i], &row->before[i])) ||
-           (row->after && format_is_odd(f, &def->columns[i], &row->after[i]));
+    uint32_t count = sl_u32_min(def->column_count, SL_FILE_COLUMNS_MAX);
+    memset(f->marks, 0, (count + 63) / 64 * sizeof *f->marks);
+    f->has_marks = def->column_count > SL_FILE_COLUMNS_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sl_column *c = &def->columns[i];
+        if (!format_is_odd(f, c, row->before, i) && !format_is_odd(f, c, row->after, i))
+            continue;
+        f->marks[i / 64] |= UINT64_C(1) << i % 64;
+        f->has_marks = true;
+    }
+}
+
+static bool format_is_marked(const struct sl_file_format *f, uint32_t i)
+{
+    return f->has_marks && (i >= SL_FILE_COLUMNS_MAX || (f->marks[i / 64] >> i % 64 & 1) != 0);
 }
 
 static void format_base64(struct sl_file_format *f, const struct sl_value *v)
@@ -99,7 +112,7 @@ static void format_json_value(struct sl_file_format *f, const struct sl_column *
         if (is_marked || !format_convert(f, &text, c, v))
             format_base64(f, v);
         else
-            sl_file_json_str(f->out, text);
+            sl_file_json_utf8(f->out, text);
         return;
     case SL_VALUE_BYTES:
         format_base64(f, v);
@@ -107,8 +120,7 @@ static void format_json_value(struct sl_file_format *f, const struct sl_column *
     }
 }
 
-static void format_image(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row,
-                         const struct sl_value *image)
+static void format_image(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_value *image)
 {
     if (!image) {
         sl_file_json_raw(f->out, "null");
@@ -119,16 +131,16 @@ static void format_image(struct sl_file_format *f, const struct sl_table_def *de
         if (image[i].kind == SL_VALUE_ABSENT)
             continue;
         sl_file_json_key(f->out, def->columns[i].name);
-        format_json_value(f, &def->columns[i], &image[i], format_is_marked(f, def, row, i));
+        format_json_value(f, &def->columns[i], &image[i], format_is_marked(f, i));
     }
     sl_file_json_close(f->out, '}');
 }
 
-static void format_marks(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row)
+static void format_marks(struct sl_file_format *f, const struct sl_table_def *def)
 {
     bool is_begun = false;
-    for (uint32_t i = 0; i < def->column_count; i++) {
-        if (!format_is_marked(f, def, row, i))
+    for (uint32_t i = 0; f->has_marks && i < def->column_count; i++) {
+        if (!format_is_marked(f, i))
             continue;
         if (!is_begun) {
             format_key(f, "base64");
@@ -225,17 +237,17 @@ static void canal_row(struct sl_file_format *f, const struct sl_table_def *def, 
     canal_types(f, def);
     format_key(f, "data");
     sl_file_json_open(f->out, '[');
-    format_image(f, def, row, row->after ? row->after : row->before);
+    format_image(f, def, row->after ? row->after : row->before);
     sl_file_json_close(f->out, ']');
     format_key(f, "old");
     if (row->op == SL_ROW_UPDATE) {
         sl_file_json_open(f->out, '[');
-        format_image(f, def, row, row->before);
+        format_image(f, def, row->before);
         sl_file_json_close(f->out, ']');
     } else {
         sl_file_json_raw(f->out, "null");
     }
-    format_marks(f, def, row);
+    format_marks(f, def);
     sl_file_json_close(f->out, '}');
 }
 
@@ -295,13 +307,13 @@ static void debezium_row(struct sl_file_format *f, const struct sl_table_def *de
     static const char *const ops[] = { "c", "u", "d" };
     sl_file_json_open(f->out, '{');
     format_key(f, "before");
-    format_image(f, def, row, row->before);
+    format_image(f, def, row->before);
     format_key(f, "after");
-    format_image(f, def, row, row->after);
+    format_image(f, def, row->after);
     debezium_source(f, row->ts, def->schema, def->table);
     format_text(f, "op", sl_str_of(ops[row->op]));
     format_number(f, "ts_ms", f->now_ms);
-    format_marks(f, def, row);
+    format_marks(f, def);
     sl_file_json_close(f->out, '}');
 }
 
@@ -378,7 +390,7 @@ static void csv_row(struct sl_file_format *f, const struct sl_table_def *def, co
     const char *between = "";
     csv_head(f, op, def->table, def->schema, row->ts);
     for (uint32_t i = 0; i < def->column_count; i++) {
-        if (!format_is_marked(f, def, row, i))
+        if (!format_is_marked(f, i))
             continue;
         sl_file_out_cstr(f->out, between);
         sl_file_out_u64(f->out, i + 1);
@@ -386,7 +398,7 @@ static void csv_row(struct sl_file_format *f, const struct sl_table_def *def, co
     }
     for (uint32_t i = 0; i < def->column_count; i++) {
         sl_file_out_put(f->out, ",", 1);
-        csv_value(f, &def->columns[i], &image[i], format_is_marked(f, def, row, i));
+        csv_value(f, &def->columns[i], &image[i], format_is_marked(f, i));
     }
     sl_file_out_cstr(f->out, "\r\n");
 }
@@ -422,6 +434,7 @@ static void csv_change(struct sl_file_format *f, const struct sl_table_def *def,
 
 void sl_file_format_row(struct sl_file_format *f, const struct sl_table_def *def, const struct sl_row *row)
 {
+    format_find_marks(f, def, row);
     switch (f->protocol) {
     case SL_FILE_CANAL_JSON:
         canal_row(f, def, row);

@@ -6,6 +6,8 @@
 #include "edge/file/file_opts.h"
 #include "edge/file/file_out.h"
 
+#define SL_FILE_COLUMNS_MAX 4096u /* those behind it are written in base64 if they are text */
+
 /* Rows and schema changes as lines (docs/file-sink.md). What went wrong with the file is in out->error. */
 struct sl_file_format {
     struct sl_file_out *out;
@@ -14,6 +16,9 @@ struct sl_file_format {
     uint64_t now_ms;       /* wall clock, shown as ts of canal-json, ts_ms of debezium */
     struct sl_str feed;    /* its name */
     bool is_out_of_memory; /* a line is not whole */
+    /* of the row being written: columns, and whether there are any, with text that is not valid in its charset */
+    uint64_t marks[SL_FILE_COLUMNS_MAX / 64];
+    bool has_marks;
 };
 
 const char *sl_file_format_suffix(enum sl_file_protocol protocol); /* ".json", ".csv" */

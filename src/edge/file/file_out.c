@@ -4,7 +4,6 @@
 #include "base/hash.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,16 +58,20 @@ void sl_file_out_cstr(struct sl_file_out *o, const char *text)
 
 void sl_file_out_u64(struct sl_file_out *o, uint64_t v)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, v);
-    sl_file_out_cstr(o, text);
+    char text[20];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    sl_file_out_put(o, text + at, sizeof text - at);
 }
 
 void sl_file_out_i64(struct sl_file_out *o, int64_t v)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRId64, v);
-    sl_file_out_cstr(o, text);
+    if (v < 0)
+        sl_file_out_put(o, "-", 1);
+    sl_file_out_u64(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 /* As many digits as give the same number back. */
@@ -129,9 +132,8 @@ static void out_escape(struct sl_file_out *o, char c)
     sl_file_out_cstr(o, text);
 }
 
-void sl_file_json_str(struct sl_file_out *o, struct sl_str s)
+static void out_quoted(struct sl_file_out *o, struct sl_str s, bool is_valid)
 {
-    bool is_valid = sl_file_is_utf8(s);
     sl_file_json_value(o);
     sl_file_out_put(o, "\"", 1);
     for (size_t at = 0; at < s.len;) {
@@ -146,6 +148,16 @@ void sl_file_json_str(struct sl_file_out *o, struct sl_str s)
         at = end + 1;
     }
     sl_file_out_put(o, "\"", 1);
+}
+
+void sl_file_json_str(struct sl_file_out *o, struct sl_str s)
+{
+    out_quoted(o, s, sl_file_is_utf8(s));
+}
+
+void sl_file_json_utf8(struct sl_file_out *o, struct sl_str s)
+{
+    out_quoted(o, s, true);
 }
 
 void sl_file_json_key(struct sl_file_out *o, struct sl_str key)

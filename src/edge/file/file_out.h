@@ -34,7 +34,8 @@ void sl_file_json_open(struct sl_file_out *o, char bracket);
 void sl_file_json_close(struct sl_file_out *o, char bracket);
 void sl_file_json_value(struct sl_file_out *o); /* a value follows, put by other functions */
 void sl_file_json_key(struct sl_file_out *o, struct sl_str key);
-void sl_file_json_str(struct sl_file_out *o, struct sl_str s); /* bytes that are not UTF-8 become '?' */
+void sl_file_json_str(struct sl_file_out *o, struct sl_str s);  /* bytes that are not UTF-8 become '?' */
+void sl_file_json_utf8(struct sl_file_out *o, struct sl_str s); /* known to be UTF-8 */
 void sl_file_json_raw(struct sl_file_out *o, const char *literal);
 
 /* UTF-8 of any characters, control ones too. */
