@@ -110,3 +110,10 @@ for protocol in "${protocols[@]}"; do
     until_true 60 "$protocol: the checkpoint being shown" is_shown "$protocol"
     tests/mariadb/compare_files.py "$SL_MARIADB_DIR/source/sock" "$work/$protocol" shop
 done
+
+# As on a node where the shared directory is not mounted.
+sluice feed pause csv
+rm "$work/csv/.sluice/mark"
+sluice feed resume csv
+says_what_to_do() { sluice feed show csv | grep -q "mount one shared directory at this path on every node"; }
+until_true 60 "the missing mark being told" says_what_to_do
