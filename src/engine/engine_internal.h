@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "engine/mailbox.h"
 #include "engine/plane.h"
+#include "engine/spread.h"
 
 /*
  * The inside of a plane. Shared by the files of this folder.
@@ -216,8 +217,8 @@ enum sl_plane_feed_state {
 struct sl_plane_lane {
     struct sl_plane_feed *feed;
     pthread_t thread;
-    pthread_cond_t changed;      /* work, end */
-    uint32_t index, table_count; /* of flows in memory; loop thread */
+    pthread_cond_t changed; /* work, end */
+    uint32_t index;
     struct sl_writer *writer;
     bool is_running, is_calling; /* a thread exists; it is inside a call of the driver */
     struct sl_flow *claims_head, *claims_tail;
@@ -232,15 +233,6 @@ struct sl_plane_lane {
     bool is_in_doubt;           /* the last commit may have happened */
 };
 
-/*
- * Which lane writes a table: the one with the fewest tables when the first of a bucket's tables is opened. As long as a
- * flow of the bucket is left in memory the lane stays, so that what is in flight for a table is in one lane (sink.h K1).
- */
-#define SL_PLANE_BUCKETS 256u
-struct sl_plane_bucket {
-    uint32_t flow_count, lane;
-};
-
 struct sl_plane_feed {
     sl_feed_token token;
     struct sl_plane *plane;
@@ -251,7 +243,7 @@ struct sl_plane_feed {
     uint32_t handle, lane_count;
     struct sl_sink *sink;
     struct sl_plane_lane *lanes;
-    struct sl_plane_bucket buckets[SL_PLANE_BUCKETS]; /* by table id; loop thread */
+    struct sl_spread spread; /* of tables over the lanes; loop thread */
     _Atomic bool is_fenced;
 
     /* -- under the hub's mutex -- */
@@ -417,9 +409,6 @@ SL_CHECKED bool sl__plane_feed_open(struct sl_plane *p, const struct sl_command 
 void sl__plane_feed_silence(struct sl_plane_feed *f);
 void sl__plane_feed_drop(struct sl_plane_feed *f, bool is_removed);
 void sl__plane_feed_touch(struct sl_plane_feed *f);
-/* The lane of a new flow of this table; given back when the flow is freed. */
-struct sl_plane_lane *sl__plane_feed_take_lane(struct sl_plane_feed *f, int64_t table_id);
-void sl__plane_feed_return_lane(struct sl_plane_feed *f, int64_t table_id);
 /* After its threads have ended. */
 void sl__plane_feed_free(struct sl_plane_feed *f);
 

@@ -93,6 +93,7 @@ static void feed_release(struct sl_plane_feed *f)
     free((void *)(uintptr_t)f->config.ptr);
     free((void *)(uintptr_t)f->sink_uri.ptr);
     free(f->lanes);
+    sl_spread_deinit(&f->spread);
     f->config = f->sink_uri = (struct sl_bytes){ 0 };
     f->lanes = NULL;
 }
@@ -114,7 +115,7 @@ static struct sl_plane_feed *feed_new(struct sl_plane *p, const struct sl_comman
                                  .lane_count = lane_count,
                                  .lanes = calloc(lane_count, sizeof *f->lanes) };
     struct sl_bytes filter = feed_filter(config);
-    if (f->config.ptr && f->sink_uri.ptr && f->lanes)
+    if (sl_spread_init(&f->spread, lane_count) && f->config.ptr && f->sink_uri.ptr && f->lanes)
         f->hub = feed_hub(p, sl_secret_reveal(c->source), filter);
     free((void *)(uintptr_t)filter.ptr);
     if (f->hub && sl_map_add(&p->feed_by_token, sl_hash_u64(0, f->token), handle))
@@ -137,34 +138,6 @@ bool sl__plane_feed_open(struct sl_plane *p, const struct sl_command *c)
     feed_start(f);
     pthread_mutex_unlock(&h->mutex);
     return true;
-}
-
-/* ---- which lane writes a table ---- */
-
-static struct sl_plane_bucket *feed_bucket(struct sl_plane_feed *f, int64_t table_id)
-{
-    return &f->buckets[sl_hash_mix((uint64_t)table_id) % SL_PLANE_BUCKETS];
-}
-
-/* The table trigger (id 0) has no rows: it makes no lane fuller. */
-struct sl_plane_lane *sl__plane_feed_take_lane(struct sl_plane_feed *f, int64_t table_id)
-{
-    struct sl_plane_bucket *b = feed_bucket(f, table_id);
-    for (uint32_t i = 0; b->flow_count == 0 && i < f->lane_count; i++) {
-        if (i == 0 || f->lanes[i].table_count < f->lanes[b->lane].table_count)
-            b->lane = i;
-    }
-    b->flow_count++;
-    f->lanes[b->lane].table_count += table_id != 0;
-    return &f->lanes[b->lane];
-}
-
-void sl__plane_feed_return_lane(struct sl_plane_feed *f, int64_t table_id)
-{
-    struct sl_plane_bucket *b = feed_bucket(f, table_id);
-    SL_REQUIRE(b->flow_count > 0);
-    b->flow_count--;
-    f->lanes[b->lane].table_count -= table_id != 0;
 }
 
 void sl__plane_feed_touch(struct sl_plane_feed *f)

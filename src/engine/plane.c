@@ -130,7 +130,7 @@ static struct sl_flow *plane_new_flow(struct sl_plane *p, struct sl_plane_feed *
     *f = (struct sl_flow){
         .token = c->dispatcher,
         .feed = feed,
-        .lane = sl__plane_feed_take_lane(feed, table_id),
+        .lane = &feed->lanes[sl_spread_take(&feed->spread, table_id)],
         .placement = c->placement,
         .table_id = table_id,
         .schema_id = c->schema_id,

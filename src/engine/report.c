@@ -158,7 +158,7 @@ static void report_deliver(struct sl_plane *p, struct report_batch *b)
         struct sl_flow *f = b->over[i];
         troubles[i] = f->trouble;
         sl_map_remove(&p->flow_by_token, sl_hash_u64(0, f->token), f->handle);
-        sl__plane_feed_return_lane(f->feed, f->table_id);
+        sl_spread_give_back(&f->feed->spread, f->table_id);
         sl_slab_free(&p->flows, f->handle);
     }
     for (uint32_t i = 0; i < b->report_count; i++)
