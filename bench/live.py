@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "mariadb"))
 import servers  # noqa: E402
-from cluster import Cluster, wait  # noqa: E402
+from cluster import BUILD_DIR, Cluster, wait  # noqa: E402, F401 pylint: disable=unused-import
 
 FEED = "/api/v2/changefeeds/bench"
 BIG = ("innodb_buffer_pool_size=512M", "innodb_log_file_size=512M")
