@@ -333,8 +333,8 @@ static void flow_bench_apply(const char *source, sl_ts from, const char *sink, u
     wall = flow_seconds(CLOCK_MONOTONIC) - wall;
     cpu = flow_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     sl_plane_stats(f.plane, &stats);
-    printf("rows %" PRIu64 " rows_per_s %.0f rows_per_cpu_s %.0f seconds %.2f detached %" PRIu64 "\n",
-           stats.rows_durable, (double)stats.rows_durable / wall, (double)stats.rows_durable / cpu, wall,
+    printf("rows %" PRIu64 " rows_per_s %.0f rows_per_cpu_s %.0f seconds %.2f cpu_s %.2f detached %" PRIu64 "\n",
+           stats.rows_durable, (double)stats.rows_durable / wall, (double)stats.rows_durable / cpu, wall, cpu,
            stats.detached);
     sl_plane_close(f.plane);
     pthread_cond_destroy(&f.woken);

@@ -109,6 +109,14 @@ now=$(head)
 sql -e "xa start 'x'; insert into d.b values (30, 'xa'); xa end 'x'; xa prepare 'x'; xa commit 'x'"
 refused "XA transaction" "$now"
 
+echo "== a transaction that is larger than the limit, and the same below it"
+now=$(head)
+sql d -e "insert into d.b select 1000 + seq, repeat('x', 10) from seq_1_to_20000"
+small=$uri uri="${uri}?max-transaction-mib=1"
+refused "max-transaction-mib" "$now"
+uri=$small
+[[ $("$read_source" "$uri" count "$now" | cut -d' ' -f1) == 20000 ]]
+
 echo "== a purged log"
 now=4294967300
 sql -e "flush binary logs; flush binary logs"

@@ -20,7 +20,8 @@
 #define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
 #define SOURCE_INFLATE_MAX ((size_t)1 << 30)
 #define SOURCE_TABLES_MAX 65536u
-#define SOURCE_TRANSACTION_BYTES_MAX ((size_t)1 << 30)
+#define SOURCE_TRANSACTION_MIB 1024u
+#define SOURCE_TRANSACTION_MIB_MAX 65536u
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
 #define SOURCE_EOF 0xfeu
 #define SOURCE_ALONE_COUNT 4096u
@@ -28,7 +29,7 @@
 
 struct source_opts {
     struct sl_mariadb_target target;
-    uint64_t heartbeat_ms, epoch;
+    uint64_t heartbeat_ms, epoch, transaction_mib;
 };
 
 struct mariadb_reader {
@@ -60,6 +61,8 @@ static bool source_take_param(void *ctx, const struct sl_uri_param *param)
     struct source_opts *o = ctx;
     if (sl_str_eq(param->name, SL_STR("heartbeat-ms")))
         return sl_uri_u64(&o->heartbeat_ms, param->value, SOURCE_HEARTBEAT_MS_MAX) && o->heartbeat_ms > 0;
+    if (sl_str_eq(param->name, SL_STR("max-transaction-mib")))
+        return sl_uri_u64(&o->transaction_mib, param->value, SOURCE_TRANSACTION_MIB_MAX) && o->transaction_mib > 0;
     if (sl_str_eq(param->name, SL_STR("epoch")))
         return sl_uri_u64(&o->epoch, param->value, UINT8_MAX);
     return false;
@@ -69,6 +72,7 @@ static bool source_parse(struct source_opts *o, struct sl_secret uri, struct sl_
 {
     o->heartbeat_ms = SOURCE_HEARTBEAT_MS;
     o->epoch = 0;
+    o->transaction_mib = SOURCE_TRANSACTION_MIB;
     return sl_mariadb_target_parse(&o->target, uri, source_take_param, o, t);
 }
 
@@ -323,15 +327,18 @@ static enum source_next source_on_ignored(struct mariadb_reader *r, const struct
     return SOURCE_SEAL;
 }
 
-/* A transaction is not split over batches, so it has to fit one. */
-static enum source_next source_check_size(const struct sl_batch *into, const struct sl_binlog_item *item,
-                                          struct sl_trouble *t)
+/* A transaction is not split over batches, so it has to fit one; nothing of one that does not has reached the sink. */
+static enum source_next source_check_size(const struct mariadb_reader *r, const struct sl_batch *into,
+                                          const struct sl_binlog_item *item, struct sl_trouble *t)
 {
-    if (sl_batch_size(into) <= SOURCE_TRANSACTION_BYTES_MAX)
+    if (sl_batch_size(into) >> 20 < r->opts.transaction_mib)
         return SOURCE_GO_ON;
-    sl_trouble_set(t, SL_TROUBLE_LASTING, "TRANSACTION_TOO_LARGE", "write it in smaller transactions at the source",
-                   "one transaction has more than %zu MiB of rows (ts %llu)", SOURCE_TRANSACTION_BYTES_MAX >> 20,
-                   (unsigned long long)item->ts);
+    sl_trouble_set(
+        t, SL_TROUBLE_LASTING, "TRANSACTION_TOO_LARGE",
+        "write it in smaller transactions, or raise max-transaction-mib of the source's URI: the node needs as "
+        "much memory",
+        "one transaction has more than %llu MiB of rows (ts %llu)", (unsigned long long)r->opts.transaction_mib,
+        (unsigned long long)item->ts);
     return SOURCE_FAIL;
 }
 
@@ -345,7 +352,7 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
     case SL_BINLOG_ROWS:
         if (!r->is_skipped && !sl_source_rows_add(&r->rows, into, item, &r->stream.inflated, t))
             return SOURCE_FAIL;
-        return source_check_size(into, item, t);
+        return source_check_size(r, into, item, t);
     case SL_BINLOG_STATEMENT:
         return r->is_skipped ? source_on_ignored(r, item) : source_on_statement(r, into, item, t);
     case SL_BINLOG_END:
