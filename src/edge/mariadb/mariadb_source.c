@@ -404,8 +404,10 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
             arrived = source_now();
         next = source_on_item(r, into, &item, bytes_max, t);
     }
+    if (next == SOURCE_FAIL)
+        return false; /* what the batch holds may be half a transaction */
     sl_batch_seal(into, r->through, arrived);
-    return next == SOURCE_SEAL;
+    return true;
 }
 
 /* ---- life ---- */
