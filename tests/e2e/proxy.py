@@ -10,13 +10,14 @@ class Proxy:
     """
     Listens at `address` at once; connections are refused until `to(port)` says where they go. cut(): those that run are
     silent (nothing is passed on, nothing is closed) and new ones wait; mend(): all are reset, new ones go through.
-    delay_s: how long each piece of data (64 KiB at most) is held back.
+    delay_s: how long each piece of data (64 KiB at most) is held back. client_bytes_max: a client that says more than that
+    is cut off; None: never.
     """
 
     def __init__(self, host="127.0.0.1"):
         self.listener = socket.create_server((host, 0))
         self.address = "%s:%d" % self.listener.getsockname()
-        self.target, self.is_cut, self.is_closed, self.delay_s = None, False, False, 0.0
+        self.target, self.is_cut, self.is_closed, self.delay_s, self.client_bytes_max = None, False, False, 0.0, None
         self.lock, self.pairs = threading.Lock(), []
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -76,13 +77,15 @@ class Proxy:
 
     def _pump(self, pair):
         client, server = pair
+        said = 0
         with selectors.DefaultSelector() as ready:
             ready.register(client, selectors.EVENT_READ, server)
             ready.register(server, selectors.EVENT_READ, client)
             while True:
                 for key, _ in ready.select():
                     data = key.fileobj.recv(65536)
-                    if not data:
+                    said += len(data) if key.fileobj is client else 0
+                    if not data or (self.client_bytes_max is not None and said > self.client_bytes_max):
                         return
                     if self.delay_s:
                         threading.Event().wait(self.delay_s)

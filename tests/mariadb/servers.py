@@ -19,7 +19,7 @@ import pymysql
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
-from cluster import SOURCE_DIR, Failure, free_port, wait  # noqa: E402 pylint: disable=wrong-import-position
+from cluster import SOURCE_DIR, Failure, free_port, make_certificates, wait  # noqa: E402 pylint: disable=wrong-import-position
 
 SOURCE_OPTIONS = ("log_bin=bin", "binlog_format=ROW", "binlog_row_image=FULL", "binlog_row_metadata=FULL",
                   "gtid_strict_mode=ON", "binlog_checksum=CRC32")
@@ -69,10 +69,15 @@ class Server:
     def log_path(self):
         return os.path.join(self.folder, "out")
 
+    def log_end(self):
+        if not os.path.exists(self.log_path()):
+            return ""
+        with open(self.log_path(), encoding="utf-8", errors="replace") as file:
+            return file.read()[-2000:]
+
     def _answers(self):
         if self.process.poll() is not None:
-            with open(self.log_path(), encoding="utf-8", errors="replace") as file:
-                raise Failure(f"mariadbd {self.name} ended: {file.read()[-2000:]}")
+            raise Failure(f"mariadbd {self.name} ended: {self.log_end()}")
         try:
             return bool(self.sql("select 1"))
         except pymysql.Error:
@@ -134,9 +139,15 @@ class Server:
 
     def tables(self):
         """All tables of users, as (database, table)."""
-        return self.sql("select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' "
-                        "and table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys', 'sluice') "
-                        "order by 1, 2")
+        return self.sql("""select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE'
+            and table_schema not in ('mysql', 'information_schema', 'performance_schema', 'sys', 'sluice') order by 1, 2""")
+
+
+def tls_options(folder):
+    """Options of servers that speak TLS, with certificates made in this folder, and the parameters of URIs for them."""
+    make_certificates(folder, ["server"])
+    files = {"ca": "ca.pem", "cert": "server.pem", "key": "server.key"}
+    return [f"ssl_{key}={os.path.join(folder, name)}" for key, name in files.items()], {"ssl-ca": os.path.join(folder, "ca.pem")}
 
 
 def _user():
@@ -163,6 +174,42 @@ def grant_sink(server, databases, password="secret"):
     for line in documented_grants()[1].replace("'...'", f"'{password}'").splitlines():
         lines += [line.replace("shop.", f"`{name}`.") for name in databases] if "shop." in line else [line]
     server.run_text("\n".join(lines))
+
+
+# ---- comparison ----
+
+def compare(source, sink, at_sink_only=()):
+    """How many rows were compared, and a line for each table that is not the same: definition, checksum, every row."""
+    tables, rows = source.tables(), 0
+    differing = [f"{name} is at the sink only" for name in sorted(set(sink.tables()) - set(tables) - set(at_sink_only))]
+    for schema, table in tables:
+        name = f"`{schema}`.`{table}`"
+        both = [_image(server, name) for server in (source, sink)]
+        rows += len(both[0][1])
+        if both[0] != both[1]:
+            differing.append(f"{name}: {_describe(*both)}")
+    return rows, differing
+
+
+def _image(server, name):
+    """Checksum and definition, and all rows."""
+    try:
+        definition = server.sql("show create table " + name)[0][1]
+        definition = " ".join(word for word in definition.split(" ") if not word.startswith("AUTO_INCREMENT="))
+        head = server.sql("checksum table " + name)[0][1], definition
+        return head, sorted(server.sql("select * from " + name), key=str)
+    except pymysql.err.ProgrammingError as error:
+        return (None, str(error)), []
+
+
+def _describe(source, sink):
+    """In one line, what differs between two images of a table."""
+    if source[0][1] != sink[0][1]:
+        return f"defined as {source[0][1]!r}, and at the sink as {sink[0][1]!r}"
+    at_source, at_sink = set(source[1]), set(sink[1])
+    lost, more = at_source - at_sink, at_sink - at_source
+    return (f"{len(lost)} rows missing {sorted(lost, key=str)[:3]}, {len(more)} that should not be "
+            f"{sorted(more, key=str)[:3]}, checksums {source[0][0]}, {sink[0][0]}")
 
 
 # ---- loads ----

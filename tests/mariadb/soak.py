@@ -33,16 +33,6 @@ DATABASES = [*SCRIPTS, "ledger", "changing"]
 Step = collections.namedtuple("Step", "kind which lasts_s pause_s dice")
 
 
-def plan(seed):
-    """Steps without end: what happens to which of several, how long, what comes after, and numbers for details."""
-    dice = random.Random(seed)
-    kinds = [kind for kind, (weight, _) in KINDS.items() for _ in range(weight)]
-    while True:
-        kind = dice.choice(kinds)
-        yield Step(kind, dice.randrange(3), round(dice.uniform(0.2, KINDS[kind][1]), 2), round(dice.uniform(0.05, 2.5), 2),
-                   dice.randrange(1 << 30))
-
-
 # What there is: how often (weight), and how long at most.
 KINDS = {
     "move": (4, 0.3),
@@ -60,12 +50,23 @@ KINDS = {
 }
 
 
+def plan(seed):
+    """Steps without end: what happens to which of several, how long, what comes after, and numbers for details."""
+    dice = random.Random(seed)
+    kinds = [kind for kind, (weight, _) in KINDS.items() for _ in range(weight)]
+    while True:
+        kind = dice.choice(kinds)
+        yield Step(kind, dice.randrange(3), round(dice.uniform(0.2, KINDS[kind][1]), 2), round(dice.uniform(0.05, 2.5), 2),
+                   dice.randrange(1 << 30))
+
+
 class Soak:
     def __init__(self, cluster, seed):
         self.cluster, self.steps, self.counted = cluster, plan(seed), collections.Counter()
         self.folder, self.began = cluster.folder, time.monotonic()
-        self.source = servers.Server(self.folder, "source", [*servers.SOURCE_OPTIONS, "sync_binlog=1"])
-        self.sink = servers.Server(self.folder, "sink")
+        options, self.params = servers.tls_options(self.folder)
+        self.source = servers.Server(self.folder, "source", [*servers.SOURCE_OPTIONS, "sync_binlog=1", *options])
+        self.sink = servers.Server(self.folder, "sink", options)
         self.source_proxy, self.sink_proxy = Proxy(), Proxy()
         self.busy, self.ends, self.loads, self.serial = set(), [], [], 0
         self.down = {}  # nodes that sleep or are to be started, by name
@@ -83,8 +84,8 @@ class Soak:
         servers.grant_source(self.source)
         servers.grant_sink(self.sink, DATABASES)
         self.cluster.wait_formed()
-        body = {"changefeed_id": "soak", "source_uri": self.source.uri("repl", port=port_of(self.source_proxy)),
-                "sink_uri": self.sink.uri("apply", port=port_of(self.sink_proxy)),
+        body = {"changefeed_id": "soak", "source_uri": self.source.uri("repl", port=port_of(self.source_proxy), **self.params),
+                "sink_uri": self.sink.uri("apply", port=port_of(self.sink_proxy), **self.params),
                 "replica_config": {"filter": {"rules": [name + ".*" for name in DATABASES]}}}
         wait(lambda: self.any_node().post("/api/v2/changefeeds", body), "the feed to be created", 60)
         self.make_tables()
@@ -149,12 +150,12 @@ class Soak:
 
     def step(self):
         """Carries out the next step of the plan, and whatever ends before the one after it."""
-        step = next(self.steps)
+        step, why = next(self.steps), ""
         try:
             begun = getattr(self, "do_" + step.kind)(step)
         except (Unavailable, pymysql.Error) as error:
-            begun, step = None, step._replace(kind=f"{step.kind} ({str(error)[:60]})")
-        self.say(f"{step.kind} {step.which} {step.lasts_s:g} s" + ("" if begun else ", not now"))
+            begun, why = False, ": " + " ".join(str(error).split())[:100]
+        self.say(f"{step.kind} {step.which} {step.lasts_s:g} s" + ("" if begun else ", not now" + why))
         if begun:
             self.counted[step.kind] += 1
         self.pass_time(step.pause_s)
@@ -365,31 +366,14 @@ class Soak:
         self.compare()
 
     def compare(self):
-        tables, rows, differing = self.source.tables(), 0, []
-        extra = {table for table in self.sink.tables() if table != ("ledger", "twice")} - set(tables)
-        for schema, table in tables:
-            name = f"`{schema}`.`{table}`"
-            both = [self.image(server, name) for server in (self.source, self.sink)]
-            rows += len(both[0][1])
-            if both[0] != both[1]:
-                differing.append(f"{name}: {describe(*both)}")
-        if extra or differing:
-            raise Failure("source and sink differ: " + "; ".join([f"{name} is at the sink only" for name in sorted(extra)] + differing))
+        rows, differing = servers.compare(self.source, self.sink, at_sink_only=[("ledger", "twice")])
+        if differing:
+            raise Failure("source and sink differ: " + "; ".join(differing))
         if ("ledger", "twice") in self.sink.tables():
             twice = self.sink.sql("select count(*), min(id) from ledger.twice")[0]
             if twice[0]:
                 raise Failure(f"{twice[0]} rows of the ledger came twice, the first is {twice[1]}")
-        self.say(f"equal: {rows} rows of {len(tables)} tables")
-
-    @staticmethod
-    def image(server, name):
-        """Checksum with definition, and rows."""
-        try:
-            definition = server.sql("show create table " + name)[0][1]
-            definition = " ".join(word for word in definition.split(" ") if not word.startswith("AUTO_INCREMENT="))
-            return (server.sql("checksum table " + name)[0][1], definition), sorted(server.sql("select * from " + name), key=str)
-        except pymysql.err.ProgrammingError as error:
-            return (None, str(error)), []
+        self.say(f"equal: {rows} rows of {len(self.source.tables())} tables")
 
     # ---- all of it ----
 
@@ -406,15 +390,6 @@ class Soak:
         self.stop_load()
         self.mend()
         self.wait_equal()
-
-
-def describe(source, sink):
-    """In one line, what differs between two images of a table."""
-    if source[0][1] != sink[0][1]:
-        return f"defined as {source[0][1]!r}, and at the sink as {sink[0][1]!r}"
-    lost = [row for row in source[1] if row not in set(sink[1])]
-    more = [row for row in sink[1] if row not in set(source[1])]
-    return f"{len(lost)} rows missing {lost[:3]}, {len(more)} that should not be {more[:3]}, checksums {source[0][0]}, {sink[0][0]}"
 
 
 def port_of(proxy):
