@@ -52,7 +52,8 @@ enum sl_sim_stream {
     SL_SIM_DRAW_COPY,
     SL_SIM_DRAW_SPIKE,
     SL_SIM_DRAW_RESET,
-    SL_SIM_DRAW_TICK = SL_SIM_DRAW_RESET + 2, /* the number before it is not drawn any more */
+    SL_SIM_DRAW_UNUSED, /* not drawn any more */
+    SL_SIM_DRAW_TICK,
     SL_SIM_DRAW_OPEN,
     SL_SIM_DRAW_CLOSE,
     SL_SIM_DRAW_MISHAP,
