@@ -176,6 +176,8 @@ static int cli_dispatch(struct sl_cli *c, int argc, char **argv)
     }
     if (sl_cli_has(c, SL_CLI_OPT_HELP))
         return cli_show_help(c, true);
+    if (sl_cli_has(c, SL_CLI_OPT_VERSION))
+        return sl_cli_version(c);
     if (!c->args.command)
         return cli_show_help(c, false);
     if (!sl_cli_signals_catch())

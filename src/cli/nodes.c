@@ -115,12 +115,3 @@ const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id)
     }
     return id;
 }
-
-const char *sl_cli_nodes_address(const struct sl_cli_nodes *list, const char *id)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].id, id) == 0 && list->items[i].address[0] != '\0')
-            return list->items[i].address;
-    }
-    return NULL;
-}

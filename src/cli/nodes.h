@@ -27,9 +27,6 @@ const struct sl_cli_node *sl_cli_nodes_find(struct sl_cli *c, const struct sl_cl
 /* The name of a node with this id; the id itself if there is none. list may be null. */
 const char *sl_cli_nodes_name(const struct sl_cli_nodes *list, const char *id);
 
-/* Its address; null if there is none. */
-const char *sl_cli_nodes_address(const struct sl_cli_nodes *list, const char *id);
-
 /*
  * Index of the only text that is or begins with the wanted one; SIZE_MAX if there is none or several, and *matches says
  * how many. names[i] may be null.

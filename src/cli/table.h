@@ -26,6 +26,7 @@
     X(JSON, "json", 'j', "", "", "print JSON for programs")                                                          \
     X(TIMEOUT, "timeout", 0, "DURATION", "SLUICE_TIMEOUT", "how long one request may take (10s)")                    \
     X(NO_COLOR, "no-color", 0, "", "", "no colours; NO_COLOR in the environment does the same")                      \
+    X(VERSION, "version", 0, "", "", "print the version of sluice")                                                  \
     X(HELP, "help", 'h', "", "", "explain the command")                                                              \
     X(DEADLINE, "deadline", 0, "DURATION", "", "when the drain should be done; it is reported late after that")      \
     X(REASON, "reason", 'm', "TEXT", "", "why; kept in the drain's history")                                         \
