@@ -230,7 +230,8 @@ static bool read_event(struct read_file *f, const yaml_event_t *event, bool *exp
         if (event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0)
             return true; /* an empty document */
         if (event->type != YAML_MAPPING_START_EVENT)
-            return read_refuse(f, event, "this file is not a list of 'option: value'");
+            return read_refuse(f, event,
+                               "this file is not YAML with lines 'option: value' (TOML and INI are not read)");
         return read_mapping_start(f, event);
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:

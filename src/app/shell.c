@@ -90,7 +90,7 @@ static void shell_look(struct sl_shell *s)
         return;
     sl_membership_view(sl_node_membership(sl_host_node(s->host)), &view);
     if (view.fenced)
-        sl__shell_close(s, SL_EXIT_FENCED, "fenced: the lease ended, all work was stopped; start the node again");
+        sl__shell_say_why_fenced(s);
     else if (s->state == SL__SHELL_LEAVING && sl_node_has_left(sl_host_node(s->host)))
         sl__shell_close(s, s->stop.exit, NULL);
     else if (view.joined && !s->is_ready)
@@ -157,6 +157,7 @@ static void shell_begin_closing(struct sl_shell *s)
     sl_transport_close(s->transport);
     if (s->store)
         sl_store_close(s->store, shell_on_part_closed, s);
+    sl__shell_pulse_close(s);
     sl_timer_free(s->second);
     sl_turn_free(s->turn);
     s->plane = NULL;
@@ -241,7 +242,7 @@ static bool shell_open_loop(struct sl_shell *s)
         return sl_complain(s->complaint, SL_EXIT_FAILED, "no event loop: too many open files, or no memory");
     s->turn = sl_turn_new(&s->loop, shell_on_turn, s);
     s->second = sl_timer_new(&s->loop, shell_on_second, s);
-    if (!s->turn || !s->second || !sl__shell_init_handles(s))
+    if (!s->turn || !s->second || !sl__shell_pulse_open(s) || !sl__shell_init_handles(s))
         return sl_complain(s->complaint, SL_EXIT_FAILED, "no timer: no memory");
     SL_REQUIRE(uv_poll_init(&s->loop, &s->tick, s->tick_fd) == 0);
     s->tick.data = s;
@@ -271,7 +272,7 @@ enum sl_exit sl_shell_run(struct sl_options *o, int argc, char *const *argv, str
     s->argv = argv;
     s->complaint = c;
     s->tick_fd = -1;
-    s->op_seconds = s->step_seconds =
+    s->op_seconds = s->step_seconds = s->lag_seconds = s->move_seconds =
         (struct sl_histogram){ .bounds = shell_seconds, .bound_count = sizeof shell_seconds / sizeof shell_seconds[0] };
     c->text[0] = '\0';
     if (!shell_open_loop(s)) {

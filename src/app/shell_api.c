@@ -107,10 +107,12 @@ static void api_debug_info(void *ctx, struct sl_text *text)
     api_put(text, "messages to itself lost", host.lost_count);
     api_put(text, "peers", peers.peer_count);
     api_put(text, "peers connected", peers.connected_count);
-    api_put(text, "messages sent", peers.sent_count);
-    api_put(text, "messages received", peers.received_count);
-    api_put(text, "messages congested", peers.congested_count);
-    api_put(text, "messages lost", peers.lost_count);
+    for (size_t i = 0; i < sizeof peers.lanes / sizeof peers.lanes[0]; i++) {
+        api_put(text, i == SL_LANE_EVENT ? "events sent" : "commands sent", peers.lanes[i].sent_count);
+        api_put(text, i == SL_LANE_EVENT ? "events received" : "commands received", peers.lanes[i].received_count);
+        api_put(text, i == SL_LANE_EVENT ? "events congested" : "commands congested", peers.lanes[i].congested_count);
+        api_put(text, i == SL_LANE_EVENT ? "events lost" : "commands lost", peers.lanes[i].lost_count);
+    }
     api_put(text, "maintainers", hosted.maintainers);
     api_put(text, "dispatchers", hosted.dispatchers);
     api_put(text, "dispatchers that follow", plane.followers);
@@ -157,6 +159,20 @@ static void api_collect_core(struct sl_shell *s, struct sl_metrics *m)
     api_metric(m, SL_METRIC_CHECKS_FAILED, sl_check_failures());
 }
 
+static void api_collect_lanes(struct sl_metrics *m, const struct sl_transport_stats *peers)
+{
+    static const char *const lanes[] = { [SL_LANE_EVENT] = "event", [SL_LANE_COMMAND] = "command" };
+    api_metric(m, SL_METRIC_PEERS_CONNECTED, peers->connected_count);
+    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++) {
+        const struct sl_label labels[] = { sl_label_of("type", sl_str_of(lanes[i])),
+                                           sl_label_of("message", SL_STR("message_congested")) };
+        sl_metrics_u64(m, SL_METRIC_MESSAGES_SENT, labels, 1, peers->lanes[i].sent_count);
+        sl_metrics_u64(m, SL_METRIC_MESSAGES_RECEIVED, labels, 1, peers->lanes[i].received_count);
+        sl_metrics_u64(m, SL_METRIC_MESSAGES_DROPPED, labels, 1, peers->lanes[i].lost_count);
+        sl_metrics_u64(m, SL_METRIC_MESSAGES_ERRORS, labels, 2, peers->lanes[i].congested_count);
+    }
+}
+
 static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
 {
     static const char *const outcomes[] = { [SL_STORE_OK] = "ok",
@@ -169,11 +185,7 @@ static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
     struct sl_plane_stats plane;
     sl_transport_stats_read(s->transport, &peers);
     sl_plane_stats(s->plane, &plane);
-    api_metric(m, SL_METRIC_PEERS_CONNECTED, peers.connected_count);
-    api_metric(m, SL_METRIC_MESSAGES_SENT, peers.sent_count);
-    api_metric(m, SL_METRIC_MESSAGES_RECEIVED, peers.received_count);
-    api_metric(m, SL_METRIC_MESSAGES_DROPPED, peers.lost_count);
-    api_metric_of(m, SL_METRIC_MESSAGES_ERRORS, "message", "message_congested", peers.congested_count);
+    api_collect_lanes(m, &peers);
     api_metric(m, SL_METRIC_HOSTED_READERS, plane.readers);
     api_metric(m, SL_METRIC_HOSTED_UNFLUSHED, plane.rows_unflushed);
     api_metric(m, SL_METRIC_ROWS_READ, plane.rows_read);
@@ -182,6 +194,8 @@ static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
         api_metric_of(m, SL_METRIC_STORE_OPS, "result", outcomes[i], s->op_counts[i]);
     sl_metrics_histogram(m, SL_METRIC_STORE_DURATION, NULL, 0, &s->op_seconds);
     sl_metrics_histogram(m, SL_METRIC_STEP_DURATION, NULL, 0, &s->step_seconds);
+    sl_metrics_histogram(m, SL_METRIC_MOVE_DURATION, NULL, 0, &s->move_seconds);
+    sl_metrics_histogram(m, SL_METRIC_LOOP_LAG, NULL, 0, &s->lag_seconds);
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         api_metric_of(m, SL_METRIC_EVENTS, "level", levels[i], s->event_counts[i]);
 }

@@ -4,6 +4,7 @@
 
 #include "app/host.h"
 #include "app/log.h"
+#include "app/pulse.h"
 #include "app/self_call.h"
 #include "app/shell.h"
 #include "edge/http/api.h"
@@ -52,7 +53,8 @@ struct sl__shell_stop {
     bool is_accepted; /* the drain runs */
     enum sl_exit exit;
     struct sl_self_call *call;
-    char blocker[160]; /* what held the drain up when it was last looked at */
+    char blocker[160];  /* what held the drain up when it was last looked at */
+    sl_ns nobody_since; /* no other node can take the work; SL_NEVER: one can */
 };
 
 struct sl_shell {
@@ -88,7 +90,11 @@ struct sl_shell {
     uint64_t range_count;
     uint64_t op_counts[SL_STORE_LEASE_GONE + 1]; /* of the store, by outcome */
     struct sl__shell_op ops[SL__SHELL_OPS];      /* in flight, by the last bits of their id */
-    struct sl_histogram op_seconds, step_seconds;
+    struct sl_histogram op_seconds, step_seconds, lag_seconds, move_seconds;
+    struct sl_pulse *pulse;
+    sl_ns stall, stall_end; /* the last time the loop stood still for a third of the lease */
+    uint64_t slow_count;    /* operations of the store that took that long and that no line has told of */
+    sl_ns slow_quiet_until;
     uint64_t event_counts[SL_LEVEL_ERROR + 1];
     struct sl__shell_stop stop;
 };
@@ -137,6 +143,15 @@ void sl__shell_stop_tick(struct sl_shell *s);
 void sl__shell_stop_close(struct sl_shell *s);
 /* When stop_tick has something to do; SL_NEVER. */
 sl_ns sl__shell_stop_deadline(const struct sl_shell *s);
+
+/* ---- shell_pulse.c: what keeps the node from renewing its lease ---- */
+
+bool sl__shell_pulse_open(struct sl_shell *s);
+void sl__shell_pulse_close(struct sl_shell *s);
+/* The store has answered an operation of port_store. */
+void sl__shell_on_op_done(struct sl_shell *s, const struct sl_store_result *r);
+/* Logs the likely cause and closes. */
+void sl__shell_say_why_fenced(struct sl_shell *s);
 
 /* ---- shell_reload.c ---- */
 

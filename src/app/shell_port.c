@@ -41,10 +41,22 @@ static void port_schema_load(void *ctx, const struct sl_out_schema_load *load)
     sl_host_input(s->host, &in); /* a step is under way: it waits its turn */
 }
 
+#define PORT_SECONDS(ns) ((double)(ns) / (double)SL_S)
+
+static void port_observe_move(struct sl_shell *s, const struct sl_event *event)
+{
+    for (uint32_t i = 0; i < event->field_count; i++) {
+        if (strcmp(event->fields[i].key, "took_ms") == 0)
+            sl_histogram_observe(&s->move_seconds, PORT_SECONDS((sl_ns)event->fields[i].u64 * SL_MS));
+    }
+}
+
 static void port_event(void *ctx, const struct sl_event *event)
 {
     struct sl_shell *s = ctx;
     s->event_counts[sl_event_level(event->id)]++;
+    if (event->id == SL_EV_MOVE_DONE)
+        port_observe_move(s, event);
     sl_log_core(s->log, event);
 }
 
@@ -53,8 +65,6 @@ static void port_reply(void *ctx, const struct sl_reply *reply)
     struct sl_shell *s = ctx;
     (void)sl_api_on_reply(s->api, reply);
 }
-
-#define PORT_SECONDS(ns) ((double)(ns) / (double)SL_S)
 
 static void port_stepped(void *ctx, sl_ns took)
 {
@@ -81,10 +91,8 @@ static void port_on_result(void *ctx, const struct sl_store_result *result)
 {
     struct sl_shell *s = ctx;
     struct sl_input in = { .kind = SL_IN_STORE, .u.store = *result };
-    const struct sl__shell_op *op = &s->ops[result->id % SL__SHELL_OPS];
     s->op_counts[result->outcome]++;
-    if (op->id == result->id)
-        sl_histogram_observe(&s->op_seconds, PORT_SECONDS(sl__shell_now(NULL) - op->at));
+    sl__shell_on_op_done(s, result);
     if ((result->id & SL__SHELL_OP_BIT) != 0)
         sl__shell_on_range(s, result);
     else

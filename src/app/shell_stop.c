@@ -10,6 +10,8 @@
 
 #define STOP_ASK_NS (250 * SL_MS)
 #define STOP_LEAVE_NS (5 * SL_S)
+#define STOP_NOBODY_NS \
+    (2 * SL_S) /* so long nobody can take the work: a drain that is just being taken back is not that */
 #define STOP_LEAVE_SHORT_NS (1 * SL_S)
 enum { STOP_BODY_BYTES = 512, STOP_NOT_FOUND = 404 };
 
@@ -152,6 +154,7 @@ static void stop_drain(struct sl_shell *s)
 {
     sl__shell_go(s, SL__SHELL_DRAINING);
     s->stop.late_at = sl_loop_now() + s->options->drain_timeout;
+    s->stop.nobody_since = SL_NEVER;
     sl_log_app(s->log, SL_APP_STOP_DRAINS, sl_f_u64("at_most_ms", (uint64_t)(s->options->drain_timeout / SL_MS)));
     stop_ask_owner(s);
     sl_timer_arm(s->second, s->stop.ask_at);
@@ -165,6 +168,31 @@ static bool stop_has_others(struct sl_shell *s)
     struct sl_membership_view view;
     sl_membership_view(sl_node_membership(sl_host_node(s->host)), &view);
     return view.joined && view.member_count > 1;
+}
+
+/* Whether some other node is not drained itself. When all nodes are stopped at once, none has. */
+static bool stop_has_takers(struct sl_shell *s)
+{
+    struct sl_membership_view view;
+    const struct sl_target_set *drained = sl_manager_targets(sl_node_manager(sl_host_node(s->host)));
+    sl_membership_view(sl_node_membership(sl_host_node(s->host)), &view);
+    for (uint32_t i = 0; i < view.member_count; i++) {
+        bool is_drained = sl_node_id_eq(&view.members[i].id, &s->params.id);
+        for (uint32_t k = 0; k < drained->count && !is_drained; k++)
+            is_drained = sl_node_id_eq(&view.members[i].id, &drained->targets[k].node);
+        if (!is_drained)
+            return true;
+    }
+    return false;
+}
+
+static bool stop_is_in_vain(struct sl_shell *s, sl_ns now)
+{
+    if (stop_has_takers(s))
+        s->stop.nobody_since = SL_NEVER;
+    else
+        s->stop.nobody_since = sl_ns_min(s->stop.nobody_since, now);
+    return !stop_has_others(s) || now - s->stop.nobody_since >= STOP_NOBODY_NS;
 }
 
 void sl__shell_stop_ask(struct sl_shell *s, const char *cause, bool without_drain)
@@ -211,7 +239,7 @@ void sl__shell_stop_tick(struct sl_shell *s)
     if (s->state == SL__SHELL_DRAINING && now >= s->stop.late_at) {
         sl_log_app(s->log, SL_APP_STOP_DRAIN_LATE, sl_f_u64("after_ms", (uint64_t)(s->options->drain_timeout / SL_MS)));
         stop_leave(s, STOP_LEAVE_NS);
-    } else if (s->state == SL__SHELL_DRAINING && !stop_has_others(s)) {
+    } else if (s->state == SL__SHELL_DRAINING && stop_is_in_vain(s, now)) {
         sl_log_app(s->log, SL_APP_STOP_DRAIN_ALONE, sl_f_str("id", sl_node_id_str(&s->params.id)));
         stop_leave(s, STOP_LEAVE_NS);
     } else if (s->state == SL__SHELL_DRAINING && now >= s->stop.ask_at) {

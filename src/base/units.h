@@ -21,6 +21,11 @@ typedef uint64_t sl_ts;
 #define SL_S ((sl_ns)1000000000)
 #define SL_NEVER INT64_MAX
 
+static inline sl_ns sl_ns_max(sl_ns a, sl_ns b)
+{
+    return a > b ? a : b;
+}
+
 static inline sl_ns sl_ns_min(sl_ns a, sl_ns b)
 {
     return a < b ? a : b;

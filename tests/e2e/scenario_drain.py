@@ -123,29 +123,43 @@ def test_sigterm_joins_a_drain_that_runs_already():
 
 
 def test_sigterm_says_what_the_drain_waits_for():
+    with Cluster(3, lease_ttl="60s", options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
+        owner = c.wait_formed()
+        create_feed(c)
+        target, sleeper = (node for node in c.nodes if node is not owner)
+        sleeper.pause()  # it acknowledges nothing, so the drain cannot end
+        target.terminate()
+        wait(lambda: [e for e in target.events("STOP_DRAIN_WAITS") if e["detail"]], "what it waits for")
+        target.terminate()
+        assert target.wait_exit() == CUT_SHORT
+
+
+def test_the_last_node_that_is_not_drained_does_not_wait_for_a_drain():
     with Cluster(2, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
         owner = c.wait_formed()
         create_feed(c)
         other = next(node for node in c.nodes if node is not owner)
         wait_safe(c, drain(c, owner), other)
         other.terminate()  # nobody is left who could take its work
-        wait(lambda: [e for e in other.events("STOP_DRAIN_WAITS") if e["detail"]], "what it waits for")
-        other.terminate()
-        assert other.wait_exit() == CUT_SHORT
-
-
-def test_the_last_node_does_not_wait_for_a_drain():
-    with Cluster(2, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
-        owner = c.wait_formed()
-        create_feed(c)
-        other = next(node for node in c.nodes if node is not owner)
-        wait_safe(c, drain(c, owner), other)
-        other.terminate()
-        wait(lambda: other.find("STOP_DRAIN_WAITS"), "a drain that cannot end")
-        owner.terminate()
-        assert owner.wait_exit() == STOPPED
         assert other.wait_exit() == STOPPED
         assert other.find("STOP_DRAIN_ALONE")
+
+
+def test_all_nodes_are_stopped_at_once_and_started_again():
+    with Cluster(3, options={"drain_on_stop": True, "drain_timeout": "600s"}) as c:
+        c.wait_formed()
+        create_feed(c)
+        advances(c)
+        for node in c.nodes:
+            node.terminate()
+        for node in c.nodes:
+            assert node.wait_exit() == STOPPED
+            assert not node.find("STOP_DRAIN_LATE")
+        for node in c.nodes:
+            node.start()
+        c.wait_formed(3)
+        wait(lambda: spread(c) is not None, "all tables to be placed")
+        advances(c)
 
 
 def test_a_node_that_checks_users_asks_for_its_drain_with_credentials():

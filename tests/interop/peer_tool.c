@@ -194,11 +194,16 @@ static void tool_flood(struct tool *tool, char **words, int count)
 static void tool_stats(struct tool *tool)
 {
     struct sl_transport_stats s;
+    uint64_t sent = 0, received = 0, lost = 0;
     sl_transport_stats_read(tool->transport, &s);
+    for (size_t i = 0; i < sizeof s.lanes / sizeof s.lanes[0]; i++) {
+        sent += s.lanes[i].sent_count;
+        received += s.lanes[i].received_count;
+        lost += s.lanes[i].lost_count;
+    }
     printf("stats peers=%u connected=%u connections=%u queued=%u sent=%llu received=%llu lost=%llu refused=%llu\n",
-           s.peer_count, s.connected_count, s.connection_count, s.queued_count, (unsigned long long)s.sent_count,
-           (unsigned long long)s.received_count, (unsigned long long)s.lost_count,
-           (unsigned long long)s.stream_refused_count);
+           s.peer_count, s.connected_count, s.connection_count, s.queued_count, (unsigned long long)sent,
+           (unsigned long long)received, (unsigned long long)lost, (unsigned long long)s.stream_refused_count);
 }
 
 static void tool_close(struct tool *tool)

@@ -168,7 +168,7 @@ static void a_bad_file_is_refused_with_its_line(void **state)
         { "name: a\n\nlease-ttl: soon\n", ":3: --lease-ttl: 'soon'" },
         { "name: 'a\n", ": not YAML" },
         { "name: a\nname: b\n", ":2: this option is set a second time" },
-        { "- a\n- b\n", ":1: this file is not a list of 'option: value'" },
+        { "- a\n- b\n", ":1: this file is not YAML with lines 'option: value' (TOML and INI are not read)" },
         { "name: &x a\n", ":1: anchors" },
         { "name: *x\n", ":1: anchors" },
         { "name: [a, b]\n", ":1: this option takes one value" },

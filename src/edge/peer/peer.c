@@ -129,7 +129,7 @@ enum sl_code sl__peer_queue(struct sl__peer *p, enum sl_lane lane, struct sl_grp
     struct sl__peer_lane *l = &p->lanes[lane];
     bool is_over = l->count >= limits->queue_count_max || l->bytes + b->size > limits->queue_bytes_max;
     if (is_over && l->count > 0) {
-        p->t->stats.congested_count++;
+        p->t->stats.lanes[lane].congested_count++;
         return SL_BUSY;
     }
     b->next = NULL;
@@ -158,9 +158,9 @@ void sl__peer_pump(struct sl__peer *p, enum sl_lane lane)
         l->count--;
         l->bytes -= b->size;
         if (sl_grpc_conn_send(conn, l->stream->id, b) == SL_OK) {
-            p->t->stats.sent_count++;
+            p->t->stats.lanes[lane].sent_count++;
         } else {
-            p->t->stats.lost_count++;
+            p->t->stats.lanes[lane].lost_count++;
         }
     }
     sl_grpc_link_wake(l->stream->link->link);
@@ -181,7 +181,6 @@ static bool peer_is_sender(const struct sl__peer *p, struct sl_bytes message)
 bool sl__peer_receive(struct sl__peer *p, struct sl__peer_stream *s, struct sl_bytes message)
 {
     struct sl_transport *t = p->t;
-    (void)s;
     if (p->state != SL__PEER_CONNECTED && p->role == SL__ROLE_DIAL) {
         /* An acceptor writes only after both handshakes, so this is its answer. */
         sl__peer_open_lane(p, SL_LANE_EVENT);
@@ -196,7 +195,7 @@ bool sl__peer_receive(struct sl__peer *p, struct sl__peer_stream *s, struct sl_b
         return true;
     }
     bool is_taken = t->client.on_message(t->client.ctx, &p->id, message);
-    t->stats.received_count += is_taken ? 1 : 0;
+    t->stats.lanes[s->lane].received_count += is_taken ? 1 : 0;
     return is_taken;
 }
 

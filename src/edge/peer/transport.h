@@ -135,7 +135,9 @@ struct sl_transport_stats {
     uint32_t peer_count, connected_count, connection_count; /* now */
     size_t queued_bytes, receiving_bytes;
     uint32_t queued_count;
-    uint64_t sent_count, received_count, congested_count, lost_count; /* messages since open; lost: with a stream */
+    struct {
+        uint64_t sent_count, received_count, congested_count, lost_count; /* messages since open; lost: with a stream */
+    } lanes[SL_LANE_COMMAND + 1];
     uint64_t stream_refused_count, message_refused_count, dial_failed_count;
 };
 void sl_transport_stats_read(const struct sl_transport *t, struct sl_transport_stats *out);
