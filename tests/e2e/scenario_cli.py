@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-from cluster import BUILD_DIR, PATIENCE, STOPPED, Cluster, Failure, main, tests_of, wait
+from cluster import BUILD_DIR, LEASE, PATIENCE, STOPPED, Cluster, Failure, main, tests_of, wait
 from scenario_drain import TABLES, advances, spread
 
 SLUICE = os.path.join(BUILD_DIR, "bin", "sluice")
@@ -166,7 +166,7 @@ def test_ctrl_c_leaves_the_drain_alone():
 
 
 def test_the_node_that_is_asked_dies():
-    with Cluster(4, lease_ttl="3s") as c:
+    with Cluster(4, lease_ttl=LEASE) as c:
         owner = c.wait_formed()
         create_feed(c)
         target, asked, sleeper = others(c, owner)
@@ -180,7 +180,7 @@ def test_the_node_that_is_asked_dies():
 
 
 def test_the_coordinator_dies_meanwhile():
-    with Cluster(4, lease_ttl="3s") as c:
+    with Cluster(4, lease_ttl=LEASE) as c:
         owner = c.wait_formed()
         create_feed(c)
         target, asked, sleeper = others(c, owner)

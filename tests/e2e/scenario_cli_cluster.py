@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from cluster import STOPPED, Cluster, Etcd, main, tests_of, wait
+from cluster import LEASE, STOPPED, Cluster, Etcd, main, tests_of, wait
 from scenario_cli import FAILED, SLUICE, USAGE, create_feed, environment, others, shown, sluice
 from scenario_drain import advances, spread
 
@@ -85,7 +85,7 @@ def test_the_whole_cluster_stops_and_starts_again():
 def test_metadata_is_backed_up_restored_and_exported():
     if os.environ.get("SL_E2E_META") == "etcd":
         return
-    with Cluster(2) as c:
+    with Cluster(2, lease_ttl=LEASE) as c:
         c.wait_formed()
         create_feed(c)
         advances(c)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from cluster import (ADDRESS, CONFIG, FENCED, FILES, SLUICED, STOPPED, STORE, USAGE, Cluster, main, tests_of, wait)
+from cluster import (ADDRESS, CONFIG, FENCED, FILES, LEASE, SLUICED, STOPPED, STORE, USAGE, Cluster, main, tests_of, wait)
 
 
 def test_three_nodes_form_a_cluster_with_one_owner():
@@ -20,7 +20,7 @@ def test_three_nodes_form_a_cluster_with_one_owner():
 
 
 def test_another_node_takes_over_when_the_owner_is_killed():
-    with Cluster(3) as c:
+    with Cluster(3, lease_ttl=LEASE) as c:
         old = c.wait_formed()
         old.kill()
         wait(lambda: c.owner() not in (None, old), "another owner")
@@ -28,7 +28,7 @@ def test_another_node_takes_over_when_the_owner_is_killed():
 
 
 def test_a_killed_node_comes_back_with_its_name():
-    with Cluster(2) as c:
+    with Cluster(2, lease_ttl=LEASE) as c:
         c.wait_formed()
         c.nodes[1].kill()
         c.nodes[1].start()
@@ -48,7 +48,7 @@ def test_a_node_that_is_asked_to_stop_leaves_at_once():
 
 
 def test_a_node_that_slept_past_its_lease_ends_as_fenced():
-    with Cluster(3) as c:
+    with Cluster(3, lease_ttl=LEASE) as c:
         old = c.wait_formed()
         old.pause()
         others = [node for node in c.nodes if node is not old]
@@ -56,6 +56,7 @@ def test_a_node_that_slept_past_its_lease_ends_as_fenced():
         old.resume()
         assert old.wait_exit() == FENCED
         assert "fenced" in old.stderr()
+        assert wait(lambda: old.find("FENCED"), "its last words")["cause"] == "the process did not get to run"
         c.wait_formed(2)
 
 
@@ -72,7 +73,7 @@ def test_nodes_find_each_other_over_tls():
 
 
 def test_a_signal_reloads_what_can_be_reloaded():
-    with Cluster(1, options={"log_level": "info"}) as c:
+    with Cluster(1, lease_ttl=LEASE, options={"log_level": "info"}) as c:
         node = c.nodes[0]
         c.wait_formed()
         path = os.path.join(c.folder, "n1.yaml")
@@ -98,7 +99,7 @@ def test_a_signal_reloads_what_can_be_reloaded():
 
 
 def test_a_journal_replays_to_the_same_outputs():
-    with Cluster(2) as c:
+    with Cluster(2, lease_ttl=LEASE) as c:
         for node in c.nodes:
             node.kill()
             node.options["journal"] = os.path.join(c.folder, node.name + ".journal")

@@ -7,15 +7,12 @@ import shutil
 import subprocess
 import sys
 
-from cluster import FENCED, STOPPED, Cluster, Etcd, Unavailable, main, tests_of, wait
+from cluster import FENCED, LEASE, LONG_LEASE, STOPPED, Cluster, Etcd, Unavailable, main, tests_of, wait
 from proxy import Proxy
 from scenario_cli import SLUICE, shown, sluice
 from scenario_drain import advances, drain, drain_state, spread, wait_safe
 from scenario_proof import TABLES, Proof, others
 
-# A machine whose processors are wanted by others has been seen to stand still for 2.5 s: whoever waits for the end of a
-# lease waits a little more than that, and whoever does not has a long one.
-LEASE, LONG_LEASE = "5s", "20s"
 ON_ETCD = os.environ.get("SL_E2E_META") == "etcd"
 
 

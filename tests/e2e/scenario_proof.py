@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from cluster import FENCED, SLUICED, SOURCE_DIR, STOPPED, Cluster, main, tests_of, wait
+from cluster import FENCED, LEASE, SLUICED, SOURCE_DIR, STOPPED, Cluster, main, tests_of, wait
 from scenario_drain import advances, checkpoint, drain, spread, wait_safe
 
 TABLES = 40
@@ -60,7 +60,7 @@ def test_drains_under_load():
 
 
 def test_kills_of_the_target_the_owner_and_a_bystander_during_drains():
-    with Cluster(4) as c:
+    with Cluster(4, lease_ttl=LEASE) as c:
         c.wait_formed()
         proof = Proof(c)
         for victim_is in ("target", "owner", "bystander"):
@@ -89,7 +89,7 @@ def is_gone(c, node_id):
 
 
 def test_a_node_that_slept_past_its_lease_writes_nothing_afterwards():
-    with Cluster(3) as c:
+    with Cluster(3, lease_ttl=LEASE) as c:
         owner = c.wait_formed()
         proof = Proof(c)
         sleeper = others(c, owner)[0]

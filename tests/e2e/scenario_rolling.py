@@ -4,9 +4,9 @@
 import shlex
 import sys
 
-from cluster import STOPPED, Cluster, main, tests_of
+from cluster import LONG_LEASE, STOPPED, Cluster, main, tests_of
 from scenario_cli import sluice
-from scenario_faults import LONG_LEASE, wait_led
+from scenario_faults import wait_led
 from scenario_proof import Proof
 
 

@@ -3,7 +3,7 @@
 
 import sys
 
-from cluster import STOPPED, Cluster, main, tests_of, wait
+from cluster import LEASE, STOPPED, Cluster, main, tests_of, wait
 from scenario_drain import advances, create_feed, drain, drain_state
 
 
@@ -25,7 +25,7 @@ def test_a_drained_node_ends_by_itself_if_that_was_asked_for():
 
 
 def test_a_coordinator_that_takes_over_ends_it_too():
-    with Cluster(4) as c:
+    with Cluster(4, lease_ttl=LEASE) as c:
         owner = c.wait_formed()
         create_feed(c)
         target, blocker = [node for node in c.nodes if node is not owner][:2]
