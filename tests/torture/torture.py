@@ -16,7 +16,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import faults as f  # noqa: E402
-from cluster import (FAILED, MEMORY_DIR, SLUICED, STOPPED, STORE, Cluster, Failure, main,  # noqa: E402
+from cluster import (FAILED, LEASE, MEMORY_DIR, SLUICED, STOPPED, STORE, Cluster, Failure, main,  # noqa: E402
                      make_certificates, tests_of, wait)
 from scenario_drain import drain, drain_state  # noqa: E402
 from scenario_proof import Proof  # noqa: E402
@@ -137,7 +137,7 @@ class Life:
     """Three nodes, a feed that writes down what it commits, and a plan of faults for each node."""
 
     def __init__(self, path=""):
-        self.c, self.faults = Cluster(3), {}
+        self.c, self.faults = Cluster(3, lease_ttl=LEASE), {}
         for node in self.c.nodes:
             self.faults[node] = f.Faults(os.path.join(self.c.folder, node.name + ".faults"), path)
             node.environment = self.faults[node].environment
