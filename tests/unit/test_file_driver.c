@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* sl:forks */
 /* The file sink as the engine sees it: owners, commits that are repeated, crashes at any moment, full disks. */
 #include "edge/file/file_sink.h"
 #include "tests/support/sl_test.h"
