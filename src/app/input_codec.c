@@ -167,7 +167,7 @@ static void codec_feed_id(struct codec *c, struct sl_feed_id *id)
     _Static_assert(sizeof(void *) != 8 || sizeof(type) == (size), #type " has other members than are walked over " \
                                                                         "here")
 
-CODEC_WALKS(struct sl_report, 104);
+CODEC_WALKS(struct sl_report, 128);
 CODEC_WALKS(struct sl_block, 64);
 CODEC_WALKS(struct sl_added_table, 48);
 CODEC_WALKS(struct sl_table, 48);
@@ -210,6 +210,7 @@ static bool codec_knows_report(uint32_t value)
     case SL_REPORT_HOSTED:
     case SL_REPORT_BLOCKED:
     case SL_REPORT_UNBLOCKED:
+    case SL_REPORT_COPY:
         return true;
     }
     return false;
@@ -351,6 +352,11 @@ static void codec_report(struct codec *c, struct sl_report *r)
     codec_u32(c, &r->readers);
     codec_u64(c, &r->unflushed_rows);
     codec_i64(c, &r->age_ns);
+    if (r->kind == SL_REPORT_COPY) {
+        codec_u32(c, &r->copy.tables);
+        codec_u64(c, &r->copy.rows);
+        codec_u64(c, &r->copy.rows_about);
+    }
     codec_block(c, r);
     codec_str(c, &r->code);
     codec_str(c, &r->text);

@@ -188,6 +188,8 @@ static void api_collect_edges(struct sl_shell *s, struct sl_metrics *m)
     api_collect_lanes(m, &peers);
     api_metric(m, SL_METRIC_HOSTED_READERS, plane.readers);
     api_metric(m, SL_METRIC_HOSTED_UNFLUSHED, plane.rows_unflushed);
+    api_metric(m, SL_METRIC_TABLES_COPYING, plane.copying);
+    api_metric(m, SL_METRIC_ROWS_COPIED, plane.rows_copied);
     api_metric(m, SL_METRIC_ROWS_READ, plane.rows_read);
     api_metric(m, SL_METRIC_ROWS_WRITTEN, plane.rows_durable);
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++)

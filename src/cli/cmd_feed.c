@@ -41,7 +41,7 @@ static bool feed_list(struct sl_cli *c, const char *what, struct sl_cli_answer *
 static void feed_row(struct sl_cli_table *t, const struct sl_cli_feed *f)
 {
     struct sl_cli_buf lag = { 0 }, checkpoint = { 0 };
-    sl_cli_add(&lag, "");
+    sl_cli_add(&lag, f->copy_tables.is_known ? "copying" : "");
     if (f->lag_ms.is_known)
         sl_cli_add_ms(&lag, f->lag_ms.v);
     sl_cli_addf(&checkpoint, "%" PRIu64, f->checkpoint.v);
@@ -251,7 +251,31 @@ int sl_cli_feed_move(struct sl_cli *c)
     return exit;
 }
 
+int sl_cli_feed_resync(struct sl_cli *c)
+{
+    const char *table = sl_cli_value(c, SL_CLI_OPT_TABLE);
+    if (!table || !strchr(table, '.'))
+        return sl_cli_fail(c, SL_CLI_EXIT_USAGE, "feed resync", "--table is missing, or has no schema",
+                           "give --table SCHEMA.TABLE");
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "table", json_object_new_string(table));
+    int exit =
+        feed_change(c, "feed resync", "POST", "/resync", json_object_to_json_string(body), "the table is copied again");
+    json_object_put(body);
+    return exit;
+}
+
 /* ---- show ---- */
+
+static void feed_describe_copy(struct sl_cli_buf *b, const struct sl_cli_feed *f)
+{
+    if (!f->copy_tables.is_known)
+        return;
+    sl_cli_addf(b,
+                "lag         not known while tables are copied\ncopying     %" PRIu64 " table%s left, %" PRIu64
+                " of about %" PRIu64 " rows\n",
+                f->copy_tables.v, f->copy_tables.v == 1 ? "" : "s", f->copy_rows.v, f->copy_rows_about.v);
+}
 
 static void feed_describe(struct sl_cli *c, struct json_object *json)
 {
@@ -272,6 +296,7 @@ static void feed_describe(struct sl_cli *c, struct json_object *json)
         sl_cli_add_ms(&b, f.lag_ms.v);
         sl_cli_add(&b, "\n");
     }
+    feed_describe_copy(&b, &f);
     sl_cli_addf(&b, "maintainer  %s%s%s\n", f.node[0] != '\0' ? f.node : "not placed",
                 f.placement[0] != '\0' ? ", " : "", f.placement);
     if (f.error[0] != '\0')

@@ -202,9 +202,12 @@ bool sl_cli_drain_decode(struct sl_cli_drain *d, struct json_object *json)
 
 bool sl_cli_feed_decode(struct sl_cli_feed *f, struct json_object *json)
 {
-    struct json_object *error = sl_cli_member(json, "error");
+    struct json_object *error = sl_cli_member(json, "error"), *copy = sl_cli_member(json, "copy");
     *f = (struct sl_cli_feed){ .checkpoint = sl_cli_member_number(json, "checkpoint_tso"),
-                               .lag_ms = sl_cli_member_number(json, "lag_ms") };
+                               .lag_ms = sl_cli_member_number(json, "lag_ms"),
+                               .copy_tables = sl_cli_member_number(copy, "tables"),
+                               .copy_rows = sl_cli_member_number(copy, "rows"),
+                               .copy_rows_about = sl_cli_member_number(copy, "rows_about") };
     if (!f->checkpoint.is_known)
         f->checkpoint = sl_cli_member_number(json, "checkpoint_ts");
     MODEL_TEXT(f->name, json, "id");

@@ -50,6 +50,7 @@ struct sl_cli_drain {
 struct sl_cli_feed {
     char name[140], keyspace[68], state[16], node[64], placement[20], error[260];
     struct sl_cli_number checkpoint, lag_ms;
+    struct sl_cli_number copy_tables, copy_rows, copy_rows_about; /* known while tables are copied */
     char checkpoint_time[40];
 };
 

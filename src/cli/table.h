@@ -50,6 +50,7 @@
     X(CHECKPOINT, "checkpoint", 0, "TS", "", "go on from there instead of the stored checkpoint")                    \
     X(SKIP_DDL, "skip-ddl", 0, "TS", "", "leave out the schema change of this position, for good")                   \
     X(TO, "to", 't', "NODE", "", "where to")                                                                         \
+    X(TABLE, "table", 0, "SCHEMA.TABLE", "", "the table")                                                            \
     X(META, "meta", 0, "URI", "SLUICE_META", "the metadata store, such as sqlite:/var/lib/sluice/meta.db")           \
     X(INTERVAL, "interval", 'i', "DURATION", "", "how often to look (1s)")                                           \
     X(ONCE, "once", '1', "", "", "show one picture and exit")                                                        \
@@ -108,6 +109,9 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
     X("feed move", "FEED", SL_CLI_BIT(TO) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_move,                                    \
       "move the maintainer of a feed to the node given by --to",                                                       \
       "A feed that has just been created or resumed is moved when it runs.")                                           \
+    X("feed resync", "FEED", SL_CLI_BIT(TABLE) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_resync,                             \
+      "copy the table given by --table afresh, while the others go on",                                                \
+      "The table at the sink is emptied, or made anew if it is defined otherwise than at the source.")                 \
     X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                           \
       "let a node connect to a source and list its tables",                                                            \
       "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                   \

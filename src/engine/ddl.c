@@ -97,6 +97,8 @@ void sl__flow_drained(struct sl_flow *f)
     SL_REQUIRE(f->state == SL_FLOW_BLOCKED && f->stop_stage == SL_STOP_DRAINS && f->pending == 0);
     if (ddl->effect == SL_DDL_REFUSED) {
         ddl_refuse(f, ddl);
+    } else if (sl__copy_is_in_the_way(f, ddl)) {
+        sl__copy_refuse(f, ddl);
     } else if (f->is_table_trigger || ddl->effect == SL_DDL_OWN) {
         ddl_give_to_lane(f, SL_STOP_ACTS);
     } else {
@@ -108,6 +110,8 @@ void sl__flow_drained(struct sl_flow *f)
 void sl__flow_stop(struct sl_flow *f, struct sl_batch *batch)
 {
     SL_REQUIRE(!f->reader && !f->stop && !f->is_acting);
+    if (sl__copy_restart_behind(f, sl_batch_ddl(batch)))
+        return;
     f->from = sl_ts_max(f->from, sl_batch_ddl(batch)->ts - 1);
     sl__flow_go(f, SL_FLOW_BLOCKED);
     f->stop = sl_batch_ref(batch);

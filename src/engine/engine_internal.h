@@ -29,6 +29,9 @@
  *             +------------+---+--- CLOSE -----------+---------------------+--> CLOSING --flushed--> OVER
  *                                   any --- failed, fenced, feed dropped ---------------------------> OVER
  *
+ * With a copy of the rows that are there already (copy.c): CLAIMING -> COPYING -> as one that starts behind the copy. A
+ * copy that begins again leads back to COPYING from wherever rows flow.
+ *
  * In front of a change of the schema that concerns it (ddl.c), from any of the states before CLOSING:
  *
  *               +-- performed, or told PASS: goes on behind it, as one that starts there (WAITING ... FOLLOWING, BLOCKED)
@@ -43,19 +46,23 @@
  *       holds back the lane's shared parcels holds back it.
  *   E5  The window holds all batches of the shared reader in (window_from, routed].
  *   E6  A flow's memory goes back when it is OVER, nothing is pending and no worker has it in hands.
+ *   E8  COPYING: copy is set; it is in the hub's list of copies, or with a copier, or all of it is read. Nothing of it is in
+ *       the routing table, and from is where it was before.
  *   E7  BLOCKED: from is one below the ts of the change; nothing at or behind that ts is pending. What is done in front of
  *       the change is done when nothing is pending any more.
  */
 
-#define SL_FLOW_STATES(X)                                                                                        \
-    /* name, legal next states */                                                                                \
-    X(CLAIMING, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER)) \
-    X(WAITING, GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                \
-    X(CATCHING, GO(WAITING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                \
-    X(JOINING, GO(FOLLOWING) | GO(WAITING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                               \
-    X(FOLLOWING, GO(WAITING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                                             \
-    X(BLOCKED, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(BLOCKED) | GO(CLOSING) | GO(OVER))                  \
-    X(CLOSING, GO(OVER))                                                                                         \
+#define SL_FLOW_STATES(X)                                                                                            \
+    /* name, legal next states */                                                                                    \
+    X(CLAIMING,                                                                                                      \
+      GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER)) \
+    X(COPYING, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))        \
+    X(WAITING, GO(CATCHING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))      \
+    X(CATCHING, GO(WAITING) | GO(JOINING) | GO(FOLLOWING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))      \
+    X(JOINING, GO(FOLLOWING) | GO(WAITING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))                     \
+    X(FOLLOWING, GO(WAITING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))                                   \
+    X(BLOCKED, GO(WAITING) | GO(CATCHING) | GO(JOINING) | GO(BLOCKED) | GO(COPYING) | GO(CLOSING) | GO(OVER))        \
+    X(CLOSING, GO(OVER))                                                                                             \
     X(OVER, 0u)
 
 enum sl_flow_state {
@@ -83,6 +90,19 @@ struct sl_plane_feed;
 struct sl_flow_trouble {
     char code[32];
     char text[408]; /* what happened, and what to do about it */
+};
+
+struct sl_copy_slot;
+
+/* A copy that goes on. */
+struct sl_flow_copy {
+    struct sl_copy_slot *slot; /* whose turn it is, or null */
+    uint64_t number;           /* of the last chunk read */
+    sl_ts low, not_before;
+    uint64_t rows, rows_read, rows_about; /* durable; handed to the lane; of the whole table */
+    bool is_read;                         /* the last chunk is with the lane */
+    size_t place_len, place_cap;
+    uint8_t place[];
 };
 
 struct sl_flow {
@@ -115,6 +135,9 @@ struct sl_flow {
     uint32_t join_count; /* JOINING: entries that must be done before it follows */
     struct sl_reader_slot *reader;
     struct sl_batch *stop;           /* BLOCKED: ends with the change; counted */
+    struct sl_flow_copy *copy;       /* COPYING, or about to be; owned */
+    sl_ts copied_high;               /* up to it the log is applied to rows that may be newer */
+    bool is_copied_partly;           /* the table went away while it was copied */
     sl_ts passed_ts;                 /* of a change that is behind it, still to be told; or none */
     struct sl_flow_trouble *trouble; /* FAILED: why; owned */
     struct sl_flow *bucket_next;
@@ -181,6 +204,14 @@ struct sl_parcel_list {
     struct sl_parcel *head, *tail;
 };
 
+/* A thread that copies. base: its thread, state and quota; it reads no log. */
+struct sl_copy_slot {
+    struct sl_reader_slot base;
+    struct sl_copier *source; /* the driver's; null while it is opened or closed */
+    struct sl_flow *flow;     /* null: it left */
+    uint8_t place[SL_COPY_PLACE_MAX];
+};
+
 struct sl_hub {
     struct sl_plane *plane;
     struct sl_hub *next;
@@ -202,7 +233,10 @@ struct sl_hub {
     uint32_t stopped_count; /* flows in front of a change of the schema */
     struct sl_flow *dirty_head, *dirty_tail;
     struct sl_plane_feed *feeds, *dirty_feeds;
-    uint64_t rows_read, rows_durable, rows_unflushed, detached;
+    struct sl_copy_slot *copiers;
+    struct sl_flow_list copies; /* COPYING, and no copier has taken them yet */
+    uint32_t copier_count, copying_count;
+    uint64_t rows_read, rows_durable, rows_unflushed, detached, rows_copied;
 };
 
 /* ---- feeds and lanes ---- */
@@ -221,6 +255,7 @@ struct sl_plane_lane {
     uint32_t index;
     struct sl_writer *writer;
     bool is_running, is_calling; /* a thread exists; it is inside a call of the driver */
+    bool asks_copies;            /* it is time to ask the sink which tables are to be copied again */
     struct sl_flow *claims_head, *claims_tail;
     struct sl_flow *stops_head, *stops_tail; /* changes of the schema to be seen to */
     struct sl_parcel_list queue, in_flight;
@@ -241,6 +276,9 @@ struct sl_plane_feed {
     struct sl_bytes config;   /* owned; secret */
     struct sl_bytes sink_uri; /* owned; secret */
     uint32_t handle, lane_count;
+    struct sl_copy_progress copy, copy_told;
+    bool wants_copy; /* of the tables that were there at start_ts */
+    sl_ts start_ts;
     struct sl_sink *sink;
     struct sl_plane_lane *lanes;
     struct sl_spread spread; /* of tables over the lanes; loop thread */
@@ -273,7 +311,7 @@ struct sl_plane {
     struct sl_map feed_by_token, flow_by_token;
     struct sl_hub *hubs;
     _Atomic bool is_woken;
-    sl_ns progress_due_ns;
+    sl_ns progress_due_ns, copies_due_ns;
     uint32_t readers_told;
     uint64_t unflushed_told;
 
@@ -396,6 +434,32 @@ bool sl__plane_lane_detach(struct sl_plane_lane *l);
 void sl__plane_lane_forget_shared(struct sl_plane_lane *l);
 /* Drops the queue of a feed that is dropped or fenced. */
 void sl__plane_lane_clear(struct sl_plane_lane *l);
+
+/* A chunk of a copy. False without memory. */
+SL_CHECKED bool sl__plane_lane_add_chunk(struct sl_plane_lane *l, struct sl_cargo *c, struct sl_flow *f);
+
+/* ---- copy.c; under the hub's mutex ---- */
+
+SL_CHECKED bool sl__copy_init(struct sl_hub *h);
+void sl__copy_deinit(struct sl_hub *h);
+bool sl__copy_is_idle(struct sl_hub *h); /* no threads; joins those that are over */
+void sl__copy_stop(struct sl_copy_slot *s);
+void sl__copy_retry(struct sl_hub *h);
+bool sl__copy_is_wanted(const struct sl_flow *f);
+/* What the sink knows of the flow's copy when it is claimed; takes stored->place. The flow has copy, or not, or is OVER. */
+void sl__copy_note(struct sl_flow *f, struct sl_copy_stored *stored);
+/* The chunk is in the sink. */
+bool sl__copy_covers(const struct sl_copy_stored *stored, const struct sl_chunk *chunk);
+void sl__copy_start(struct sl_flow *f); /* -> COPYING; copy is set, and it is in no list */
+void sl__copy_leave(struct sl_flow *f); /* it has a copy: not any more */
+/* The sink says that somebody asked for a copy. No effect on a flow that is not served by readers. */
+void sl__copy_ask_again(struct sl_flow *f);
+/* Whether a change of the schema cannot be performed, because rows of the copy are newer. */
+bool sl__copy_is_in_the_way(const struct sl_flow *f, const struct sl_ddl *ddl);
+/* If so, and the table is the same afterwards: the copy begins again behind the change. In no list. */
+bool sl__copy_restart_behind(struct sl_flow *f, const struct sl_ddl *ddl);
+void sl__copy_refuse(struct sl_flow *f, const struct sl_ddl *ddl);         /* otherwise it fails */
+void sl__copy_chunk_done(struct sl_flow *f, const struct sl_batch *batch); /* it is durable */
 
 /* ---- lane.c ---- */
 

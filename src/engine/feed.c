@@ -53,6 +53,16 @@ static struct sl_bytes feed_sink_uri(struct sl_bytes config)
     return copy;
 }
 
+static void feed_read_copy(struct sl_plane_feed *f)
+{
+    struct json_object *root = feed_parse(f->config), *wants = NULL, *start = NULL;
+    bool is_there = root && json_object_object_get_ex(root, "initial_copy", &wants) &&
+                    json_object_object_get_ex(root, "start_ts", &start);
+    f->wants_copy = is_there && json_object_get_boolean(wants);
+    f->start_ts = is_there ? json_object_get_uint64(start) : SL_TS_NONE;
+    json_object_put(root);
+}
+
 /* Feeds share readers if they want the same tables: what a change of the schema means depends on these. */
 static struct sl_hub *feed_hub(struct sl_plane *p, struct sl_bytes uri, struct sl_bytes filter)
 {
@@ -114,6 +124,7 @@ static struct sl_plane_feed *feed_new(struct sl_plane *p, const struct sl_comman
                                  .handle = handle,
                                  .lane_count = lane_count,
                                  .lanes = calloc(lane_count, sizeof *f->lanes) };
+    feed_read_copy(f);
     struct sl_bytes filter = feed_filter(config);
     if (sl_spread_init(&f->spread, lane_count) && f->config.ptr && f->sink_uri.ptr && f->lanes)
         f->hub = feed_hub(p, sl_secret_reveal(c->source), filter);

@@ -94,6 +94,7 @@ void sl__flow_close(struct sl_flow *f)
     case SL_FLOW_CLAIMING:
         f->is_close_asked = true;
         return;
+    case SL_FLOW_COPYING:
     case SL_FLOW_WAITING:
     case SL_FLOW_CATCHING:
     case SL_FLOW_JOINING:

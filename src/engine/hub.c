@@ -29,6 +29,7 @@ static struct sl_bytes hub_copy(struct sl_bytes b)
 
 static void hub_release(struct sl_hub *h)
 {
+    sl__copy_deinit(h);
     free(h->readers);
     free(h->buckets);
     free((void *)(uintptr_t)h->uri.ptr);
@@ -52,7 +53,7 @@ struct sl_hub *sl__hub_new(struct sl_plane *p, struct sl_bytes uri, struct sl_by
                           .reader_count = reader_count,
                           .buckets = calloc(HUB_BUCKETS_MIN, sizeof(struct sl_flow *)),
                           .bucket_count = HUB_BUCKETS_MIN };
-    if (!h->readers || !h->buckets || !h->uri.ptr || !h->filter.ptr) {
+    if (!sl__copy_init(h) || !h->readers || !h->buckets || !h->uri.ptr || !h->filter.ptr) {
         hub_release(h);
         return NULL;
     }
@@ -159,6 +160,8 @@ void sl__hub_detach(struct sl_flow *f)
     struct sl_hub *h = f->feed->hub;
     sl__flow_leave_ahead(f);
     sl__flow_drop_stop(f);
+    if (f->copy)
+        sl__copy_leave(f);
     f->join_count = 0;
     if (f->reader) {
         f->from = sl_ts_max(f->from, f->reader->routed);

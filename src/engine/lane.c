@@ -126,7 +126,7 @@ static uint32_t lane_list_claims(struct sl_flow **flows, uint32_t count, struct 
         if (f->state != SL_FLOW_CLAIMING || f->is_close_asked || !lane_is_claimed(f))
             continue;
         asked[asked_count] = f;
-        claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f) };
+        claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f), .wants_copy = sl__copy_is_wanted(f) };
     }
     return asked_count;
 }
@@ -138,6 +138,9 @@ static void lane_begin(struct sl_flow *f)
         sl__flow_touch(f);
     } else if (f->is_close_asked) {
         sl__flow_end(f, SL_FLOW_END_CLOSED, NULL);
+    } else if (f->copy) {
+        f->durable = f->from;
+        sl__copy_start(f);
     } else {
         f->durable = f->from;
         sl__hub_attach(f);
@@ -157,13 +160,16 @@ static bool lane_raise(struct sl_plane_lane *l, struct sl_sink_claim *claims, ui
     return is_raised;
 }
 
-static void lane_apply_claims(struct sl_flow **asked, const struct sl_sink_claim *claims, uint32_t count, bool is_exact)
+static void lane_apply_claims(struct sl_flow **asked, struct sl_sink_claim *claims, uint32_t count, bool is_exact)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (claims[i].is_refused)
             lane_refuse(asked[i]);
         else if (is_exact && !asked[i]->is_table_trigger) /* what it has performed the core has to hear of again */
             asked[i]->from = sl_ts_max(asked[i]->from, claims[i].stored_ts);
+        if (asked[i]->state == SL_FLOW_CLAIMING && !asked[i]->is_table_trigger)
+            sl__copy_note(asked[i], &claims[i].copy);
+        free(claims[i].copy.place);
     }
 }
 
@@ -291,11 +297,16 @@ static bool lane_resume(struct sl_plane_lane *l, struct sl_trouble *t)
             if (!e->flow)
                 continue;
             struct sl_sink_claim claim = { .span = lane_span(e->flow) };
+            const struct sl_chunk *chunk = sl_batch_chunk(p->cargo->batch);
             if (!lane_raise(l, &claim, 1, t))
                 return false;
             if (claim.is_refused)
                 lane_refuse(e->flow);
-            e->after = sl_ts_max(e->after, claim.stored_ts);
+            if (!chunk)
+                e->after = sl_ts_max(e->after, claim.stored_ts);
+            else if (sl__copy_covers(&claim.copy, chunk))
+                e->after = SL_CHUNK_TS;
+            free(claim.copy.place);
         }
     }
     l->is_in_doubt = false;
@@ -390,6 +401,39 @@ static void lane_see_to_stop(struct sl_plane_lane *l)
     sl_batch_unref(batch);
 }
 
+/* ---- copies that somebody asked for ---- */
+
+#define LANE_COPIES_MAX 64u
+
+static void lane_begin_copies(struct sl_plane_lane *l, const int64_t *table_ids, uint32_t count)
+{
+    for (struct sl_flow *f = l->feed->flows, *next = NULL; count > 0 && f; f = next) {
+        next = f->feed_next;
+        for (uint32_t i = 0; i < count; i++)
+            if (f->table_id == table_ids[i] && !f->is_table_trigger)
+                sl__copy_ask_again(f);
+    }
+}
+
+/* Only the sink knows: who asks for a copy need not know which node has the table. */
+static void lane_ask_for_copies(struct sl_plane_lane *l)
+{
+    int64_t table_ids[LANE_COPIES_MAX];
+    uint32_t count = LANE_COPIES_MAX;
+    struct sl_trouble t = { 0 };
+    l->asks_copies = false;
+    if (!l->writer && !lane_open_writer(l, &t))
+        return;
+    struct sl_writer *w = l->writer;
+    lane_enter(l);
+    bool is_known = w->driver->copies_asked(w, table_ids, &count, &t);
+    lane_leave(l);
+    if (!is_known)
+        lane_drop_writer(l);
+    else if (lane_may_write(l))
+        lane_begin_copies(l, table_ids, count);
+}
+
 /* ---- what the writer does by itself ---- */
 
 static bool lane_must_tend(const struct sl_plane_lane *l)
@@ -434,6 +478,8 @@ static bool lane_work(struct sl_plane_lane *l, struct lane_claims *claims)
         lane_claim(l, claims);
     else if (l->stops_head)
         lane_see_to_stop(l);
+    else if (l->asks_copies)
+        lane_ask_for_copies(l);
     else if (l->queue.head)
         lane_flush(l);
     else

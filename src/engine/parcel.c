@@ -72,6 +72,18 @@ bool sl__plane_lane_add(struct sl_plane_lane *l, struct sl_cargo *c, struct sl_f
     return true;
 }
 
+bool sl__plane_lane_add_chunk(struct sl_plane_lane *l, struct sl_cargo *c, struct sl_flow *f)
+{
+    struct sl_parcel *p = parcel_room(l->building, c);
+    if (!p)
+        return false;
+    l->building = p;
+    p->entries[p->count++] = (struct sl_entry){ .flow = f, .table = 0, .after = SL_TS_NONE };
+    p->row_count += sl_batch_row_count(c->batch);
+    f->pending++;
+    return true;
+}
+
 void sl__plane_lane_push(struct sl_plane_lane *l, bool is_shared)
 {
     struct sl_parcel *p = l->building;
@@ -143,9 +155,15 @@ void sl__plane_lane_take(struct sl_plane_lane *l)
 static void parcel_free(struct sl_plane_lane *l, struct sl_parcel *p, bool is_durable)
 {
     struct sl_hub *h = l->feed->hub;
-    for (uint32_t i = 0; i < p->count; i++)
-        if (p->entries[i].flow)
-            sl__flow_entry_done(p->entries[i].flow, sl_batch_rows_through(p->cargo->batch), is_durable);
+    bool is_chunk = sl_batch_chunk(p->cargo->batch) != NULL;
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct sl_flow *f = p->entries[i].flow;
+        if (!f)
+            continue;
+        sl__flow_entry_done(f, sl_batch_rows_through(p->cargo->batch), is_durable);
+        if (is_chunk && is_durable)
+            sl__copy_chunk_done(f, p->cargo->batch);
+    }
     l->row_count -= p->row_count;
     h->rows_unflushed -= p->row_count;
     if (is_durable)

@@ -284,18 +284,26 @@ static void plane_end_hub(struct sl_hub *h)
         sl__plane_feed_drop(f, false);
     for (uint32_t i = 0; i < h->reader_count; i++)
         sl__reader_stop(&h->readers[i]);
+    for (uint32_t i = 0; i < h->copier_count; i++)
+        sl__copy_stop(&h->copiers[i]);
     pthread_mutex_unlock(&h->mutex);
+}
+
+static void plane_join_reader(struct sl_hub *h, const struct sl_reader_slot *r)
+{
+    pthread_mutex_lock(&h->mutex);
+    bool is_off = r->state == SL_READER_OFF;
+    pthread_mutex_unlock(&h->mutex);
+    if (!is_off)
+        pthread_join(r->thread, NULL);
 }
 
 static void plane_join_hub(struct sl_hub *h)
 {
-    for (uint32_t i = 0; i < h->reader_count; i++) {
-        pthread_mutex_lock(&h->mutex);
-        bool is_off = h->readers[i].state == SL_READER_OFF;
-        pthread_mutex_unlock(&h->mutex);
-        if (!is_off)
-            pthread_join(h->readers[i].thread, NULL);
-    }
+    for (uint32_t i = 0; i < h->reader_count; i++)
+        plane_join_reader(h, &h->readers[i]);
+    for (uint32_t i = 0; i < h->copier_count; i++)
+        plane_join_reader(h, &h->copiers[i].base);
     while (h->feeds) {
         struct sl_plane_feed *f = h->feeds;
         for (struct sl_flow *flow = f->flows; flow; flow = flow->feed_next)

@@ -41,6 +41,9 @@ struct sl_plane_opts {
     uint32_t
         commit_rows_max; /* of one transaction at the sink: it takes what waits, so it is small when there is no lag */
     sl_ns progress_ns;   /* between reports of progress */
+    uint32_t copy_count_max;      /* tables of a source that are copied at once */
+    size_t copy_bytes_max;        /* of a chunk of a copy, about */
+    sl_ns copy_poll_ns;           /* between questions to a sink which tables are to be copied again */
     sl_ns retry_ns, retry_ns_max; /* wait after a passing trouble: first, then doubled up to the most */
     sl_ns give_up_ns;             /* a sink that has been in trouble for this long fails its dispatchers */
     sl_ns slow_ns;                /* the shared reader waits so long for one worker while others have nothing to do;
@@ -61,6 +64,9 @@ struct sl_plane_opts {
                              .queue_bytes_max = 64u << 20,    \
                              .batch_bytes_max = 256u << 10,   \
                              .commit_rows_max = 32768,        \
+                             .copy_count_max = 2,             \
+                             .copy_bytes_max = 8u << 20,      \
+                             .copy_poll_ns = 2 * SL_S,        \
                              .progress_ns = 50 * SL_MS,       \
                              .retry_ns = 20 * SL_MS,          \
                              .retry_ns_max = 2 * SL_S,        \
@@ -105,7 +111,9 @@ void sl_plane_close(struct sl_plane *p);
 struct sl_plane_stats {
     uint32_t feeds, dispatchers, followers, readers;
     uint64_t rows_read, rows_durable, rows_unflushed, bytes_queued;
-    uint64_t detached; /* dispatchers taken off the shared reader because they were slow, ever */
+    uint32_t copying;     /* dispatchers whose table is copied */
+    uint64_t rows_copied; /* ever */
+    uint64_t detached;    /* dispatchers taken off the shared reader because they were slow, ever */
 };
 void sl_plane_stats(struct sl_plane *p, struct sl_plane_stats *out);
 

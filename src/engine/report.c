@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REPORT_BATCH 128u /* flows told of between two looks at the hub */
 #define REPORT_ROUNDS_MAX 4096u
@@ -104,6 +105,7 @@ static void report_flow(struct report_batch *b, struct sl_flow *f, sl_ns now)
     case SL_FLOW_OVER:
         report_end(b, f);
         return;
+    case SL_FLOW_COPYING:
     case SL_FLOW_WAITING:
     case SL_FLOW_CATCHING:
     case SL_FLOW_JOINING:
@@ -216,15 +218,26 @@ static bool report_feed_progress(struct sl_plane_feed *f, struct sl_report *r)
     return true;
 }
 
+static bool report_feed_copy(struct sl_plane_feed *f, struct sl_report *r)
+{
+    bool is_new = memcmp(&f->copy, &f->copy_told, sizeof f->copy) != 0;
+    f->copy_told = f->copy;
+    *r = (struct sl_report){ .kind = SL_REPORT_COPY, .feed = f->token, .copy = f->copy };
+    return is_new && f->state == SL_PLANE_FEED_OPEN;
+}
+
 static void report_progress(struct sl_plane *p, struct sl_hub *h)
 {
     for (struct sl_plane_feed *f = h->feeds, *next = NULL; f; f = next) {
-        struct sl_report r;
+        struct sl_report r, copy;
         next = f->next;
         if (!report_flows(p, h))
             return;
         bool has_progress = f->state == SL_PLANE_FEED_OPEN && report_feed_progress(f, &r);
+        bool has_copy = report_feed_copy(f, &copy);
         pthread_mutex_unlock(&h->mutex);
+        if (has_copy)
+            p->client.on_report(p->client.ctx, &copy);
         if (has_progress)
             p->client.on_report(p->client.ctx, &r);
     }
@@ -302,6 +315,7 @@ static void report_tick_hub(struct sl_hub *h)
 {
     pthread_mutex_lock(&h->mutex);
     sl__hub_retry(h);
+    sl__copy_retry(h);
     for (uint32_t i = 0; i < h->reader_count; i++) {
         if (i > 0 && h->readers[i].state == SL_READER_OVER)
             sl__reader_join(&h->readers[i]);
@@ -313,6 +327,25 @@ static void report_tick_hub(struct sl_hub *h)
         if (sl__flow_durable(f) > f->checkpoint)
             sl__flow_touch(f);
     pthread_mutex_unlock(&h->mutex);
+}
+
+/* The first lane of each feed asks its sink. */
+static void report_ask_copies(struct sl_plane *p, sl_ns now)
+{
+    if (now < p->copies_due_ns)
+        return;
+    p->copies_due_ns = now + p->opts.copy_poll_ns;
+    for (struct sl_hub *h = p->hubs; h; h = h->next) {
+        pthread_mutex_lock(&h->mutex);
+        for (struct sl_plane_feed *f = h->feeds; f; f = f->next) {
+            bool can_copy = f->state == SL_PLANE_FEED_OPEN && f->flows && f->sink && f->sink->is_exact;
+            if (!can_copy || !f->sink->driver->copies_asked || !h->driver || !h->driver->copy_open)
+                continue;
+            f->lanes[0].asks_copies = true;
+            pthread_cond_signal(&f->lanes[0].changed);
+        }
+        pthread_mutex_unlock(&h->mutex);
+    }
 }
 
 static void report_hosted(struct sl_plane *p, bool is_tick)
@@ -341,6 +374,7 @@ static bool report_hub_is_idle(struct sl_hub *h)
             sl__reader_join(&h->readers[i]);
         is_idle = is_idle && h->readers[i].state == SL_READER_OFF;
     }
+    is_idle = sl__copy_is_idle(h) && is_idle;
     pthread_mutex_unlock(&h->mutex);
     return is_idle;
 }
@@ -380,6 +414,7 @@ void sl_plane_poll(struct sl_plane *p)
         if (report_hub_is_idle(h))
             sl__hub_free(h);
     }
+    report_ask_copies(p, now);
     sl__loader_deliver(p);
     report_hosted(p, is_tick);
 }
@@ -394,6 +429,8 @@ void sl_plane_stats(struct sl_plane *p, struct sl_plane_stats *out)
         out->rows_durable += h->rows_durable;
         out->rows_unflushed += h->rows_unflushed;
         out->detached += h->detached;
+        out->copying += h->copying_count;
+        out->rows_copied += h->rows_copied;
         for (uint32_t i = 0; i < h->reader_count; i++)
             out->bytes_queued += h->readers[i].queued_bytes;
         for (struct sl_plane_feed *f = h->feeds; f; f = f->next)

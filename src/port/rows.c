@@ -31,7 +31,8 @@ struct sl_batch {
     sl_ts through;
     sl_ns arrived_ns;
     struct sl_ddl ddl;
-    bool has_ddl, is_sealed;
+    struct sl_chunk chunk;
+    bool has_ddl, has_chunk, is_sealed;
 };
 
 struct sl_table_def *sl_table_def_ref(struct sl_table_def *def)
@@ -249,6 +250,32 @@ bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl)
     return b->has_ddl;
 }
 
+static bool batch_copy_place(struct sl_batch *b, struct sl_bytes place)
+{
+    struct sl_str copy = { (const char *)place.ptr, place.len };
+    if (!batch_copy(b, &copy))
+        return false;
+    b->chunk.place = (struct sl_bytes){ (const uint8_t *)copy.ptr, copy.len };
+    return true;
+}
+
+bool sl_batch_set_chunk(struct sl_batch *b, struct sl_table_def *def, const struct sl_chunk *chunk)
+{
+    SL_REQUIRE(!b->is_sealed && !b->has_ddl && !b->has_chunk && b->table_count == 0);
+    b->chunk = *chunk;
+    b->has_chunk = batch_table_of(b, def) != 0 && batch_copy(b, &b->chunk.schema) && batch_copy(b, &b->chunk.table) &&
+                   batch_copy(b, &b->chunk.make_schema) && batch_copy(b, &b->chunk.make_table) &&
+                   batch_copy_place(b, chunk->place);
+    return b->has_chunk;
+}
+
+bool sl_batch_end_chunk(struct sl_batch *b, bool is_last, struct sl_bytes place)
+{
+    SL_REQUIRE(b->has_chunk && !b->is_sealed);
+    b->chunk.is_last = is_last;
+    return batch_copy_place(b, place);
+}
+
 void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns)
 {
     SL_REQUIRE(!b->is_sealed);
@@ -313,6 +340,11 @@ uint32_t sl_batch_find_table(const struct sl_batch *b, int64_t table_id)
 const struct sl_ddl *sl_batch_ddl(const struct sl_batch *b)
 {
     return b->has_ddl ? &b->ddl : NULL;
+}
+
+const struct sl_chunk *sl_batch_chunk(const struct sl_batch *b)
+{
+    return b->has_chunk ? &b->chunk : NULL;
 }
 
 const struct sl_row *sl_row_run_next(const struct sl_row_run *run, const struct sl_row *row)

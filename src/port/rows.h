@@ -129,6 +129,25 @@ struct sl_ddl {
     uint32_t table_count, dropped_count, added_count;
 };
 
+/*
+ * A portion of the rows that a table had before its log is followed (docs/decisions/0007-initial-copy.md), as inserts of
+ * ts SL_CHUNK_TS. The batch holds nothing else. Chunks of one copy follow each other from number 1 without a gap.
+ */
+struct sl_chunk {
+    uint64_t number;
+    sl_ts low;  /* of the snapshot of chunk 1: from there on the log has to be applied */
+    sl_ts high; /* of the snapshot of this one */
+    bool is_last;
+    bool is_gone;                     /* last, because the table is not there (any more) */
+    bool is_void;                     /* the table was redefined: there are no rows, the copy has to begin again */
+    struct sl_bytes place;            /* where the next chunk begins; meaningful to the source alone */
+    uint64_t rows_before, rows_about; /* copied before this one; of the whole table, as the source guesses */
+    struct sl_str schema, table;
+    struct sl_str make_schema, make_table; /* statements of the source's dialect that define them; number 1 alone */
+};
+#define SL_CHUNK_TS ((sl_ts)1)
+#define SL_COPY_PLACE_MAX 16384u
+
 struct sl_batch;
 
 /* Empty; holds one reference. Null without memory. */
@@ -151,6 +170,10 @@ SL_CHECKED bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum 
 uint8_t *sl_batch_bytes(struct sl_batch *b, size_t size);
 /* Copies all it points to. Nothing may be added after it. */
 SL_CHECKED bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl);
+/* Before the rows are added, and instead of a change of the schema. Copies all it points to; takes def. */
+SL_CHECKED bool sl_batch_set_chunk(struct sl_batch *b, struct sl_table_def *def, const struct sl_chunk *chunk);
+/* Afterwards, still before it is sealed: what was not known before the rows. */
+SL_CHECKED bool sl_batch_end_chunk(struct sl_batch *b, bool is_last, struct sl_bytes place);
 /*
  * Everything of the source up to and with through is in this batch or in an earlier one, so a transaction is never split
  * over batches. arrived_ns: when the oldest row was read, on CLOCK_MONOTONIC.
@@ -170,7 +193,8 @@ uint32_t sl_batch_table_count(const struct sl_batch *b);
 const struct sl_batch_table *sl_batch_table(const struct sl_batch *b, uint32_t index);
 /* The index of a table in the batch, or SL_ROW_NONE. */
 uint32_t sl_batch_find_table(const struct sl_batch *b, int64_t table_id);
-const struct sl_ddl *sl_batch_ddl(const struct sl_batch *b); /* or null */
+const struct sl_ddl *sl_batch_ddl(const struct sl_batch *b);     /* or null */
+const struct sl_chunk *sl_batch_chunk(const struct sl_batch *b); /* or null */
 
 /* The rows of one table of a batch whose ts is in (after, through]. A view; valid as long as the batch. */
 struct sl_row_run {

@@ -24,7 +24,11 @@
  *       answers exactly what is durable. Otherwise raise answers SL_TS_NONE and rows may come twice after a crash.
  *   K4  A commit that fails with PASSING may have happened (the connection broke). The engine repeats raise and the same
  *       rows; an exact sink is asked for the stored ts first, and rows up to it are left out.
- *   K5  After interrupt no call on the writer changes the sink any more, but for the one in flight, which may or may
+ *   K5  Chunks of a copy (rows.h) are appended as rows are, alone in their batch. With the rows of a chunk, in the same
+ *       transaction, its place is stored, and with the last one low as the ts of the table; raise answers what is stored.
+ *       Chunk 1 finds the table empty: made if it is not there, emptied if it was asked for (SL_COPY_AGAIN), refused
+ *       (COPY_NOT_EMPTY) otherwise.
+ *   K6  After interrupt no call on the writer changes the sink any more, but for the one in flight, which may or may
  *       not have.
  */
 struct sl_sink_open {
@@ -41,10 +45,30 @@ struct sl_sink_span {
     bool is_table_trigger;
 };
 
+enum sl_copy_state {
+    SL_COPY_NONE,   /* nobody ever wanted one */
+    SL_COPY_WANTED, /* nothing is done */
+    SL_COPY_AGAIN,  /* likewise, but what is in the table may go */
+    SL_COPY_BEGUN,  /* number, place, low, high, row counts */
+    SL_COPY_DONE,   /* low, high, is_partly */
+};
+
+struct sl_copy_stored {
+    enum sl_copy_state state;
+    uint64_t number; /* of the last chunk */
+    sl_ts low, high;
+    bool is_partly;            /* the table went away in the middle of it */
+    uint64_t rows, rows_about; /* copied; of the whole table, about */
+    uint8_t *place;            /* malloc'd, or null; whoever asked frees it */
+    size_t place_len;
+};
+
 struct sl_sink_claim {
-    struct sl_sink_span span; /* in */
-    sl_ts stored_ts;          /* out: everything up to it is durable in the sink; SL_TS_NONE if it does not know */
-    bool is_refused;          /* out: a larger placement owns the span */
+    struct sl_sink_span span;   /* in */
+    bool wants_copy;            /* in: one is wanted, if none was before */
+    sl_ts stored_ts;            /* out: everything up to it is durable in the sink; SL_TS_NONE if it does not know */
+    bool is_refused;            /* out: a larger placement owns the span */
+    struct sl_copy_stored copy; /* out */
 };
 
 struct sl_sink { /* the first member of a driver's own struct */
@@ -92,6 +116,13 @@ struct sl_sink_driver {
     /* *out: the sink knows that the change of this ts was performed for this span. Null: it never knows. */
     bool (*was_executed)(struct sl_writer *w, const struct sl_sink_span *span, sl_ts ts, bool *out,
                          struct sl_trouble *t);
+    /*
+     * Tables of the feed in state AGAIN, up to *count; *count becomes how many there are. Null: the sink takes no copies,
+     * and a feed that begins with one fails.
+     */
+    bool (*copies_asked)(struct sl_writer *w, int64_t *table_ids, uint32_t *count, struct sl_trouble *t);
+    /* In any thread, without a writer: the state of a table that the feed has becomes AGAIN. */
+    bool (*ask_copy)(struct sl_secret uri, const struct sl_feed_id *feed, int64_t table_id, struct sl_trouble *t);
     /* Any thread; may be null if no call ever blocks for long. */
     void (*interrupt)(struct sl_writer *w);
     void (*close_writer)(struct sl_writer *w);

@@ -36,6 +36,29 @@ struct sl_reader { /* the first member of a driver's own struct */
     const struct sl_source_driver *driver;
 };
 
+/*
+ * The rows that a table has before its log is followed, chunk by chunk (docs/decisions/0007-initial-copy.md). One that
+ * copies serves any number of tables, one after the other; calls come from one thread, but for interrupt.
+ *
+ *   S6  Each chunk shows the table as it is at one ts (its high), and no ts of a chunk is below not_before.
+ *   S7  A chunk after place holds the rows that follow it in the order of the key; the chunk is_last if there are no more.
+ *   S8  A table that is defined otherwise than when place was made gives a chunk that is_void.
+ */
+struct sl_copier { /* the first member of a driver's own struct */
+    const struct sl_source_driver *driver;
+};
+
+struct sl_copy_ask {
+    int64_t table_id;
+    sl_ts not_before;
+    uint64_t number;       /* of the chunk that is wanted, from 1 */
+    struct sl_bytes place; /* of the chunk before it */
+    sl_ts low;             /* likewise */
+    uint64_t rows_before, rows_about;
+    uint32_t rows_max;
+    size_t bytes_max;
+};
+
 struct sl_source_driver {
     const char *schemes; /* separated by spaces: "mysql mariadb" */
     /* Checks the text of the URI only: unknown parameters, missing parts. */
@@ -55,6 +78,12 @@ struct sl_source_driver {
                  void *ctx, struct sl_trouble *t);
     /* The ts of now: everything committed before the call is at or before it. */
     bool (*head)(sl_ts *out, struct sl_secret uri, struct sl_trouble *t);
+    /* Null, all four: rows that are there already cannot be copied. o->from means nothing. */
+    bool (*copy_open)(struct sl_copier **out, const struct sl_source_open *o, struct sl_trouble *t);
+    /* Fills and seals an empty batch with a chunk. After a trouble it can only be closed. */
+    bool (*copy_read)(struct sl_copier *c, const struct sl_copy_ask *ask, struct sl_batch *into, struct sl_trouble *t);
+    void (*copy_interrupt)(struct sl_copier *c); /* any thread: a read that runs ends soon */
+    void (*copy_close)(struct sl_copier *c);
 };
 
 /* The driver of the URI's scheme; null (trouble UNKNOWN_SCHEME, BAD_URI) if there is none. drivers ends in null. */

@@ -48,6 +48,7 @@ static const struct feed_field feed_fields[] = {
     { SECTION_CONFIG, "active-active-sync-stats-interval", "active_active_sync_stats_interval", KIND_INT,
       "60000000000" },
     { SECTION_CONFIG, "consistent", "consistent", KIND_OBJECT, NULL },
+    { SECTION_CONFIG, "initial-copy", "initial_copy", KIND_BOOL, "" },
     { SECTION_SCHEDULER, "enable-table-across-nodes", "enable-table-across-nodes", KIND_BOOL, "" },
 };
 

@@ -63,6 +63,8 @@ static void driver_on_report(void *ctx, const struct sl_report *r)
     case SL_REPORT_FEED_CLOSED:
         d->feed_closed = true;
         return;
+    case SL_REPORT_COPY:
+        return;
     case SL_REPORT_HOSTED:
         d->readers = r->readers;
         d->unflushed = r->unflushed_rows;

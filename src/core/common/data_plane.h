@@ -74,6 +74,7 @@ enum sl_report_kind {
                             owns the span at the sink, which is no error of the feed */
     SL_REPORT_HOSTED, /* node-wide counts for the self report: readers, unflushed_rows */
     SL_REPORT_BLOCKED,   /* block: it stands in front of a schema change, with everything before it durable */
+    SL_REPORT_COPY,      /* of a feed on this node: copy; again whenever it has changed */
     SL_REPORT_UNBLOCKED, /* checkpoint: the schema change of this ts is behind it */
 };
 
@@ -109,6 +110,12 @@ struct sl_block {
     bool drops_schema; /* DB: all of its tables go */
 };
 
+/* Initial copies that go on. */
+struct sl_copy_progress {
+    uint32_t tables;
+    uint64_t rows, rows_about; /* durable; of those tables together, as far as the source guesses */
+};
+
 struct sl_report {
     enum sl_report_kind kind;
     sl_feed_token feed;
@@ -119,6 +126,7 @@ struct sl_report {
     uint64_t unflushed_rows;
     sl_ns age_ns; /* FEED_PROGRESS (of all followers), PROGRESS: how long ago the oldest change that was read and
                                  is not durable was read; 0 if there is none */
+    struct sl_copy_progress copy; /* COPY */
     const struct sl_block *block; /* BLOCKED; valid during the call */
     struct sl_str code, text;     /* printable, no secrets; valid during the call */
 };

@@ -3,6 +3,7 @@
 #define SL_CORE_COMMON_REQUEST_H
 
 #include "base/secret.h"
+#include "core/common/data_plane.h"
 #include "core/common/members.h"
 #include "wire/values.h"
 
@@ -147,8 +148,9 @@ struct sl_feed_view {
     struct sl_node_id node; /* of the maintainer; none if not placed */
     const char *placement;  /* absent, scheduling, replicating, stopped */
     bool bootstrapped;
-    struct sl_secret info;   /* the whole value, for SHOW; masked by whoever prints it */
-    struct sl_secret source; /* for SHOW; masked likewise; empty: the feed has none of ours */
+    struct sl_copy_progress copy; /* initial copies that go on; tables 0: none */
+    struct sl_secret info;        /* the whole value, for SHOW; masked by whoever prints it */
+    struct sl_secret source;      /* for SHOW; masked likewise; empty: the feed has none of ours */
 };
 
 /* One span of a feed: a table, or a key range of one (a table with several spans has several rows). */

@@ -72,6 +72,7 @@ void sl__feed_new_owner(struct sl__feed *feed)
 {
     feed->drain_count = 0;
     feed->bootstrapped = false;
+    feed->copy = (struct sl_copy_progress){ 0 };
 }
 
 static bool status_reserve_drains(struct sl_feeds *f, struct sl__feed *feed, size_t count)
@@ -134,6 +135,7 @@ static void status_take_drains(struct sl_feeds *f, struct sl__feed *feed, sl_nod
                                const Pb__MaintainerStatus *s)
 {
     size_t count = s->n_drains + (s->drain_progress ? 1 : 0);
+    feed->copy = (struct sl_copy_progress){ s->copy_tables, s->copy_rows, s->copy_rows_about };
     feed->drain_count = 0;
     if (count == 0 || !status_reserve_drains(f, feed, count < STATUS_DRAINS_MAX ? count : STATUS_DRAINS_MAX))
         return;

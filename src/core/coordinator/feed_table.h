@@ -127,6 +127,7 @@ struct sl__feed {
     sl_ns heard_at;   /* of the owner */
     sl_ts checkpoint; /* of the owner; >= the durable one */
     bool bootstrapped, is_new;
+    struct sl_copy_progress copy; /* of the owner */
     bool saving;      /* its checkpoint is in a transaction in flight */
     bool save_alone;  /* somebody else writes its status too */
     sl_ts saved_last; /* last checkpoint in such a transaction */

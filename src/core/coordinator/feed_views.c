@@ -13,6 +13,8 @@ static void view_fill(const struct sl_feeds *f, const struct sl__feed *feed, boo
                                    .bootstrapped = feed->bootstrapped && feed->place == SL__PLACE_REPLICATING };
     view->record.state = feed->want.state;
     view->record.error = feed->want.error;
+    if (view->bootstrapped)
+        view->copy = feed->copy;
     if (feed->node != SL_NODE_NONE)
         view->node = *sl_members_id(f->opts.members, feed->node);
     if (whole)

@@ -98,6 +98,7 @@ struct sl_dm {
     struct sl_heap lagging;        /* by checkpoint: every dispatcher that is not covered by progress */
     sl_ts progress, resolved;      /* of the followers, as the data plane said last */
     struct sl_dm_lag lag;
+    struct sl_copy_progress copy; /* as the data plane said last */
     uint64_t seq;             /* grows with each new dispatcher (D5) */
     struct sl_watermark sent; /* the last one */
     sl_ns status_at, heartbeat_at, sweep_at, error_at;

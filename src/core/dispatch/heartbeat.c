@@ -96,6 +96,9 @@ static bool heartbeat_send(struct sl_orchestrator *o, struct sl_dm *dm, const st
     heartbeat_sign(o, dm, &heartbeat, dm->owner.epoch);
     heartbeat.changefeed = &feed;
     heartbeat.lag_ms = sl__dm_lag_ms(o, dm);
+    heartbeat.copy_tables = dm->copy.tables;
+    heartbeat.copy_rows = dm->copy.rows;
+    heartbeat.copy_rows_about = dm->copy.rows_about;
     heartbeat.watermark = &watermark;
     heartbeat.n_statuses = batch->count;
     heartbeat.statuses = batch->list;

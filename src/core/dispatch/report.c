@@ -52,6 +52,8 @@ static void dispatch_on_feed(struct sl_orchestrator *o, const struct sl_report *
         sl__on_feed_failed(o, dm, report, out);
     else if (report->kind == SL_REPORT_FEED_CLOSED)
         sl__on_feed_closed(o, dm, out);
+    else if (report->kind == SL_REPORT_COPY)
+        dm->copy = report->copy;
     else
         dispatch_on_feed_progress(o, dm, report);
 }
@@ -118,6 +120,7 @@ void sl__on_report(struct sl_orchestrator *o, const struct sl_report *report, st
     case SL_REPORT_FEED_FAILED:
     case SL_REPORT_FEED_PROGRESS:
     case SL_REPORT_FEED_CLOSED:
+    case SL_REPORT_COPY:
         dispatch_on_feed(o, report, out);
         return;
     case SL_REPORT_READY:

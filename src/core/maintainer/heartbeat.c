@@ -167,6 +167,8 @@ enum sl_refusal sl__maintainer_on_heartbeat(struct sl_maintainer *m, sl_node_ref
     if (speaks_for_spans) {
         heartbeat_take_watermark(m, from, h->watermark);
         sl__lag_note(m, from, h->lag_ms);
+        sl__maintainer_node(m, from)->copy =
+            (struct sl_copy_progress){ h->copy_tables, h->copy_rows, h->copy_rows_about };
     }
     if (h->err)
         sl__status_note_peer_error(m, from, h->err, out);

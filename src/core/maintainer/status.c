@@ -257,6 +257,18 @@ static bool status_build_drains(const struct sl_maintainer *m, sl_ns now, Pb__Ma
     return true;
 }
 
+/* Of the members: what a node that has left said counts no more. */
+static void status_build_copy(const struct sl_maintainer *m, Pb__MaintainerStatus *s)
+{
+    for (sl_node_ref ref = sl_members_next(m->opts.members, SL_NODE_NONE); ref != SL_NODE_NONE;
+         ref = sl_members_next(m->opts.members, ref)) {
+        const struct sl_copy_progress *copy = &m->nodes[ref].copy;
+        s->copy_tables += copy->tables;
+        s->copy_rows += copy->rows;
+        s->copy_rows_about += copy->rows_about;
+    }
+}
+
 static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns now, struct sl_arena *arena)
 {
     Pb__MaintainerStatus *s = sl_arena_alloc(arena, sizeof *s);
@@ -270,6 +282,7 @@ static Pb__MaintainerStatus *status_build(const struct sl_maintainer *m, sl_ns n
     s->bootstrap_done = m->is_bootstrapped;
     s->last_synced_ts = m->last_synced;
     s->maintainer_epoch = m->opts.epoch;
+    status_build_copy(m, s);
     bool complete =
         status_build_feed(m, s, arena) && status_build_errors(m, s, arena) && status_build_drains(m, now, s, arena);
     return complete ? s : NULL;

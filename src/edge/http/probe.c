@@ -80,6 +80,61 @@ static bool probe_settle(const struct sl_sink_driver *driver, struct sl__probe *
     return is_done;
 }
 
+struct probe_search {
+    const char *name;
+    int64_t table_id; /* 0: not found */
+};
+
+static bool probe_compare_table(void *ctx, const struct sl_source_table *table)
+{
+    struct probe_search *s = ctx;
+    char memory[sizeof((struct sl__probe *)NULL)->copy_table + 1];
+    struct sl_text text;
+    sl_text_init(&text, memory, sizeof memory);
+    sl_text_str(&text, table->schema);
+    sl_text_cstr(&text, ".");
+    sl_text_str(&text, table->table);
+    if (!text.cut && strcmp(memory, s->name) == 0)
+        s->table_id = table->table_id;
+    return s->table_id == 0;
+}
+
+static bool probe_can_copy(const struct probe_work *w, struct sl__probe *p)
+{
+    struct sl_trouble *t = &p->trouble;
+    if (!p->wants_copy || !w->sources || !w->sinks)
+        return true;
+    const struct sl_source_driver *source = sl_source_find(w->sources, probe_secret(&p->source), t);
+    const struct sl_sink_driver *sink = source ? sl_sink_find(w->sinks, probe_secret(&p->sink), t) : NULL;
+    if (source && sink && (!source->copy_open || !sink->ask_copy))
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "COPY_NOT_POSSIBLE",
+                              "use a mysql:// source and a mysql:// sink, or start without a snapshot",
+                              "this source or this sink cannot take part in an initial copy");
+    return true; /* what else is wrong with them is found next */
+}
+
+/* The source knows the table's id, the sink who has it. */
+static bool probe_ask_copy(const struct probe_work *w, struct sl__probe *p)
+{
+    struct sl_trouble *t = &p->trouble;
+    struct probe_search search = { .name = p->copy_table };
+    const struct sl_source_open open = { .uri = probe_secret(&p->source) };
+    const struct sl_source_driver *source = sl_source_find(w->sources, probe_secret(&p->source), t);
+    const struct sl_sink_driver *sink = source ? sl_sink_find(w->sinks, probe_secret(&p->sink), t) : NULL;
+    if (!sink)
+        return false;
+    if (!source->copy_open || !sink->ask_copy)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "COPY_NOT_POSSIBLE", "use a mysql:// source and a mysql:// sink",
+                              "tables of this feed cannot be copied");
+    if (!source->list(&open, probe_compare_table, &search, t))
+        return false;
+    if (search.table_id == 0)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "COPY_NO_TABLE", "give it as schema.table",
+                              "the source has no such table");
+    p->is_sink = true;
+    return sink->ask_copy(probe_secret(&p->sink), &p->copy_feed, search.table_id, t);
+}
+
 static bool probe_sink(const struct probe_work *w, struct sl__probe *p)
 {
     if (!w->sinks || p->sink.len == 0)
@@ -112,7 +167,9 @@ static bool probe_source(const struct probe_work *w, struct sl__probe *p)
 static void probe_work(uv_work_t *work)
 {
     struct probe_work *w = work->data;
-    bool ok = probe_sink(w, &w->probe) && probe_source(w, &w->probe);
+    bool ok = w->probe.asks_copy
+                  ? probe_ask_copy(w, &w->probe)
+                  : probe_can_copy(w, &w->probe) && probe_sink(w, &w->probe) && probe_source(w, &w->probe);
     if (!ok && w->probe.trouble.kind == SL_TROUBLE_NONE)
         w->probe.trouble.kind = SL_TROUBLE_LASTING;
     if (ok)

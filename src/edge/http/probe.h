@@ -14,7 +14,12 @@ struct sl__probe {
     struct sl__buf source, sink; /* URIs, owned; sink may be empty */
     sl_ts ts;                    /* tables as of it; 0: now */
     bool wants_head, wants_tables;
+    bool wants_copy; /* the feed is to begin with the rows that are there */
     bool is_for_feed; /* a feed is about to be made with the sink, or to get it: sink becomes what is to be stored */
+    /* the sink is asked to have a table copied again */
+    bool asks_copy;
+    struct sl_feed_id copy_feed;
+    char copy_table[2 * 256 + 2]; /* "schema.table", as the source has it */
     /* the outcome */
     struct sl_trouble trouble; /* kind NONE: fine */
     bool is_sink;              /* the sink is what is wrong */

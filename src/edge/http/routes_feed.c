@@ -160,7 +160,8 @@ void sl__on_feed_move(struct sl__call *c)
 struct feed_making {                          /* state_data of a call that creates or updates */
     struct sl_str name, sink_uri, source_uri; /* views of the body, or of generated_name */
     uint64_t start_ts, target_ts;
-    bool wants_now; /* start where the source is now */
+    bool wants_now;  /* start where the source is now */
+    bool wants_copy; /* with the rows that are there */
     char generated_name[48];
     char settled_uri[SL_SOURCE_URI_MAX + 1];
 };
@@ -186,9 +187,14 @@ static const char *feed_read(struct sl__call *c, struct feed_making *m)
     if (!sl__body_u64(c, "start_ts", &m->start_ts) || !sl__body_u64(c, "target_ts", &m->target_ts))
         return "start_ts and target_ts must be positions";
     if (!sl__body_text(c, "start", &start))
-        return "start must be \"now\" or absent";
-    if (start.len > 0 && !sl_str_eq(start, SL_STR("now")))
-        return "start must be \"now\" or absent: an initial copy is not in this version";
+        return "start must be \"now\", \"snapshot\" or absent";
+    m->wants_copy = sl_str_eq(start, SL_STR("snapshot"));
+    if (start.len > 0 && !m->wants_copy && !sl_str_eq(start, SL_STR("now")))
+        return "start must be \"now\", \"snapshot\" or absent";
+    if (m->wants_copy && m->start_ts != 0)
+        return "a feed that starts with a snapshot has no start_ts";
+    if (m->wants_copy && m->source_uri.len == 0)
+        return "a feed that starts with a snapshot needs a source_uri";
     m->wants_now = start.len > 0 || m->start_ts == 0;
     struct json_object *config = sl__doc_get(c->doc, "replica_config");
     return config && !json_object_is_type(config, json_type_object) ? "replica_config must be an object" : NULL;
@@ -214,6 +220,16 @@ static struct json_object *feed_config(const struct sl__call *c)
     return json_object_get(sl__doc_get(c->doc, "replica_config"));
 }
 
+/* The configuration with what start says; takes config. Null: no memory. */
+static struct json_object *feed_config_with_copy(struct json_object *config)
+{
+    config = config ? config : json_object_new_object();
+    if (config && json_object_object_add(config, "initial_copy", json_object_new_boolean(true)) == 0)
+        return config;
+    json_object_put(config);
+    return NULL;
+}
+
 static struct sl_secret feed_secret(struct sl_str s)
 {
     return sl_secret_of((struct sl_bytes){ (const uint8_t *)s.ptr, s.len });
@@ -232,7 +248,7 @@ static void feed_name_it(struct feed_making *m, const struct sl__feed_new *f)
 
 static void feed_create(struct sl__call *c, struct feed_making *m)
 {
-    struct json_object *config = feed_config(c);
+    struct json_object *config = m->wants_copy ? feed_config_with_copy(feed_config(c)) : feed_config(c);
     struct sl__buf record = { .bytes_max = SL_FEED_INFO_BYTES_MAX };
     struct sl__feed_new f = { .keyspace = SL_STR(FEED_KEYSPACE),
                               .version = sl_str_of(c->api->opts.version),
@@ -329,6 +345,7 @@ void sl__on_feed_create(struct sl__call *c)
         return;
     }
     probe.wants_head = m->wants_now && m->source_uri.len > 0;
+    probe.wants_copy = m->wants_copy;
     probe.is_for_feed = true;
     sl__probe_start(c, &probe, feed_create_probed);
 }
@@ -409,6 +426,64 @@ void sl__on_feed_update(struct sl__call *c)
     }
     probe.is_for_feed = true;
     sl__probe_start(c, &probe, feed_update_probed);
+}
+
+/* ---- resync ---- */
+
+static void feed_resync_probed(struct sl__call *c, struct sl__probe *p)
+{
+    if (p->trouble.kind != SL_TROUBLE_NONE)
+        feed_answer_trouble(c, p);
+    else
+        sl__answer_body(c, 200, "application/json; charset=utf-8", SL_STR("{\"done\":true}"));
+}
+
+static struct sl_str feed_revealed(struct sl_secret uri)
+{
+    struct sl_bytes bytes = sl_secret_reveal(uri);
+    return (struct sl_str){ (const char *)bytes.ptr, bytes.len };
+}
+
+static void feed_resync_start(struct sl__call *c, const struct sl_feed_view *v, struct sl_str sink, struct sl_str table)
+{
+    struct sl__probe probe;
+    struct sl_text text;
+    if (!sl__probe_init(&probe, feed_revealed(v->source), sink)) {
+        sl__answer_overload(c);
+        return;
+    }
+    sl_text_init(&text, probe.copy_table, sizeof probe.copy_table);
+    sl_text_str(&text, table);
+    probe.asks_copy = true;
+    probe.copy_feed = v->record.id;
+    sl__probe_start(c, &probe, feed_resync_probed);
+}
+
+static void feed_resync_on_show(struct sl__call *c, const struct sl_reply *reply)
+{
+    struct sl_str table;
+    enum sl_refusal refusal;
+    if (feed_refused(c, reply))
+        return;
+    if (reply->feed_count == 0) {
+        sl__answer_code(c, SL_NOT_FOUND, "");
+        return;
+    }
+    struct json_object *info = sl__doc_parse(reply->feeds[0].info, SL_FEED_INFO_BYTES_MAX, &refusal);
+    if (sl__body_text(c, "table", &table))
+        feed_resync_start(c, &reply->feeds[0], sl_str_of(sl__doc_text(info, "sink-uri")), table);
+    json_object_put(info);
+}
+
+void sl__on_feed_resync(struct sl__call *c)
+{
+    struct sl_str table;
+    sl__call_about(c, c->params[0]);
+    if (!sl__body_text(c, "table", &table) || table.len == 0 || table.len > 2 * 256 + 1) {
+        sl__answer_bad(c, "table must be a table of the source: schema.table");
+        return;
+    }
+    feed_ask(c, SL_REQUEST_FEED_SHOW, c->params[0], feed_resync_on_show);
 }
 
 /* ---- which tables ---- */

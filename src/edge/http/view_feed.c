@@ -57,16 +57,31 @@ static const struct sl_capture *feed_node(const struct sl_api_status *status, co
 
 /* ---- list ---- */
 
+static void feed_put_copy(struct sl_json_out *j, const struct sl_copy_progress *copy)
+{
+    if (copy->tables == 0) {
+        sl__put_null(j, "copy");
+        return;
+    }
+    sl_json_key(j, "copy");
+    sl_json_open(j, '{');
+    sl__put_u64(j, "tables", copy->tables);
+    sl__put_u64(j, "rows", copy->rows);
+    sl__put_u64(j, "rows_about", copy->rows_about);
+    sl_json_close(j, '}');
+}
+
 static void feed_put_place(struct sl_json_out *j, const struct sl_feed_view *v, const struct sl_api_status *status)
 {
     const struct sl_capture *node = feed_node(status, &v->node);
     uint64_t wall_ms = sl__feed_wall_ms(v->checkpoint), now_ms = sl__time_wall_ms();
     sl__put_text(j, "node", node && node->name[0] != '\0' ? sl_str_of(node->name) : sl_node_id_str(&v->node));
     sl__put_cstr(j, "placement", v->placement ? v->placement : "");
-    if (wall_ms > 0)
+    if (wall_ms > 0 && v->copy.tables == 0)
         sl__put_u64(j, "lag_ms", now_ms > wall_ms ? now_ms - wall_ms : 0);
     else
         sl__put_null(j, "lag_ms");
+    feed_put_copy(j, &v->copy);
 }
 
 static void feed_put_item(struct sl_json_out *j, const struct sl_feed_view *v, const struct sl_api_status *status)

@@ -4,6 +4,7 @@
 
 #include "edge/mariadb/ddl_effect.h"
 #include "edge/mariadb/mariadb_history.h"
+#include "edge/mariadb/mariadb_source_internal.h"
 #include "edge/mariadb/source_rows.h"
 
 #include <ma_pvio.h>
@@ -27,14 +28,9 @@
 #define SOURCE_ALONE_COUNT 4096u
 #define SOURCE_SQL_MAX 512u
 
-struct source_opts {
-    struct sl_mariadb_target target;
-    uint64_t heartbeat_ms, epoch, transaction_mib;
-};
-
 struct mariadb_reader {
     struct sl_reader base;
-    struct source_opts opts;
+    struct sl__source_opts opts;
     struct sl_table_filter *filter;
     MYSQL *dump, *details;
     pthread_mutex_t mutex; /* of what interrupt needs */
@@ -58,7 +54,7 @@ static struct mariadb_reader *reader_of(struct sl_reader *r)
 
 static bool source_take_param(void *ctx, const struct sl_uri_param *param)
 {
-    struct source_opts *o = ctx;
+    struct sl__source_opts *o = ctx;
     if (sl_str_eq(param->name, SL_STR("heartbeat-ms")))
         return sl_uri_u64(&o->heartbeat_ms, param->value, SOURCE_HEARTBEAT_MS_MAX) && o->heartbeat_ms > 0;
     if (sl_str_eq(param->name, SL_STR("max-transaction-mib")))
@@ -68,7 +64,7 @@ static bool source_take_param(void *ctx, const struct sl_uri_param *param)
     return false;
 }
 
-static bool source_parse(struct source_opts *o, struct sl_secret uri, struct sl_trouble *t)
+bool sl__source_parse(struct sl__source_opts *o, struct sl_secret uri, struct sl_trouble *t)
 {
     o->heartbeat_ms = SOURCE_HEARTBEAT_MS;
     o->epoch = 0;
@@ -78,13 +74,13 @@ static bool source_parse(struct source_opts *o, struct sl_secret uri, struct sl_
 
 static bool source_check(struct sl_secret uri, struct sl_trouble *t)
 {
-    struct source_opts o;
-    bool is_good = source_parse(&o, uri, t);
+    struct sl__source_opts o;
+    bool is_good = sl__source_parse(&o, uri, t);
     sl_mariadb_target_wipe(&o.target);
     return is_good;
 }
 
-static bool source_connect(MYSQL **out, const struct source_opts *o, struct sl_trouble *t)
+bool sl__source_connect(MYSQL **out, const struct sl__source_opts *o, struct sl_trouble *t)
 {
     const struct sl_mariadb_session session = { .connect_timeout_s = 10,
                                                 .read_timeout_s = SOURCE_SILENT_S,
@@ -231,7 +227,7 @@ static bool source_try_position(struct mariadb_reader *r, const char *file, uint
                                                 .table_count_max = SOURCE_TABLES_MAX };
     if (sl_binlog_stream_init(&r->stream, &opts) != SL_OK)
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a log reader");
-    if (!source_connect(&r->dump, &r->opts, t) || !source_prepare_dump(r, t))
+    if (!sl__source_connect(&r->dump, &r->opts, t) || !source_prepare_dump(r, t))
         return false;
     char checksum[16];
     if (!source_read_setting(checksum, sizeof checksum, r->dump, "binlog_checksum", t))
@@ -432,9 +428,10 @@ static void source_close(struct sl_reader *base)
 
 static bool source_start(struct mariadb_reader *r, const struct sl_source_open *o, struct sl_trouble *t)
 {
-    if (!source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t))
+    if (!sl__source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t))
         return false;
-    if (!source_connect(&r->details, &r->opts, t) || !source_check_settings(r->details, t) || !source_open_dump(r, t))
+    if (!sl__source_connect(&r->details, &r->opts, t) || !source_check_settings(r->details, t) ||
+        !source_open_dump(r, t))
         return false;
     if (!sl_source_rows_init(&r->rows, r->filter, r->details))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for table definitions");
@@ -531,7 +528,7 @@ static bool source_tell_list(struct source_list *list, bool (*each)(void *ctx, c
     return true;
 }
 
-static bool source_read_head(MYSQL *db, const struct source_opts *o, sl_ts *out, struct sl_trouble *t)
+static bool source_read_head(MYSQL *db, const struct sl__source_opts *o, sl_ts *out, struct sl_trouble *t)
 {
     MYSQL_RES *result;
     if (!sl_mariadb_select(&result, db, "SHOW MASTER STATUS", t))
@@ -566,7 +563,7 @@ static bool source_merge_lists(MYSQL_RES *result, const struct sl_table_filter *
 }
 
 /* The list of now comes first: what changes between it and the head is told by the log. */
-static bool source_list_at(MYSQL *db, const struct source_opts *opts, const struct sl_source_open *o,
+static bool source_list_at(MYSQL *db, const struct sl__source_opts *opts, const struct sl_source_open *o,
                            const struct sl_table_filter *filter,
                            bool (*each)(void *ctx, const struct sl_source_table *table), void *ctx,
                            struct sl_trouble *t)
@@ -590,11 +587,11 @@ static bool source_list_at(MYSQL *db, const struct source_opts *opts, const stru
 static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, const struct sl_source_table *table),
                         void *ctx, struct sl_trouble *t)
 {
-    struct source_opts opts;
+    struct sl__source_opts opts;
     struct sl_table_filter *filter = NULL;
     MYSQL *db = NULL;
-    bool is_good = source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
-                   source_connect(&db, &opts, t) && source_check_settings(db, t) &&
+    bool is_good = sl__source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
+                   sl__source_connect(&db, &opts, t) && source_check_settings(db, t) &&
                    source_list_at(db, &opts, o, filter, each, ctx, t);
     if (db)
         mysql_close(db);
@@ -605,9 +602,10 @@ static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, 
 
 static bool source_head(sl_ts *out, struct sl_secret uri, struct sl_trouble *t)
 {
-    struct source_opts opts;
+    struct sl__source_opts opts;
     MYSQL *db = NULL;
-    bool is_good = source_parse(&opts, uri, t) && source_connect(&db, &opts, t) && source_read_head(db, &opts, out, t);
+    bool is_good =
+        sl__source_parse(&opts, uri, t) && sl__source_connect(&db, &opts, t) && source_read_head(db, &opts, out, t);
     if (db)
         mysql_close(db);
     sl_mariadb_target_wipe(&opts.target);
@@ -623,4 +621,8 @@ const struct sl_source_driver sl_mariadb_source_driver = {
     .close = source_close,
     .list = source_list,
     .head = source_head,
+    .copy_open = sl__copier_open,
+    .copy_read = sl__copier_read,
+    .copy_interrupt = sl__copier_interrupt,
+    .copy_close = sl__copier_close,
 };

@@ -2,6 +2,7 @@
 #include "edge/mariadb/mysql_sink.h"
 
 #include "edge/mariadb/sink_apply.h"
+#include "edge/mariadb/sink_copy.h"
 #include "edge/mariadb/sink_ddl.h"
 #include "edge/mariadb/sink_state.h"
 
@@ -34,6 +35,11 @@ struct sink_advance { /* a span of the open batch and how far it goes */
     sl_ts through;
 };
 
+struct sink_chunk { /* of the open batch */
+    struct sl_sink_span span;
+    struct sl_row_run run;
+};
+
 struct mysql_writer {
     struct sl_writer base;
     struct mysql_sink *sink;
@@ -42,6 +48,8 @@ struct mysql_writer {
     struct sl_changes changes;
     struct sink_advance *advances;
     uint32_t advance_count, advance_cap;
+    struct sink_chunk *chunks;
+    uint32_t chunk_count, chunk_cap;
     pthread_mutex_t mutex; /* of what interrupt needs */
     int fd;
     bool is_interrupted;
@@ -161,7 +169,7 @@ static void sink_discard(struct sl_writer *base)
 {
     struct mysql_writer *w = (struct mysql_writer *)base;
     sl_changes_reset(&w->changes);
-    w->advance_count = 0;
+    w->advance_count = w->chunk_count = 0;
 }
 
 static bool sink_raise(struct sl_writer *base, struct sl_sink_claim *claims, uint32_t count, struct sl_trouble *t)
@@ -199,11 +207,39 @@ static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_spa
     return true;
 }
 
+static bool writer_keep_chunk(struct mysql_writer *w, const struct sl_sink_span *span, const struct sl_row_run *run)
+{
+    if (w->chunk_count == w->chunk_cap) {
+        uint32_t cap = w->chunk_cap > 0 ? w->chunk_cap * 2 : 4;
+        struct sink_chunk *grown = realloc(w->chunks, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        w->chunks = grown;
+        w->chunk_cap = cap;
+    }
+    w->chunks[w->chunk_count++] = (struct sink_chunk){ *span, *run };
+    return true;
+}
+
+/* Nothing of a chunk that is in the sink already is wanted. */
+static bool writer_append_chunk(struct mysql_writer *w, const struct sl_sink_span *span, const struct sl_row_run *run,
+                                struct sl_trouble *t)
+{
+    const struct sl_chunk *chunk = sl_batch_chunk(run->batch);
+    sl_ts through = chunk->is_last ? chunk->low : SL_TS_NONE;
+    if (run->after >= run->through)
+        return true;
+    return (writer_keep_chunk(w, span, run) && writer_note_advance(w, span, through)) ||
+           sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a chunk of rows");
+}
+
 static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span, const struct sl_row_run *run,
                         struct sl_trouble *t)
 {
     struct mysql_writer *w = (struct mysql_writer *)base;
     const struct sl_table_def *def = sl_batch_table(run->batch, run->table)->def;
+    if (sl_batch_chunk(run->batch))
+        return writer_append_chunk(w, span, run, t);
     if (!sl_table_def_has_key(def)) {
         sl_trouble_set(t, SL_TROUBLE_LASTING, "NO_PRIMARY_KEY",
                        "add a primary key, or leave the table out by a filter rule", "%.*s.%.*s has no primary key",
@@ -216,8 +252,43 @@ static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span,
     return true;
 }
 
+/* Tables that are to be copied are made before the transaction is begun. */
+static bool writer_prepare_copies(struct mysql_writer *w, struct sl_trouble *t)
+{
+    bool is_good = true;
+    for (uint32_t i = 0; is_good && i < w->chunk_count; i++) {
+        const struct sink_chunk *c = &w->chunks[i];
+        const struct sl_chunk *chunk = sl_batch_chunk(c->run.batch);
+        MYSQL *guard = NULL;
+        if (chunk->number > 1 || chunk->is_gone)
+            continue;
+        is_good = sink_connect(&guard, &w->sink->opts, t) &&
+                  sl_sink_copy_prepare(w->db, guard, &w->sink->feed, &c->span, c->run.batch, t);
+        if (guard)
+            mysql_close(guard);
+    }
+    return is_good;
+}
+
+static bool writer_apply_copies(struct mysql_writer *w, struct sl_trouble *t)
+{
+    for (uint32_t i = 0; i < w->chunk_count; i++) {
+        const struct sink_chunk *c = &w->chunks[i];
+        bool has_rows = sl_batch_row_count(c->run.batch) > 0;
+        if (has_rows && !sl_apply_run(&w->apply, &c->run, t)) {
+            t->table_id = c->span.key.table_id;
+            return false;
+        }
+        if (!sl_sink_copy_store(w->db, &w->sink->feed, &c->span, c->run.batch, t))
+            return false;
+    }
+    return true;
+}
+
 static bool writer_apply(struct mysql_writer *w, struct sl_trouble *t)
 {
+    if (!writer_prepare_copies(w, t) || !writer_apply_copies(w, t))
+        return false;
     sl_changes_sort(&w->changes);
     for (uint32_t i = 0; i < w->changes.table_count; i++) {
         if (!sl_apply_table(&w->apply, &w->changes.tables[i], t))
@@ -303,6 +374,31 @@ static bool sink_was_executed(struct sl_writer *base, const struct sl_sink_span 
            (sl_sink_ddl_was_executed(w->db, &w->sink->feed, span, ts, out, t) || writer_fail(w, t));
 }
 
+/* ---- copies that are asked for ---- */
+
+static bool sink_copies_asked(struct sl_writer *base, int64_t *table_ids, uint32_t *count, struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    return writer_connect(w, t) &&
+           (sl_sink_copy_asked(w->db, &w->sink->feed, table_ids, count, t) || writer_fail(w, t));
+}
+
+static bool sink_ask_copy(struct sl_secret uri, const struct sl_feed_id *feed, int64_t table_id, struct sl_trouble *t)
+{
+    const struct sl_sink_feed_key key = sl_sink_feed_key_of(feed);
+    struct sink_opts o;
+    MYSQL *db = NULL;
+    bool is_good = sink_parse(&o, uri, t);
+    if (is_good && !o.is_exact)
+        is_good = sl_trouble_set(t, SL_TROUBLE_LASTING, "COPY_NOT_POSSIBLE", "use exactly-once=true",
+                                 "a sink without exactly-once keeps no state of copies");
+    is_good = is_good && sink_connect(&db, &o, t) && sl_sink_copy_ask(db, &key, table_id, t);
+    if (db)
+        mysql_close(db);
+    sl_mariadb_target_wipe(&o.target);
+    return is_good;
+}
+
 /* ---- life ---- */
 
 static bool sink_open_writer(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t)
@@ -326,6 +422,7 @@ static void sink_close_writer(struct sl_writer *base)
     writer_disconnect(w);
     sl_changes_deinit(&w->changes);
     free(w->advances);
+    free(w->chunks);
     pthread_mutex_destroy(&w->mutex);
     free(w);
 }
@@ -346,6 +443,7 @@ static void sink_forget(struct mysql_sink *s)
     MYSQL *db;
     if (!s->opts.is_exact || !sink_connect(&db, &s->opts, &ignored))
         return;
+    (void)!sl_sink_copy_forget(db, &s->feed, &ignored);
     (void)!sl_sink_state_forget(db, &s->feed, &ignored); /* rows of a feed that is no more do no harm */
     mysql_close(db);
 }
@@ -364,7 +462,8 @@ static bool sink_start(struct mysql_sink *s, const struct sl_sink_open *o, struc
     MYSQL *db;
     if (!sink_parse(&s->opts, o->uri, t) || !sink_connect(&db, &s->opts, t))
         return false;
-    bool is_good = !s->opts.is_exact || (sl_sink_state_prepare(db, t) && sl_sink_ddl_prepare(db, t));
+    bool is_good =
+        !s->opts.is_exact || (sl_sink_state_prepare(db, t) && sl_sink_ddl_prepare(db, t) && sl_sink_copy_schema(db, t));
     mysql_close(db);
     s->base.has_fencing = s->base.is_exact = s->opts.is_exact;
     return is_good;
@@ -397,6 +496,8 @@ const struct sl_sink_driver sl_mysql_sink_driver = {
     .discard = sink_discard,
     .execute = sink_execute,
     .was_executed = sink_was_executed,
+    .copies_asked = sink_copies_asked,
+    .ask_copy = sink_ask_copy,
     .interrupt = sink_interrupt,
     .close_writer = sink_close_writer,
     .close = sink_close,

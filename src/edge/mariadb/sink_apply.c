@@ -201,27 +201,56 @@ static size_t image_bytes(const struct sl_value *image, uint32_t columns)
     return bytes;
 }
 
+struct apply_filling { /* an array that is filled and written when the server accepts no more of it */
+    struct apply_rows rows;
+    size_t bytes;
+    bool is_delete;
+};
+
+static bool apply_flush(struct sl_apply *a, struct sl_apply_statement *s, struct apply_filling *f, struct sl_trouble *t)
+{
+    bool is_good = apply_rows(a, s, f->is_delete, &f->rows, t);
+    f->rows.count = 0;
+    f->bytes = 0;
+    return is_good;
+}
+
+static bool apply_put(struct sl_apply *a, struct sl_apply_statement *s, struct apply_filling *f,
+                      const struct sl_value *image, struct sl_trouble *t)
+{
+    size_t size = image_bytes(image, s->column_count);
+    bool is_full = f->rows.count == SL_APPLY_ROWS_MAX || (f->rows.count > 0 && f->bytes + size > a->bytes_max);
+    if (is_full && !apply_flush(a, s, f, t))
+        return false;
+    f->rows.images[f->rows.count++] = image;
+    f->bytes += size;
+    return true;
+}
+
 /* All deletes, or all writes, in arrays that the server accepts. */
 static bool apply_kind(struct sl_apply *a, struct sl_apply_statement *s, const struct sl_table_changes *changes,
                        bool is_delete, struct sl_trouble *t)
 {
-    struct apply_rows rows = { .count = 0 };
-    size_t bytes = 0;
+    struct apply_filling f = { .is_delete = is_delete };
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct sl_change *c = &changes->changes[i];
-        if (c->is_delete != is_delete)
-            continue;
-        size_t size = image_bytes(c->values, s->column_count);
-        if (rows.count == SL_APPLY_ROWS_MAX || (rows.count > 0 && bytes + size > a->bytes_max)) {
-            if (!apply_rows(a, s, is_delete, &rows, t))
-                return false;
-            rows.count = 0;
-            bytes = 0;
-        }
-        rows.images[rows.count++] = c->values;
-        bytes += size;
+        if (c->is_delete == is_delete && !apply_put(a, s, &f, c->values, t))
+            return false;
     }
-    return apply_rows(a, s, is_delete, &rows, t);
+    return apply_flush(a, s, &f, t);
+}
+
+bool sl_apply_run(struct sl_apply *a, const struct sl_row_run *run, struct sl_trouble *t)
+{
+    struct sl_apply_statement *s = sl_statement_of(a, sl_batch_table(run->batch, run->table)->def, t);
+    struct apply_filling f = { .is_delete = false };
+    if (!s || !apply_make_room(a, s->column_count, t))
+        return false;
+    for (const struct sl_row *row = sl_row_run_next(run, NULL); row; row = sl_row_run_next(run, row)) {
+        if (!apply_put(a, s, &f, row->after, t))
+            return false;
+    }
+    return apply_flush(a, s, &f, t);
 }
 
 bool sl_apply_table(struct sl_apply *a, const struct sl_table_changes *changes, struct sl_trouble *t)

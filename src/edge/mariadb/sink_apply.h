@@ -33,5 +33,7 @@ void sl_apply_deinit(struct sl_apply *a); /* before the connection is closed */
 void sl_apply_forget(struct sl_apply *a);
 
 SL_CHECKED bool sl_apply_table(struct sl_apply *a, const struct sl_table_changes *changes, struct sl_trouble *t);
+/* Rows of which no two have the same key, all to be written: those of a chunk. */
+SL_CHECKED bool sl_apply_run(struct sl_apply *a, const struct sl_row_run *run, struct sl_trouble *t);
 
 #endif

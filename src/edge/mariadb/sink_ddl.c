@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "edge/mariadb/ddl_parse.h"
+#include "edge/mariadb/sink_copy.h"
 #include "edge/mariadb/sink_statement.h"
 
 #include <stdio.h>
@@ -254,10 +255,14 @@ bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const s
         return false;
     if (!ddl_commit(db, t) || !ddl_read(&row, db, where, t) || !ddl_commit(db, t))
         return false;
+    bool is_past = false; /* the tables were copied as they are behind it */
+    if (!row.is_done && ddl->effect == SL_DDL_JOINT && !sl_sink_copy_is_past(db, feed, ddl, &is_past, t))
+        return false;
     if (!row.is_done && !ddl_look(&looks, db, ddl, t))
         return false;
     bool was_performed = row.is_there && !row.is_done && row.looked != looks;
-    if (!row.is_done && !was_performed && (!ddl_begin(db, values, looks, ddl->kind, t) || !ddl_perform(db, ddl, t)))
+    if (!row.is_done && !was_performed &&
+        (!ddl_begin(db, values, looks, ddl->kind, t) || (!is_past && !ddl_perform(db, ddl, t))))
         return false;
     return ddl_end(db, feed, span, ddl->ts, where, t);
 }

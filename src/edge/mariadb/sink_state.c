@@ -2,6 +2,7 @@
 #include "edge/mariadb/sink_state.h"
 
 #include "base/hash.h"
+#include "edge/mariadb/sink_copy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,10 +149,11 @@ static bool state_raise_chunk(MYSQL *db, const struct sl_sink_feed_key *feed, st
     for (uint32_t i = 0; i < count; i++) {
         claims[i].is_refused = false;
         claims[i].stored_ts = SL_TS_NONE;
+        claims[i].copy = (struct sl_copy_stored){ .state = SL_COPY_NONE };
     }
     sl_text_init(&sql, memory, STATE_SQL_MAX);
     state_spell_read(&sql, feed, claims, count);
-    if (!state_read(db, &sql, claims, count, t))
+    if (!state_read(db, &sql, claims, count, t) || !sl_sink_copy_raise(db, feed, claims, count, t))
         return false;
     sl_text_init(&sql, memory, STATE_SQL_MAX);
     return !state_spell_write(&sql, feed, claims, count) || state_run(db, &sql, t);
@@ -170,6 +172,10 @@ bool sl_sink_state_raise(MYSQL *db, const struct sl_sink_feed_key *feed, struct 
     free(memory);
     if (is_good && mysql_commit(db) == 0)
         return true;
+    for (uint32_t i = 0; i < count; i++) {
+        free(claims[i].copy.place);
+        claims[i].copy = (struct sl_copy_stored){ .state = SL_COPY_NONE };
+    }
     if (is_good)
         sl_mariadb_trouble(t, db, "claim of tables at the sink");
     (void)mysql_rollback(db);
