@@ -31,8 +31,6 @@ class Faults:
         with open(file_name, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), SIZE)
         self.environment = {"LD_PRELOAD": LIBRARY, "SL_FAULTS": file_name}
-        # What stands before a sanitizer calls it.
-        self.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
 
     def _field(self, kind, field):
         return kind * PLAN.size + 8 * field
