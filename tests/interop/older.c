@@ -67,7 +67,8 @@ static struct sl_bytes older_strip(enum sl_msg_type type, struct sl_bytes payloa
     uint8_t *out = malloc(payload.len + 1);
     SL_REQUIRE(out);
     if (sl_msg_row((int32_t)type)->kind != SL_PAYLOAD_PB) {
-        memcpy(out, payload.ptr, payload.len);
+        if (payload.len > 0)
+            memcpy(out, payload.ptr, payload.len);
         return (struct sl_bytes){ out, payload.len };
     }
     size_t len = sl_sim_strip(type, payload, out);

