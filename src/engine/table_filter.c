@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILTER_REPEAT_MAX 1024u
 #define FILTER_NAME_MAX 512u /* a name of 64 characters, with room */
 
 struct filter_part { /* of one rule: for the schema or for the table */
@@ -90,6 +91,26 @@ static bool filter_read_glob(struct filter_text *in, struct filter_part *part)
     return is_good && len > 0;
 }
 
+/*
+ * How often a pattern repeats things at most, one repetition inside the other: the library writes out each of them, so a few
+ * characters could take all memory and time there is.
+ */
+static bool filter_repeats_little(const char *pattern)
+{
+    unsigned long times = 1;
+    for (const char *p = pattern; *p && times <= FILTER_REPEAT_MAX; p++) {
+        if (*p == '{') {
+            char *end;
+            unsigned long least = strtoul(p + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
+            unsigned long factor = most > least ? most : least;
+            times = factor > FILTER_REPEAT_MAX ? FILTER_REPEAT_MAX + 1 : times * (factor + 1);
+        } else if (*p == '+' && p > pattern && p[-1] == ')') {
+            times *= 2;
+        }
+    }
+    return times <= FILTER_REPEAT_MAX;
+}
+
 static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
 {
     char pattern[FILTER_NAME_MAX];
@@ -103,7 +124,8 @@ static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
     if (*in->at != '/')
         return false;
     in->at++;
-    part->is_regex = regcomp(&part->regex, pattern, REG_EXTENDED | REG_NOSUB | (in->ignores_case ? REG_ICASE : 0)) == 0;
+    part->is_regex = filter_repeats_little(pattern) &&
+                     regcomp(&part->regex, pattern, REG_EXTENDED | REG_NOSUB | (in->ignores_case ? REG_ICASE : 0)) == 0;
     return part->is_regex;
 }
 
