@@ -13,7 +13,8 @@ BODIES = {
     "CaptureDrain": {"capture_id": "nobody"}, "LogLevel": {"log_level": "info"}, "LogRedact": {"redact_info_log": "on"},
     "Anything": {}, "FeedConfig": dict(FEED, changefeed_id="second"), "FeedConfigV1": dict(FEED, changefeed_id="third"),
     "FeedResume": {}, "MoveTableV1": {"table_id": 1, "capture_id": "n2"}, "DrainStart": {"node": "n2", "reason": "test"},
-    "Undrain": {"reason": "test"}, "FeedMove": {"node": "n2"}, "ClusterStop": {"cancel": True},
+    "Undrain": {"reason": "test"}, "FeedMove": {"node": "n2"}, "FeedResync": {"table": "s.t"},
+    "ClusterStop": {"cancel": True},
 }
 # What changes something comes after what looks at it, and in an order in which it can work.
 ORDER = ["/resume", "/pause", "put /api/v1/changefeeds", "put /api/v2/changefeeds", "owner/resign", "post /api/v2/drains",
