@@ -38,11 +38,12 @@ mariadb_run() { # NAME: starts the process of a directory that exists
 mariadb_start() {
     local name=$1 port=$2 dir=$SL_MARIADB_DIR/$1
     shift 2
-    mkdir -p "$dir"
+    mkdir -p "$dir/tmp" # a server that starts removes what others have in a common one
     {
         echo "[mariadbd]"
         echo "user=$(id -un)"
         echo "datadir=$dir/data"
+        echo "tmpdir=$dir/tmp"
         echo "socket=$dir/sock"
         echo "pid-file=$dir/mariadbd.pid"
         echo "port=$port"

@@ -170,6 +170,31 @@ static void nobody_writes_before_all_stand_in_front_of_it(void **state)
     assert_int_equal(heard().writes, 1);
 }
 
+/* Its successor may bring rows that are older than the change. */
+static void what_a_dispatcher_said_before_it_moved_does_not_count(void **state)
+{
+    (void)state;
+    uint32_t node, now;
+    int64_t mover = 1, other = 2;
+    (void)dispatcher_of(mover, &node);
+    if (node == 0) { /* the trigger's: it has to stay */
+        mover = 2, other = 1;
+        (void)dispatcher_of(mover, &node);
+    }
+    assert_true(node != 0);
+    say(mover, &two_tables);
+    (void)heard();
+    driver_members(&d, ((1u << NODES) - 1) & ~(1u << node));
+    driver_run(&d, 5 * SL_S);
+    assert_non_null(dispatcher_of(mover, &now));
+    assert_true(now != node);
+    say(0, &two_tables);
+    say(other, &two_tables);
+    assert_int_equal(heard().writes, 0);
+    say(mover, &two_tables);
+    assert_int_equal(heard().writes, 1);
+}
+
 static void the_rest_passes_when_the_writer_is_done(void **state)
 {
     (void)state;
@@ -338,6 +363,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nobody_writes_before_all_stand_in_front_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_dispatcher_said_before_it_moved_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(the_rest_passes_when_the_writer_is_done, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_is_lost_is_said_again, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_not_said_anything_is_asked, setup, teardown),

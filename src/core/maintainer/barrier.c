@@ -320,9 +320,21 @@ static void barrier_tell_members(const struct sl_maintainer *m, const struct sl_
 
 /* ---- phases ---- */
 
-/* R1. */
-static bool barrier_is_covered(const struct sl_maintainer *m, const struct sl__barrier_event *e)
+static bool barrier_still_stands(const struct sl_maintainer *m, const struct sl__barrier_member *member)
 {
+    struct sl_dispatcher_id id;
+    struct sl_span_view view;
+    if (member->table_id == 0 || sl_control_table_spans(m->control, member->table_id, &id, 1) == 0)
+        return true;
+    return sl_control_view(m->control, id, &view) == SL_OK && view.state == SL_SPAN_REPLICATING &&
+           view.placement_seq == member->placement_seq;
+}
+
+/* R1. */
+static bool barrier_is_covered(const struct sl_maintainer *m, struct sl__barrier_event *e)
+{
+    for (uint32_t i = 0; i < e->member_count; i++)
+        e->members[i].reported = e->members[i].reported && barrier_still_stands(m, &e->members[i]);
     struct sl_dispatcher_id id;
     sl_node_ref node;
     const struct sl__barrier_member *trigger = barrier_member(e, 0);
@@ -396,7 +408,8 @@ struct barrier_reporter {
     sl_node_ref node;
     struct sl_dispatcher_id id;
     int64_t table_id; /* 0: the trigger */
-    bool is_ready;    /* it replicates, from that node */
+    uint64_t placement_seq;
+    bool is_ready; /* it replicates, from that node */
 };
 
 static bool barrier_reporter(const struct sl_maintainer *m, sl_node_ref from, const Pb__DispatcherID *pb,
@@ -411,6 +424,7 @@ static bool barrier_reporter(const struct sl_maintainer *m, sl_node_ref from, co
     if (sl_control_view(m->control, r->id, &view) != SL_OK)
         return false;
     r->table_id = view.table_id;
+    r->placement_seq = view.placement_seq;
     r->is_ready = view.state == SL_SPAN_REPLICATING && view.node == from;
     return true;
 }
@@ -445,6 +459,7 @@ static void barrier_on_waiting(struct sl_maintainer *m, const struct barrier_rep
     if (!member)
         return;
     member->reported = true;
+    member->placement_seq = r->placement_seq;
     bool was_performed = state->is_done || !state->is_blocked;
     if (was_performed && e->phase != SL__BARRIER_PASSING)
         barrier_go(m, e, SL__BARRIER_PASSING);

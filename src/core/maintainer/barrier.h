@@ -19,7 +19,8 @@
  *
  * Invariants:
  *   R1  WRITE is sent only when every member's dispatcher stands in front of the change, with all before it durable; a
- *       table that has no span any more counts as one that does.
+ *       table that has no span any more counts as one that does. What a dispatcher said that has another place since, or
+ *       none, does not count: its successor may still bring rows that are older than the change, and says it again.
  *   R2  tables are dropped and added once, after the change was performed, and before anybody is acknowledged that it is
  *       done: the checkpoint cannot pass a table that nobody knows (docs/invariants.md I2).
  *   R3  an acknowledgement is no permission.
@@ -28,7 +29,8 @@
 enum sl__barrier_phase { SL__BARRIER_COLLECTING, SL__BARRIER_WRITING, SL__BARRIER_PASSING };
 
 struct sl__barrier_member {
-    int64_t table_id; /* 0: the table trigger */
+    int64_t table_id;       /* 0: the table trigger */
+    uint64_t placement_seq; /* under which its dispatcher reported */
     bool reported, done;
 };
 
