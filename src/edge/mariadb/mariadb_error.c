@@ -78,7 +78,7 @@ static const struct {
     { ER_TABLEACCESS_DENIED_ERROR, SL_MARIADB_ERROR_PRIVILEGE },
     { ER_COLUMNACCESS_DENIED_ERROR, SL_MARIADB_ERROR_PRIVILEGE },
     { ER_ACCESS_DENIED_ERROR, SL_MARIADB_ERROR_LOGIN },
-    { CR_SSL_CONNECTION_ERROR, SL_MARIADB_ERROR_TLS },
+    { CR_SSL_CONNECTION_ERROR, SL_MARIADB_ERROR_TLS }, /* also said when a server ends in the handshake */
 };
 
 enum sl_mariadb_error_class sl_mariadb_error_class(unsigned error)

@@ -26,7 +26,8 @@
     X(SCHEMA, false, true, "SINK_SCHEMA", "compare the table's definition in source and sink")                      \
     X(PRIVILEGE, false, true, "DATABASE_PRIVILEGE", "grant the missing privilege to the user of the URI")           \
     X(LOGIN, false, true, "DATABASE_LOGIN", "check user and password in the URI")                                   \
-    X(TLS, false, true, "DATABASE_TLS", "check the ssl parameters of the URI and the server's certificate")         \
+    X(TLS, true, true, "DATABASE_TLS",                                                                              \
+      "it is tried again; check the ssl parameters of the URI and the server's certificate")                        \
     X(OTHER, false, false, "DATABASE_REFUSES", "")
 
 enum sl_mariadb_error_class {
