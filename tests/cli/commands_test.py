@@ -336,6 +336,7 @@ class Whole(CliCase):
             one = Cluster(nodes=nodes)
             one.routes["POST", "/api/v2/cluster/stop"] = (200, {"done": True})
             one.routes["POST", "/api/v2/stop"] = lambda _, number=number: (stops.append(number), (200, {}))[1]
+            one.routes["GET", "/status"] = lambda _, number=number: None if number in stops else (200, {})
             servers.append(self.serve(one))
         for number, server in enumerate(servers, 1):
             nodes.append(node(f"n{number}", number, address=server.address, is_owner=number == 2))
