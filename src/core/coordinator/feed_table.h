@@ -128,9 +128,9 @@ struct sl__feed {
     sl_ts checkpoint; /* of the owner; >= the durable one */
     bool bootstrapped, is_new;
     struct sl_copy_progress copy; /* of the owner */
-    bool saving;      /* its checkpoint is in a transaction in flight */
-    bool save_alone;  /* somebody else writes its status too */
-    sl_ts saved_last; /* last checkpoint in such a transaction */
+    bool saving;                  /* its checkpoint is in a transaction in flight */
+    bool save_alone;              /* somebody else writes its status too */
+    sl_ts saved_last;             /* last checkpoint in such a transaction */
     uint32_t mark;
     struct { /* of errors; delay_ns 0: none since the feed last made progress */
         sl_ns delay_ns, since;

@@ -99,8 +99,8 @@ struct sl_dm {
     sl_ts progress, resolved;      /* of the followers, as the data plane said last */
     struct sl_dm_lag lag;
     struct sl_copy_progress copy; /* as the data plane said last */
-    uint64_t seq;             /* grows with each new dispatcher (D5) */
-    struct sl_watermark sent; /* the last one */
+    uint64_t seq;                 /* grows with each new dispatcher (D5) */
+    struct sl_watermark sent;     /* the last one */
     sl_ns status_at, heartbeat_at, sweep_at, error_at;
     struct sl_block_wait *blocks; /* dispatchers in front of a schema change: block.h */
     uint32_t block_count, block_cap;

@@ -75,7 +75,7 @@ struct sl__node {
     uint64_t incarnation; /* of its dispatch manager, as it answered the bootstrap; 0 = not known */
     uint64_t lag_ms;      /* as it said last; 0 = none, or not known */
     struct sl_copy_progress copy;
-    sl_ns heard_at;       /* or last seen without spans: silence counts from here */
+    sl_ns heard_at; /* or last seen without spans: silence counts from here */
     enum sl_liveness liveness;
     bool is_closed;            /* cascade: its dispatch manager is gone, or not ours to close */
     struct sl__answer *answer; /* while BOOTSTRAPPING */

@@ -14,7 +14,7 @@ struct sl__probe {
     struct sl__buf source, sink; /* URIs, owned; sink may be empty */
     sl_ts ts;                    /* tables as of it; 0: now */
     bool wants_head, wants_tables;
-    bool wants_copy; /* the feed is to begin with the rows that are there */
+    bool wants_copy;  /* the feed is to begin with the rows that are there */
     bool is_for_feed; /* a feed is about to be made with the sink, or to get it: sink becomes what is to be stored */
     /* the sink is asked to have a table copied again */
     bool asks_copy;
