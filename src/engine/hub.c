@@ -243,10 +243,37 @@ static struct sl_reader_slot *hub_choose_catch_up(struct sl_hub *h, sl_ts from)
     return idle && sl__reader_start(idle, from) ? idle : NULL;
 }
 
+/*
+ * All readers that catch up are ahead of from, and none of them need ever end: a backlog may grow as fast as it is read.
+ * Who is furthest behind holds the feed's checkpoint back, so the reader that is furthest ahead gives way: its flows wait
+ * where it was, and go on with the next one that comes by from below.
+ */
+static void hub_make_room(struct sl_hub *h, sl_ts from)
+{
+    struct sl_reader_slot *first = NULL;
+    for (uint32_t i = 1; i < h->reader_count; i++) {
+        struct sl_reader_slot *r = &h->readers[i];
+        if (r->state != SL_READER_STARTING && r->state != SL_READER_RUNNING)
+            return; /* there will be room, or no thread could be had */
+        if (!first || first->routed < r->routed)
+            first = r;
+    }
+    if (!first || first->routed <= from)
+        return;
+    while (first->members.head) {
+        struct sl_flow *f = first->members.head;
+        f->from = sl_ts_max(f->from, first->routed);
+        hub_remove_member(f);
+        hub_wait(f);
+    }
+    sl__reader_stop(first);
+}
+
 static void hub_catch_up(struct sl_hub *h, struct sl_flow *f)
 {
     struct sl_reader_slot *r = hub_choose_catch_up(h, f->from);
     if (!r) {
+        hub_make_room(h, f->from);
         hub_wait(f);
         return;
     }

@@ -34,6 +34,7 @@ static struct {
     uint32_t change_count;
     uint32_t readers;
     uint64_t opens, rows_read;
+    sl_ts reader_end;
     struct model_fail source, commits, raises, sink_opens;
     bool has_fencing, is_exact, commits_held, raises_held, writers_held[8];
     uint32_t held_count;
@@ -120,7 +121,7 @@ static bool model_fails(struct model_fail *fail, const char *what, struct sl_tro
 
 struct model_reader {
     struct sl_reader reader; /* first */
-    sl_ts through;
+    sl_ts through, end;
     bool is_interrupted;
 };
 
@@ -159,7 +160,7 @@ static bool model_source_open(struct sl_reader **out, const struct sl_source_ope
     bool fails = model_fails(&model.source, "an open of the source", t);
     struct model_reader *r = fails ? NULL : calloc(1, sizeof *r);
     if (r) {
-        *r = (struct model_reader){ .reader = { &plane_model_source }, .through = o->from };
+        *r = (struct model_reader){ .reader = { &plane_model_source }, .through = o->from, .end = model.reader_end };
         *out = &r->reader;
         model.readers++;
         model.opens++;
@@ -168,18 +169,31 @@ static bool model_source_open(struct sl_reader **out, const struct sl_source_ope
     return r != NULL;
 }
 
+/* What it can see now; with the lock. */
+static sl_ts reader_end(const struct model_reader *r)
+{
+    return r->end > 0 && r->end < model.change_count ? r->end : model.change_count;
+}
+
+void plane_model_hold_new_readers(sl_ts end)
+{
+    model_lock();
+    model.reader_end = end;
+    model_unlock();
+}
+
 static bool model_source_read(struct sl_reader *reader, struct sl_batch *into, size_t bytes_max, sl_ns wait_ns,
                               struct sl_trouble *t)
 {
     struct model_reader *r = (struct model_reader *)reader;
     sl_ns until = model_now() + wait_ns;
     model_lock();
-    while (!r->is_interrupted && model.change_count <= r->through && model.source.times == 0 && model_wait(until))
+    while (!r->is_interrupted && reader_end(r) <= r->through && model.source.times == 0 && model_wait(until))
         continue;
     bool is_fine = !model_fails(&model.source, "a read", t);
     if (is_fine && r->is_interrupted)
         is_fine = sl_trouble_set(t, SL_TROUBLE_ENDED, "INTERRUPTED", "", "interrupted");
-    while (is_fine && r->through < model.change_count && sl_batch_size(into) < bytes_max) {
+    while (is_fine && r->through < reader_end(r) && sl_batch_size(into) < bytes_max) {
         struct sl_row_images images;
         if (!sl_batch_add(into, &model.defs[model.changes[r->through]].def, SL_ROW_INSERT, r->through + 1, &images))
             abort();

@@ -28,6 +28,8 @@ sl_ts plane_model_write_one(uint32_t table);
 sl_ts plane_model_head(void);
 /* The next reads or opens of any reader fail so many times. */
 void plane_model_fail_source(uint32_t times, enum sl_trouble_kind kind);
+/* Readers that are opened from now on see nothing behind end, as if there were no end of what they have to read. 0: all. */
+void plane_model_hold_new_readers(sl_ts end);
 /* How many readers are open now, and the most there ever were. */
 uint32_t plane_model_readers(void);
 uint64_t plane_model_opens(void);

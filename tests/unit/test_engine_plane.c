@@ -188,6 +188,29 @@ static void dispatcher_far_behind_catches_up_and_joins_the_shared_reader(void **
     plane_driver_close(&a);
 }
 
+static void who_is_furthest_behind_gets_a_reader_though_no_other_one_ends(void **state)
+{
+    struct sl_plane_opts opts = plane_driver_opts();
+    (void)state;
+    opts.catch_up_count_max = 1;
+    plane_driver_open(&a, &opts);
+    plane_driver_open_feed(&a);
+    plane_driver_start(&a, 1, 1, 1, first);
+    plane_model_write(1, 3, 20000);
+    sl_ts head = plane_model_write_one(1);
+    plane_driver_until(&a, a.progress >= head);
+    plane_model_hold_new_readers(12000);
+    plane_model_pretend(2, 10000);
+    plane_driver_start(&a, 2, 2, 10000, first);
+    plane_driver_until(&a, plane_driver_checkpoint(&a, 2) >= 12000);
+    plane_driver_start(&a, 3, 3, 1, first);
+    plane_driver_until(&a, plane_driver_checkpoint(&a, 3) >= 12000);
+    plane_model_hold_new_readers(0);
+    plane_driver_stop(&a, 3);
+    plane_driver_until(&a, a.views[3].is_closed);
+    plane_driver_close(&a);
+}
+
 static void dispatcher_a_little_behind_is_served_from_the_window(void **state)
 {
     (void)state;
@@ -511,6 +534,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(nothing_reaches_the_sink_after_the_fence, set_up, tear_down),
         cmocka_unit_test_setup_teardown(feed_closes_without_waiting_for_a_sink_that_hangs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dispatcher_far_behind_catches_up_and_joins_the_shared_reader, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_is_furthest_behind_gets_a_reader_though_no_other_one_ends, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(dispatcher_a_little_behind_is_served_from_the_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dispatcher_that_begins_ahead_waits_for_the_reader, set_up, tear_down),
