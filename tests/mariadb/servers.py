@@ -41,7 +41,7 @@ class Server:
         self._configure()
         template = os.path.join(os.path.dirname(self.folder), "template")
         if not os.path.exists(template):
-            done = subprocess.run(["mariadb-install-db", "--no-defaults", "--datadir=" + template, "--skip-test-db",
+            done = subprocess.run(["mariadb-install-db", "--no-defaults", "--datadir=" + template, "--skip-test-db", "--force",
                                    "--auth-root-authentication-method=normal", "--user=" + _user()],
                                   capture_output=True, text=True, check=False)
             if done.returncode != 0:

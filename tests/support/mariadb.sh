@@ -56,7 +56,7 @@ mariadb_start() {
         for option in "$@"; do echo "$option"; done
     } >"$dir/my.cnf"
     mariadb-install-db --defaults-file="$dir/my.cnf" --auth-root-authentication-method=normal \
-        --skip-test-db >"$dir/install.out" 2>&1 || {
+        --skip-test-db --force >"$dir/install.out" 2>&1 || {
         tail -n 20 "$dir/install.out" >&2
         return 1
     }
