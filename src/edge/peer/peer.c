@@ -194,8 +194,9 @@ bool sl__peer_receive(struct sl__peer *p, struct sl__peer_stream *s, struct sl_b
         sl__transport_event(t, SL_TRANSPORT_MESSAGE_REFUSED, &p->id, p->address, "the sender named is another node");
         return true;
     }
+    uint64_t *received_count = &t->stats.lanes[s->lane].received_count; /* the message may end its own stream */
     bool is_taken = t->client.on_message(t->client.ctx, &p->id, message);
-    t->stats.lanes[s->lane].received_count += is_taken ? 1 : 0;
+    *received_count += is_taken ? 1 : 0;
     return is_taken;
 }
 
