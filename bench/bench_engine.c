@@ -188,8 +188,11 @@ static double resident_bytes(void)
 {
     long pages = 0;
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f && fscanf(f, "%*d %ld", &pages) != 1)
-        pages = 0;
+    char line[256], *resident = line;
+    if (f && fgets(line, sizeof line, f)) {
+        strtol(line, &resident, 10); /* of the whole program */
+        pages = strtol(resident, NULL, 10);
+    }
     if (f)
         fclose(f);
     return (double)pages * (double)sysconf(_SC_PAGESIZE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE /* MAP_POPULATE */
+#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) libc's; MAP_POPULATE */
 /*
  * One stage of the way from one database to another at a time; bench/source and bench/pipeline call it. One line of
  * "name value" pairs on the standard output:

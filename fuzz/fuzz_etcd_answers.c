@@ -13,7 +13,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { KIND_WATCH = SL_STORE_WATCH, KIND_LOGIN = SL_STORE_UNWATCH, KIND_ENDPOINTS, KIND_COUNT };
+enum {
+    KIND_WATCH = SL_STORE_WATCH,
+    KIND_LOGIN = SL_STORE_UNWATCH,
+    KIND_ENDPOINTS = KIND_LOGIN + 1,
+    KIND_COUNT = KIND_LOGIN + 2,
+};
 enum { HEADER_BYTES = 2, ARENA_BYTES_MAX = 16 << 20 };
 
 static enum sl_code decode_watch(struct sl_bytes answer, struct sl_arena *arena)

@@ -143,7 +143,7 @@ void sl_sim_faults_at(struct sl_sim *sim, sl_ns at, const struct sl_sim_fault *f
 void sl_sim_faults_aim(struct sl_sim *sim, const struct sl_sim_fault *fault);
 
 /* Does it now. */
-void sl_sim_faults_do(struct sl_sim *sim, const struct sl_sim_fault *fault);
+void sl_sim_faults_do(struct sl_sim *sim, const struct sl_sim_fault *planned);
 
 /* FAULT events; and what observe.c calls when a moment has come. */
 void sl_sim_faults_on_event(struct sl_sim *sim, uint32_t fault);

@@ -248,7 +248,9 @@ static struct sl_sim_fault plan_deed(const struct sl_sim_plan *p, struct plan_di
         if (plan_below(d, 6) == 0)
             f.host = SL_SIM_HOST_LEADER;
         uint64_t many = plan_below(d, 6);
-        f.count = many == 0 ? 2 : many == 1 ? 3 : 1;
+        f.count = 1;
+        if (many <= 1)
+            f.count = many == 0 ? 2 : 3;
     }
     bool is_aimed = plan_below(d, 3) > 0;
     if (f.action == SL_SIM_ACTION_UNDRAIN && is_aimed) { /* in every phase */

@@ -16,12 +16,14 @@
  *
  * It is this version's program whose linker puts these functions between it and the network (-Wl,--wrap).
  */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) --wrap's names */
 enum sl_code __real_sl_transport_send(struct sl_transport *t, const struct sl_node_id *to, enum sl_msg_type type,
                                       enum sl_topic topic, struct sl_bytes payload);
 enum sl_code __wrap_sl_transport_send(struct sl_transport *t, const struct sl_node_id *to, enum sl_msg_type type,
                                       enum sl_topic topic, struct sl_bytes payload);
 void __real_sl_host_input(struct sl_host *h, const struct sl_input *in);
 void __wrap_sl_host_input(struct sl_host *h, const struct sl_input *in);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
 
 static size_t older_put_varint(uint8_t *out, uint64_t value)
 {

@@ -372,9 +372,10 @@ static bool model_append(struct sl_writer *writer, const struct sl_sink_span *sp
     for (const struct sl_row *row = sl_row_run_next(run, NULL); row; row = sl_row_run_next(run, row)) {
         if (w->count == w->cap) {
             w->cap = w->cap == 0 ? 64 : w->cap * 2;
-            w->writes = realloc(w->writes, w->cap * sizeof *w->writes);
-            if (!w->writes)
+            struct model_write *grown = realloc(w->writes, w->cap * sizeof *w->writes);
+            if (!grown)
                 abort();
+            w->writes = grown;
         }
         w->writes[w->count++] = (struct model_write){ *span, row->after[0].v.u };
     }

@@ -94,7 +94,7 @@ struct whole {
 
 struct whole *wc_setup(uint32_t count); /* the first count nodes run; freed by the next */
 void wc_teardown(struct whole *w);
-void wc_start(struct whole *w, uint32_t host);
+void wc_start(struct whole *w, uint32_t i);
 void wc_stop(struct wc_host *h); /* as kill -9 */
 void wc_step(struct wc_host *h, const struct sl_input *in);
 void wc_run(struct whole *w, sl_ns ns);

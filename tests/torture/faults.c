@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 /* Of the C library, for the calls before the real ones are known: asking for them may allocate. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) libc's names */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *ptr, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming) */
 
 static struct sl_faults *faults;
 static uintptr_t program_begin, program_end;
@@ -117,12 +119,12 @@ void *malloc(size_t size)
     return alloc_fails(__builtin_return_address(0)) ? NULL : real(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
     REAL_ALLOC(calloc)
     if (!real)
-        return __libc_calloc(count, size);
-    return alloc_fails(__builtin_return_address(0)) ? NULL : real(count, size);
+        return __libc_calloc(nmemb, size);
+    return alloc_fails(__builtin_return_address(0)) ? NULL : real(nmemb, size);
 }
 
 void *realloc(void *ptr, size_t size)
@@ -185,16 +187,16 @@ static bool disk_fails(int fd, size_t *size)
     return true;
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at)
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
     REAL(pwrite)
-    return disk_fails(fd, &size) ? -1 : real(fd, bytes, size, at);
+    return disk_fails(fd, &n) ? -1 : real(fd, buf, n, offset);
 }
 
-ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
+ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t offset)
 {
     REAL(pwrite64)
-    return disk_fails(fd, &size) ? -1 : real(fd, bytes, size, at);
+    return disk_fails(fd, &n) ? -1 : real(fd, buf, n, offset);
 }
 
 int fsync(int fd)
@@ -204,25 +206,25 @@ int fsync(int fd)
     return disk_fails(fd, &none) ? -1 : real(fd);
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
     size_t none = 0;
     REAL(fdatasync)
-    return disk_fails(fd, &none) ? -1 : real(fd);
+    return disk_fails(fildes, &none) ? -1 : real(fildes);
 }
 
-int ftruncate(int fd, off_t size)
+int ftruncate(int fd, off_t length)
 {
     size_t none = 0;
     REAL(ftruncate)
-    return disk_fails(fd, &none) ? -1 : real(fd, size);
+    return disk_fails(fd, &none) ? -1 : real(fd, length);
 }
 
-int ftruncate64(int fd, off64_t size)
+int ftruncate64(int fd, off64_t length)
 {
     size_t none = 0;
     REAL(ftruncate64)
-    return disk_fails(fd, &none) ? -1 : real(fd, size);
+    return disk_fails(fd, &none) ? -1 : real(fd, length);
 }
 
 /* ---- sockets ---- */
@@ -279,48 +281,48 @@ static size_t bytes_of(const struct iovec *iov, size_t count)
     return size;
 }
 
-ssize_t read(int fd, void *bytes, size_t size)
+ssize_t read(int fd, void *buf, size_t nbytes)
 {
     REAL(read)
-    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size);
+    return socket_fails(fd, &nbytes) ? -1 : real(fd, buf, nbytes);
 }
 
-ssize_t write(int fd, const void *bytes, size_t size)
+ssize_t write(int fd, const void *buf, size_t n)
 {
     REAL(write)
-    return socket_fails(fd, &size) || disk_fails(fd, &size) ? -1 : real(fd, bytes, size);
+    return socket_fails(fd, &n) || disk_fails(fd, &n) ? -1 : real(fd, buf, n);
 }
 
-ssize_t recv(int fd, void *bytes, size_t size, int flags)
+ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
     REAL(recv)
-    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size, flags);
+    return socket_fails(fd, &n) ? -1 : real(fd, buf, n, flags);
 }
 
-ssize_t send(int fd, const void *bytes, size_t size, int flags)
+ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
     REAL(send)
-    return socket_fails(fd, &size) ? -1 : real(fd, bytes, size, flags);
+    return socket_fails(fd, &n) ? -1 : real(fd, buf, n, flags);
 }
 
-ssize_t readv(int fd, const struct iovec *iov, int count)
+ssize_t readv(int fd, const struct iovec *iovec, int count)
 {
     REAL(readv)
-    size_t all = bytes_of(iov, (size_t)count), size = all;
+    size_t all = bytes_of(iovec, (size_t)count), size = all;
     if (socket_fails(fd, &size))
         return -1;
-    struct iovec one = first_of(iov, (size_t)count, size);
-    return size < all ? real(fd, &one, 1) : real(fd, iov, count);
+    struct iovec one = first_of(iovec, (size_t)count, size);
+    return size < all ? real(fd, &one, 1) : real(fd, iovec, count);
 }
 
-ssize_t writev(int fd, const struct iovec *iov, int count)
+ssize_t writev(int fd, const struct iovec *iovec, int count)
 {
     REAL(writev)
-    size_t all = bytes_of(iov, (size_t)count), size = all;
+    size_t all = bytes_of(iovec, (size_t)count), size = all;
     if (socket_fails(fd, &size) || disk_fails(fd, &size))
         return -1;
-    struct iovec one = first_of(iov, (size_t)count, size);
-    return size < all ? real(fd, &one, 1) : real(fd, iov, count);
+    struct iovec one = first_of(iovec, (size_t)count, size);
+    return size < all ? real(fd, &one, 1) : real(fd, iovec, count);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
@@ -344,17 +346,17 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 }
 
 /* An interrupted connect goes on behind the caller. */
-int connect(int fd, const struct sockaddr *address, socklen_t size)
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
     size_t none = 0;
     REAL(connect)
     if (!socket_fails(fd, &none))
-        return real(fd, address, size);
+        return real(fd, addr, len);
     if (faults_how(SL_FAULT_SOCKET) != SL_FAULT_INTERRUPT) {
         errno = ECONNREFUSED;
         return -1;
     }
-    int result = real(fd, address, size);
+    int result = real(fd, addr, len);
     if (result != 0 && errno == EINPROGRESS)
         errno = EINTR;
     return result;
@@ -383,14 +385,14 @@ static bool accept_fails(int fd)
     return true;
 }
 
-int accept(int fd, struct sockaddr *address, socklen_t *size)
+int accept(int fd, struct sockaddr *addr, socklen_t *addr_len)
 {
     REAL(accept)
-    return accept_fails(fd) ? -1 : real(fd, address, size);
+    return accept_fails(fd) ? -1 : real(fd, addr, addr_len);
 }
 
-int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+int accept4(int fd, struct sockaddr *addr, socklen_t *addr_len, int flags)
 {
     REAL(accept4)
-    return accept_fails(fd) ? -1 : real(fd, address, size, flags);
+    return accept_fails(fd) ? -1 : real(fd, addr, addr_len, flags);
 }

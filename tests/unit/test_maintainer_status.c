@@ -433,7 +433,9 @@ static void every_target_has_its_progress_and_the_oldest_is_the_one_of_old(void 
     (void)state;
     begin_running(4, 12);
     d.nodes[1].ignores_schedules = true;
-    struct sl_target_set set = { .version = 7, .count = 2, .targets = { { d.nodes[2].id, 7 }, { d.nodes[1].id, 5 } } };
+    struct sl_target_set set = { .version = 7,
+                                 .count = 2,
+                                 .targets = { { d.nodes[2].id, 7, 0 }, { d.nodes[1].id, 5, 0 } } };
     driver_set_targets(&d, &set);
     driver_run(&d, 2 * SL_S);
     const Pb__MaintainerStatus *s = driver_status(&d);
@@ -454,7 +456,9 @@ static void the_end_of_each_target_is_news(void **state)
     (void)state;
     begin_running(4, 12);
     d.nodes[1].ignores_schedules = d.nodes[2].ignores_schedules = true;
-    struct sl_target_set set = { .version = 7, .count = 2, .targets = { { d.nodes[1].id, 5 }, { d.nodes[2].id, 7 } } };
+    struct sl_target_set set = { .version = 7,
+                                 .count = 2,
+                                 .targets = { { d.nodes[1].id, 5, 0 }, { d.nodes[2].id, 7, 0 } } };
     driver_set_targets(&d, &set);
     driver_deliver(&d);
     (void)driver_status(&d);
