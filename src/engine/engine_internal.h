@@ -463,7 +463,7 @@ void sl__copy_chunk_done(struct sl_flow *f, const struct sl_batch *batch); /* it
 
 /* ---- lane.c ---- */
 
-void *sl__plane_lane_main(void *lane);
+void *sl__plane_lane_main(void *arg);
 
 /* ---- feed.c; loop thread ---- */
 
@@ -478,7 +478,7 @@ void sl__plane_feed_free(struct sl_plane_feed *f);
 
 /* ---- loader.c ---- */
 
-void *sl__loader_main(void *plane);
+void *sl__loader_main(void *arg);
 void sl__loader_deliver(struct sl_plane *p);
 void sl__loader_drop(struct sl_plane *p);
 

@@ -339,6 +339,7 @@ static void hub_keep(struct sl_hub *h, struct sl_cargo *c)
     h->window_bytes += c->size;
     while (h->window_bytes > h->plane->opts.window_bytes_max) {
         struct sl_cargo *oldest = h->window_head;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): window_bytes is the sum of what is in the window */
         h->window_head = oldest->window_next;
         h->window_bytes -= oldest->size;
         h->window_from = sl_batch_through(oldest->batch);

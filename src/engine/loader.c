@@ -144,9 +144,10 @@ static void load_run(struct sl_plane *p, struct load *l)
     bool is_done = driver != NULL;
     if (is_done)
         is_done = l->is_head ? driver->head(&l->ts, o.uri, &l->trouble) : driver->list(&o, load_each, l, &l->trouble);
-    l->code = is_done && l->trouble.kind == SL_TROUBLE_NONE     ? SL_OK
-              : driver && l->trouble.kind == SL_TROUBLE_PASSING ? SL_NOT_READY
-                                                                : SL_BAD_CONFIG;
+    if (is_done && l->trouble.kind == SL_TROUBLE_NONE)
+        l->code = SL_OK;
+    else
+        l->code = driver && l->trouble.kind == SL_TROUBLE_PASSING ? SL_NOT_READY : SL_BAD_CONFIG;
 }
 
 void *sl__loader_main(void *arg)

@@ -90,6 +90,7 @@ static bool reader_read(struct sl_reader_slot *r, struct sl_trouble *t)
     struct sl_reader *source = r->source;
     pthread_mutex_unlock(&h->mutex);
     struct sl_batch *batch = sl_batch_new();
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): sl_trouble_set is false, so an opened reader has a source */
     bool is_read = batch && source->driver->read(source, batch, h->plane->opts.batch_bytes_max, READER_WAIT_NS, t);
     pthread_mutex_lock(&h->mutex);
     bool is_routed = is_read && reader_goes_on(r) && sl__hub_route(r, batch);

@@ -166,7 +166,7 @@ static void report_deliver(struct sl_plane *p, struct report_batch *b)
     for (uint32_t i = 0; i < b->report_count; i++)
         p->client.on_report(p->client.ctx, &b->reports[i]);
     for (uint32_t i = 0; i < b->over_count; i++)
-        free(troubles[i]);
+        free(troubles[i]); /* NOLINT(clang-analyzer-core.CallAndMessage) the client cannot change over_count */
     for (uint32_t i = 0; i < b->block_count; i++)
         sl_batch_unref(b->block_batches[i]);
 }
@@ -218,9 +218,14 @@ static bool report_feed_progress(struct sl_plane_feed *f, struct sl_report *r)
     return true;
 }
 
+static bool report_is_same_copy(const struct sl_copy_progress *a, const struct sl_copy_progress *b)
+{
+    return a->tables == b->tables && a->rows == b->rows && a->rows_about == b->rows_about;
+}
+
 static bool report_feed_copy(struct sl_plane_feed *f, struct sl_report *r)
 {
-    bool is_new = memcmp(&f->copy, &f->copy_told, sizeof f->copy) != 0;
+    bool is_new = !report_is_same_copy(&f->copy, &f->copy_told);
     f->copy_told = f->copy;
     *r = (struct sl_report){ .kind = SL_REPORT_COPY, .feed = f->token, .copy = f->copy };
     return is_new && f->state == SL_PLANE_FEED_OPEN;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* FNM_CASEFOLD */
+#define _GNU_SOURCE /* NOLINT(cert-dcl37-c,cert-dcl51-cpp) for FNM_CASEFOLD */
 #include "engine/table_filter.h"
 
 #include <fnmatch.h>

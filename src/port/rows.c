@@ -175,7 +175,7 @@ bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op o
 {
     SL_REQUIRE(!b->is_sealed && !b->has_ddl);
     SL_REQUIRE(b->row_count == 0 || ts >= b->rows[b->row_count - 1].ts);
-    uint32_t image_count = op == SL_ROW_UPDATE ? 2 : 1;
+    size_t image_count = op == SL_ROW_UPDATE ? 2 : 1;
     size_t image_size = def->column_count * sizeof(struct sl_value);
     if (!batch_grow_rows(b))
         return false;

@@ -79,7 +79,7 @@ static void format_read_version(struct sl_binlog_format *format, struct sl_bytes
 enum sl_code sl_binlog_format_parse(struct sl_binlog_format *format, struct sl_bytes bytes, struct sl_err *err)
 {
     *format = (struct sl_binlog_format){ 0 };
-    struct sl_binlog_event event;
+    struct sl_binlog_event event = { 0 };
     enum sl_code code = sl_binlog_event_parse(&event, bytes, format, false, err);
     if (code != SL_OK)
         return code;
