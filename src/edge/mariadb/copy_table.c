@@ -197,7 +197,7 @@ static bool place_is_made_of(struct sl_bytes text, const char *allowed)
         if (text.ptr[i] == 0 || !strchr(allowed, text.ptr[i]))
             return false;
     }
-    return text.len > 0 && text.len < VALUE_TEXT_MAX * 2;
+    return text.len > 0 && text.len < (size_t)VALUE_TEXT_MAX * 2;
 }
 
 static void place_put_hex(struct sl_text *sql, struct sl_bytes bytes)

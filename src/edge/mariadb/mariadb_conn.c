@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE /* explicit_bzero */
+#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl*) a feature macro: explicit_bzero */
 #include "edge/mariadb/mariadb_conn.h"
 
 #include <string.h>

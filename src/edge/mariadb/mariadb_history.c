@@ -89,6 +89,7 @@ bool sl_history_note_statement(struct sl_history *h, struct sl_str database, str
     bool is_good = info || sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
     if (is_good)
         sl_ddl_parse(info, database, statement, (sql_mode & HISTORY_ANSI_QUOTES) != 0);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): is_good: there is one */
     bool is_of_tables = is_good && info->kind >= SL_DDL_KIND_CREATE_TABLE && info->kind <= SL_DDL_KIND_DROP_INDEX;
     for (uint32_t i = 0; is_good && is_of_tables && i < info->table_count; i++) {
         const struct sl_ddl_table *table = &info->tables[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _DEFAULT_SOURCE /* explicit_bzero, getrandom */
+#define _DEFAULT_SOURCE /* NOLINT(bugprone-reserved-identifier,cert-dcl*) a feature macro: explicit_bzero, getrandom */
 #include "edge/mariadb/mariadb_source.h"
 
 #include "edge/mariadb/ddl_effect.h"
@@ -7,6 +7,7 @@
 #include "edge/mariadb/mariadb_source_internal.h"
 #include "edge/mariadb/source_rows.h"
 
+#include <inttypes.h>
 #include <ma_pvio.h>
 #include <poll.h>
 #include <pthread.h>
@@ -143,8 +144,7 @@ static uint32_t source_server_id(void)
 static bool source_prepare_dump(struct mariadb_reader *r, struct sl_trouble *t)
 {
     char sql[SOURCE_SQL_MAX];
-    int len = snprintf(sql, sizeof sql, "SET @master_heartbeat_period=%llu",
-                       (unsigned long long)(r->opts.heartbeat_ms * 1000000));
+    int len = snprintf(sql, sizeof sql, "SET @master_heartbeat_period=%" PRIu64, r->opts.heartbeat_ms * 1000000);
     SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
     return sl_mariadb_execute(r->dump, "SET @master_binlog_checksum=@@global.binlog_checksum", t) &&
            sl_mariadb_execute(r->dump, "SET @mariadb_slave_capability=4", t) && sl_mariadb_execute(r->dump, sql, t);
@@ -390,7 +390,7 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
     struct sl_err err = { 0 };
     struct sl_binlog_item item; /* large, and locals start as zero: once, not for each event */
     while (next == SOURCE_GO_ON) {
-        struct sl_bytes event;
+        struct sl_bytes event = { 0 };
         if (!source_take(r, &event, t))
             return r->is_interrupted ? sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted") : false;
         enum sl_code code = sl_binlog_stream_feed(&r->stream, event, &item, &err);
@@ -493,6 +493,7 @@ static void source_list_present(struct source_list *list, MYSQL_RES *result, con
         int64_t id = sl_mariadb_table_id(schema, table);
         if (sl_history_find(history, id))
             continue;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): source_merge_lists has looked */
         list->tables[list->count++] = (struct sl_source_table){
             .table_id = id, .schema_id = sl_mariadb_schema_id(schema), .schema = schema, .table = table
         };
@@ -507,6 +508,7 @@ static void source_list_past(struct source_list *list, const struct sl_table_fil
         if (e->table_id == 0 || !e->was_there || sl_mariadb_schema_is_private(e->schema) ||
             !sl_table_filter_takes(filter, e->schema, e->table))
             continue;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): source_merge_lists has looked */
         list->tables[list->count++] = (struct sl_source_table){ .table_id = e->table_id,
                                                                 .schema_id = sl_mariadb_schema_id(e->schema),
                                                                 .schema = e->schema,
@@ -517,6 +519,7 @@ static void source_list_past(struct source_list *list, const struct sl_table_fil
 static bool source_tell_list(struct source_list *list, bool (*each)(void *ctx, const struct sl_source_table *table),
                              void *ctx, struct sl_trouble *t)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): source_merge_lists has looked */
     qsort(list->tables, list->count, sizeof *list->tables, source_listed_cmp);
     for (uint32_t i = 1; i < list->count; i++) {
         if (list->tables[i].table_id == list->tables[i - 1].table_id)

@@ -147,7 +147,7 @@ static bool table_ask(MYSQL_RES **out, const struct table_copy *copy, MYSQL *det
  */
 static bool table_ask_columns(struct table_copy *copy, MYSQL *details, bool *agrees, struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     if (!table_ask(&result, copy, details,
                    "column_name, column_type, extra LIKE '%VIRTUAL%' OR extra LIKE '%STORED%' OR "
@@ -165,6 +165,7 @@ static bool table_ask_columns(struct table_copy *copy, MYSQL *details, bool *agr
         if (*agrees && row[2] && row[2][0] == '1')
             col->flags |= SL_COLUMN_GENERATED;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the column has it, table_free frees it */
     if (!*agrees)
         table_forget_types(copy);
     mysql_free_result(result);
@@ -173,7 +174,7 @@ static bool table_ask_columns(struct table_copy *copy, MYSQL *details, bool *agr
 
 static bool table_ask_keys(struct table_copy *copy, MYSQL *details, struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     if (!table_ask(&result, copy, details, "column_name FROM information_schema.statistics",
                    "AND non_unique = 0 AND index_name <> 'PRIMARY'", t))

@@ -42,7 +42,9 @@ static bool ddl_hash_rows(uint64_t *hash, MYSQL *db, const char *sql, struct sl_
         for (unsigned i = 0; i < mysql_num_fields(result); i++) {
             /* the next number of a key moves with the rows */
             const char *counter = row[i] ? strstr(row[i], " AUTO_INCREMENT=") : NULL;
-            size_t len = counter ? (size_t)(counter - row[i]) : row[i] ? mysql_fetch_lengths(result)[i] : 0;
+            size_t len = row[i] ? mysql_fetch_lengths(result)[i] : 0;
+            if (counter)
+                len = (size_t)(counter - row[i]);
             *hash = sl_hash_bytes(sl_hash_u64(*hash, i), row[i] ? row[i] : "", len);
         }
     }
@@ -245,8 +247,8 @@ bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const s
                          const struct sl_ddl *ddl, struct sl_trouble *t)
 {
     char where[DDL_SQL_MAX / 4], values[DDL_SQL_MAX / 4];
-    struct ddl_row row;
-    uint64_t looks;
+    struct ddl_row row = { 0 };
+    uint64_t looks = 0;
     ddl_key(where, sizeof where, feed, span->key.table_id, ddl->ts, "AND");
     ddl_key(values, sizeof values, feed, span->key.table_id, ddl->ts, ",");
     if (!ddl_lock(db, feed, span->key.table_id, t))

@@ -58,7 +58,7 @@ static bool statement_ask_columns(MYSQL_RES **out, struct sl_apply *a, const str
 static bool statement_ask_written(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
                                   struct sl_trouble *t)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     if (!statement_ask_columns(&result, a, def, "column_name",
                                "(extra LIKE '%VIRTUAL%' OR extra LIKE '%STORED%' OR extra LIKE '%PERSISTENT%')", t))

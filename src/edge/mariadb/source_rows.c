@@ -85,7 +85,7 @@ static bool rows_def_of(struct sl_source_rows *s, const struct sl_binlog_table *
 {
     struct sl_source_latest *l = &s->latest[map->serial & (SL_SOURCE_LATEST - 1)];
     if (l->serial != map->serial || map->serial == 0) {
-        struct sl_table_def *def;
+        struct sl_table_def *def = NULL;
         if (!rows_look_up_def(s, map, &def, t))
             return false;
         *l = (struct sl_source_latest){ map->serial, def };
