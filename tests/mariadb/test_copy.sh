@@ -96,10 +96,7 @@ mariadb_sql sink -e "create database x; create table x.t (id int primary key); i
 } | sql --default-character-set=utf8mb4
 
 for name in n1 n2 n3; do start_node "$name" --lease-ttl 20s; done
-SLUICE_SERVER=$(node_urls n1 n2 n3)
-export SLUICE_SERVER
-until_true 60 "three nodes" nodes_alive 3
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2 n3
 
 touch "$work/load"
 load "$work/load" 2>"$work/logs/load" &

@@ -30,10 +30,7 @@ mariadb_start sink "$(mariadb_free_port)"
 source_port=$(sed -n 's/^port=//p' "$work/source/my.cnf")
 sink_port=$(sed -n 's/^port=//p' "$work/sink/my.cnf")
 for name in n1 n2 n3; do start_node "$name" --lease-ttl 60s; done
-SLUICE_SERVER=$(node_urls n1 n2 n3)
-export SLUICE_SERVER
-until_true 60 "three nodes" nodes_alive 3
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2 n3
 feed=ddl
 sluice feed create ddl --source "mysql://root@127.0.0.1:$source_port/" --sink "mysql://root@127.0.0.1:$sink_port/" --filter 'd.*'
 

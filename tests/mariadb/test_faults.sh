@@ -32,10 +32,7 @@ bench=(sysbench oltp_write_only --db-driver=mysql --mysql-socket="$SL_MARIADB_DI
 mariadb-dump --no-defaults -uroot --socket="$SL_MARIADB_DIR/source/sock" --databases sbtest | mariadb_sql sink
 node_options=(--lease-ttl 4s)
 for name in n1 n2 n3; do start_node "$name" "${node_options[@]}"; done
-SLUICE_SERVER=$(node_urls n1 n2 n3)
-export SLUICE_SERVER
-until_true 60 "three nodes" nodes_alive 3
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2 n3
 sluice feed create shop --source "$source_uri" --sink "$sink_uri" --filter 'sbtest.*'
 
 # A load that goes on when the server comes back.

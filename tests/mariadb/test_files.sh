@@ -31,10 +31,7 @@ mariadb_start source "$(mariadb_free_port)" "${MARIADB_SOURCE_OPTIONS[@]}"
 source_port=$(sed -n 's/^port=//p' "$SL_MARIADB_DIR/source/my.cnf")
 node_options=(--lease-ttl 4s)
 for name in n1 n2 n3; do start_node "$name" "${node_options[@]}"; done
-SLUICE_SERVER=$(node_urls n1 n2 n3)
-export SLUICE_SERVER
-until_true 60 "three nodes" nodes_alive 3
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2 n3
 protocols=(canal-json debezium csv)
 for protocol in "${protocols[@]}"; do
     sluice feed create "$protocol" --source "mysql://root@127.0.0.1:$source_port/" --filter 'shop.*' \

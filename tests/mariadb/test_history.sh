@@ -34,10 +34,7 @@ kill_both() {
     done
 }
 start_both
-SLUICE_SERVER=$(node_urls n1 n2)
-export SLUICE_SERVER
-until_true 60 "two nodes" nodes_alive 2
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2
 sluice feed create past --source "mysql://root@127.0.0.1:$source_port/" --sink "mysql://root@127.0.0.1:$sink_port/" --filter 'd.*'
 feed=past
 

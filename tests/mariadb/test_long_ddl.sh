@@ -31,10 +31,7 @@ sink() { mariadb_sql sink "$@"; }
 pair_of_databases
 sink -e "set global general_log_file='$work/general.log'; set global general_log=1"
 for name in n1 n2; do start_node "$name" --lease-ttl 5s; done
-SLUICE_SERVER=$(node_urls n1 n2)
-export SLUICE_SERVER
-until_true 60 "two nodes" nodes_alive 2
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2
 feed=long
 sluice feed create long --source "mysql://root@127.0.0.1:$source_port/" --sink "mysql://root@127.0.0.1:$sink_port/?silent-s=2" --filter 'd.*'
 sql -e "create database d"

@@ -38,10 +38,7 @@ fails_at() { # WHAT: the feed has failed and names it; prints the ts to skip
 
 pair_of_databases
 for name in n1 n2; do start_node "$name" --lease-ttl 60s; done
-SLUICE_SERVER=$(node_urls n1 n2)
-export SLUICE_SERVER
-until_true 60 "two nodes" nodes_alive 2
-until_true 60 "a coordinator" has_coordinator
+await_nodes n1 n2
 uris=(--source "mysql://root@127.0.0.1:$source_port/" --sink "mysql://root@127.0.0.1:$sink_port/")
 sluice feed create first "${uris[@]}" --filter 'd.*'
 sluice feed create second "${uris[@]}" --filter 'e.*'

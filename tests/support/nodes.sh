@@ -4,7 +4,7 @@
 # and $work (a folder) set. Everything is ended by nodes_stop_all and mariadb_stop_all.
 #
 #   start_node NAME [option...]     restart_node NAME     until_true SECONDS WHAT COMMAND...
-#   coordinator, other_node, nodes_alive N, has_coordinator
+#   coordinator, other_node, nodes_alive N, has_coordinator, await_nodes NAME...
 #   pair_of_databases   source and sink, with a user sluice/demo each; ports in source_port, sink_port
 
 declare -A node_pid=() node_port=()
@@ -40,6 +40,14 @@ node_urls() {
     local name urls=
     for name in "$@"; do urls+="http://127.0.0.1:${node_port[$name]},"; done
     echo "${urls%,}"
+}
+
+# NAME...: the commands go to these nodes, all of them alive under a coordinator.
+await_nodes() {
+    SLUICE_SERVER=$(node_urls "$@")
+    export SLUICE_SERVER
+    until_true 60 "$# nodes" nodes_alive $#
+    until_true 60 "a coordinator" has_coordinator
 }
 
 fail() {

@@ -43,17 +43,23 @@ void sl__on_feed_list(struct sl__call *c)
     feed_ask(c, SL_REQUEST_FEED_LIST, SL_STR(""), feed_list_on_reply);
 }
 
+/* The same for a reply that should have a feed. */
+static bool feed_is_missing(struct sl__call *c, const struct sl_reply *reply)
+{
+    if (feed_refused(c, reply))
+        return true;
+    if (reply->feed_count == 0)
+        sl__answer_code(c, SL_NOT_FOUND, "");
+    return reply->feed_count == 0;
+}
+
 /* Answers with one feed: render gets a struct sl__feed_shown. */
 static void feed_show(struct sl__call *c, uint32_t status_code, const struct sl_reply *reply, sl__render *render)
 {
     struct sl_api_status status;
     enum sl_refusal refusal;
-    if (feed_refused(c, reply))
+    if (feed_is_missing(c, reply))
         return;
-    if (reply->feed_count == 0) {
-        sl__answer_code(c, SL_NOT_FOUND, "");
-        return;
-    }
     sl__call_status(c, &status);
     struct json_object *info = sl__doc_parse(reply->feeds[0].info, SL_FEED_INFO_BYTES_MAX, &refusal);
     const struct sl__feed_shown shown = { &reply->feeds[0], &status, info };
@@ -463,12 +469,8 @@ static void feed_resync_on_show(struct sl__call *c, const struct sl_reply *reply
 {
     struct sl_str table;
     enum sl_refusal refusal;
-    if (feed_refused(c, reply))
+    if (feed_is_missing(c, reply))
         return;
-    if (reply->feed_count == 0) {
-        sl__answer_code(c, SL_NOT_FOUND, "");
-        return;
-    }
     struct json_object *info = sl__doc_parse(reply->feeds[0].info, SL_FEED_INFO_BYTES_MAX, &refusal);
     if (sl__body_text(c, "table", &table))
         feed_resync_start(c, &reply->feeds[0], sl_str_of(sl__doc_text(info, "sink-uri")), table);
