@@ -157,6 +157,8 @@ bool sl_sim_cluster_send_target(struct sl_sim *sim, uint32_t host, const struct 
 void sl_sim_cluster_plant(struct sl_sim *sim, uint32_t which);
 /* They are still as they were written. */
 void sl_sim_judge_planted(struct sl_sim *sim);
+/* h refused the value under this key: it must be a planted one, not what a node wrote. */
+void sl_sim_judge_refused_value(struct sl_sim *sim, const struct sl_sim_host *h, struct sl_str key);
 
 /* ---- views ---- */
 

@@ -169,6 +169,16 @@ void sl_sim_cluster_plant(struct sl_sim *sim, uint32_t which)
     sim->cluster->planted |= (number + 1) << (8 * bit);
 }
 
+void sl_sim_judge_refused_value(struct sl_sim *sim, const struct sl_sim_host *h, struct sl_str key)
+{
+    const size_t len = sizeof SL_SIM_PLANTED - 1;
+    bool is_planted = key.len >= len && memcmp(key.ptr + key.len - len, SL_SIM_PLANTED, len) == 0;
+    sl_sim_oracle_count(&sim->oracle, SL_SIM_ORACLE_INPUT);
+    if (!is_planted)
+        sl_sim_oracle_fail(&sim->oracle, SL_SIM_ORACLE_INPUT, "%s cannot read what a node wrote: %.*s", h->id.text,
+                           (int)key.len, key.ptr);
+}
+
 void sl_sim_judge_planted(struct sl_sim *sim)
 {
     for (uint32_t bit = 0; bit < PLANTED_KEYS; bit++) {

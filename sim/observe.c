@@ -173,6 +173,8 @@ void sl_sim_observe_event(struct sl_sim *sim, const struct sl_sim_host *h, const
         observe_liveness_change(sim, h);
     if (event->id == SL_EV_MOVE_STARTED || event->id == SL_EV_MOVE_DONE)
         observe_move(&sim->stats, event->id == SL_EV_MOVE_DONE);
+    if (event->id == SL_EV_STORE_VALUE_REFUSED)
+        sl_sim_judge_refused_value(sim, h, event->fields[0].str);
     if (event->id == SL_EV_MAINTAINER_ADDED)
         sl_sim_oracle_work(&sim->oracle, h->process, "a maintainer");
     sl_sim_log_event(&sim->log, h->id.text, event);

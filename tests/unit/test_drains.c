@@ -309,6 +309,62 @@ static void open_drains_are_loaded_however_long_the_history_is(void **state)
     cd_free(c);
 }
 
+/* The node took a new epoch for the sake of "old", which waits for n3 to forget it. */
+static struct cd *drained_again(enum sl_liveness liveness)
+{
+    struct cd *c = cd_new(3, 0);
+    struct sl_intent old = intent_of("old", "n2", SL_DRAIN_CLEARING, 0);
+    old.cancelled = true;
+    old.ended_from = SL_DRAIN_EVACUATING;
+    old.target_node_epoch = cd_node(c, "n2")->node_epoch++;
+    cd_node(c, "n2")->liveness = liveness;
+    put_intent(c, &old);
+    return c;
+}
+
+/* Who brought it there is not known: that key cannot be read any more. */
+static void a_cancelled_drain_ends_when_its_node_is_stopping(void **state)
+{
+    (void)state;
+    struct cd *c = drained_again(SL_LIVENESS_STOPPING);
+    cd_start(c);
+    cd_run(c, SL_S);
+    sl_assert_str(cd_phase(c, "n2"), "cancelled");
+    sl_assert_u64(cd_node(c, "n2")->undrain_requests, 0);
+    (void)cd_drain_node(c, "n2");
+    cd_run(c, 14 * SL_S);
+    sl_assert_u64(cd_drain_node(c, "n2"), 0);
+    cd_free(c);
+}
+
+static void a_cancelled_drain_does_not_undo_the_next_one(void **state)
+{
+    (void)state;
+    struct cd *c = drained_again(SL_LIVENESS_DRAINING);
+    struct sl_intent next = intent_of("next", "n2", SL_DRAIN_EVACUATING, 1);
+    next.target_node_epoch = cd_node(c, "n2")->node_epoch;
+    put_intent(c, &next);
+    cd_start(c);
+    cd_run(c, 14 * SL_S);
+    sl_assert_u64(cd_node(c, "n2")->undrain_requests, 0);
+    sl_assert_u64(cd_drain_node(c, "n2"), 0);
+    cd_free(c);
+}
+
+static void a_drain_that_is_cleared_does_not_hide_the_next_one(void **state)
+{
+    (void)state;
+    struct cd *c = drained_again(SL_LIVENESS_STOPPING);
+    struct sl_intent next = intent_of("next", "n2", SL_DRAIN_SAFE, 1);
+    next.target_node_epoch = cd_node(c, "n2")->node_epoch;
+    put_intent(c, &next);
+    cd_node(c, "n3")->is_deaf = true;
+    cd_start(c);
+    cd_run(c, SL_S);
+    sl_assert_u64(cd_drain_node(c, "n2"), 0);
+    cd_free(c);
+}
+
 static void history_is_limited_and_the_oldest_go_first(void **state)
 {
     (void)state;
@@ -505,6 +561,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_value_that_cannot_be_read_is_left_alone_and_read_again),
         cmocka_unit_test(what_cannot_come_from_a_session_is_refused_and_stops_nobody),
         cmocka_unit_test(open_drains_are_loaded_however_long_the_history_is),
+        cmocka_unit_test(a_cancelled_drain_ends_when_its_node_is_stopping),
+        cmocka_unit_test(a_cancelled_drain_does_not_undo_the_next_one),
+        cmocka_unit_test(a_drain_that_is_cleared_does_not_hide_the_next_one),
         cmocka_unit_test(history_is_limited_and_the_oldest_go_first),
         cmocka_unit_test(history_is_limited_also_when_drains_end_well),
         cmocka_unit_test(a_late_creation_does_not_bring_a_deleted_intent_back),

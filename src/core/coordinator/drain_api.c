@@ -130,14 +130,21 @@ static bool api_starts_with(struct sl_str s, struct sl_str prefix)
     return s.len >= prefix.len && memcmp(s.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-/* The session for this target id: the open one, else the newest. */
+static int api_rank(const struct drain_session *s)
+{
+    if (!sl__drain_is_open(s))
+        return 0;
+    return s->intent.phase == SL_DRAIN_CLEARING ? 1 : 2;
+}
+
+/* The session for this target id: the one at work, else one that is being cleared, else the newest. */
 static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str target)
 {
     struct drain_session *found = NULL;
     for (uint32_t i = 0; i < d->session_count; i++) {
         struct drain_session *s = &d->sessions[i];
         bool is_it = sl_str_eq(sl_node_id_str(&s->intent.target), target);
-        if (is_it && (!found || !sl__drain_is_open(found)))
+        if (is_it && (!found || api_rank(s) > api_rank(found) || !sl__drain_is_open(found)))
             found = s;
     }
     return found;

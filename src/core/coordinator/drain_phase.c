@@ -238,15 +238,31 @@ static enum sl_drain_phase phase_end_of(const struct drain_session *s)
     return s->intent.ended_from == SL_DRAIN_SAFE ? SL_DRAIN_DONE : SL_DRAIN_FAILED;
 }
 
+/* A node may be drained again while a drain of it that was cancelled is still being cleared. */
+static bool phase_node_drains(const struct sl_drains *d, sl_node_ref node)
+{
+    for (uint32_t i = 0; i < d->session_count; i++) {
+        const struct drain_session *s = &d->sessions[i];
+        if (s->node == node && s->mod_revision > 0 && s->durable.phase <= SL_DRAIN_SAFE)
+            return true;
+    }
+    return false;
+}
+
 /*
  * A cancelled drain has ended when its target is ALIVE in a new node epoch. Also when it never became DRAINING as far
- * as we know: a request that is still on its way then names an epoch that is gone.
+ * as we know: a request that is still on its way then names an epoch that is gone. And when a later drain has the node:
+ * to ask for ALIVE would undo it. That drain is not always known, as its key may have become unreadable; but a node that
+ * is STOPPING was brought there by one, since no drain that got so far is cancelled, and would refuse for ever.
  */
 static bool phase_is_undrained(const struct sl_drains *d, const struct drain_session *s)
 {
     if (!s->intent.cancelled || s->node == SL_NODE_NONE || s->intent.ended_from < SL_DRAIN_EVACUATING)
         return true;
-    return phase_is_reborn(d, s) && sl_nodes_at(d->opts.nodes, s->node)->liveness == SL_LIVENESS_ALIVE;
+    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
+    if (o->observed && o->liveness >= SL_LIVENESS_STOPPING)
+        return true;
+    return phase_is_reborn(d, s) && (o->liveness == SL_LIVENESS_ALIVE || phase_node_drains(d, s->node));
 }
 
 static void drain_advance_clearing(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
@@ -309,17 +325,6 @@ void sl__drain_advance(struct sl_drains *d, sl_ns now, struct drain_session *s, 
         return;
     }
     SL_UNREACHABLE();
-}
-
-/* A node may be drained again while a drain of it that was cancelled is still being cleared. */
-static bool phase_node_drains(const struct sl_drains *d, sl_node_ref node)
-{
-    for (uint32_t i = 0; i < d->session_count; i++) {
-        const struct drain_session *s = &d->sessions[i];
-        if (s->node == node && s->mod_revision > 0 && s->durable.phase <= SL_DRAIN_SAFE)
-            return true;
-    }
-    return false;
 }
 
 void sl__drain_became_durable(struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_intent *before,

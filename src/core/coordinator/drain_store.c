@@ -323,11 +323,12 @@ void sl_drains_load(struct sl_drains *d, sl_ns now, struct sl_outbox *out)
     d->load_at = sl_ns_after(now, DRAIN_RETRY_NS);
 }
 
+/* One is at work for a node at a time. One that is being cleared may be beside it: its end was not stored yet. */
 static bool load_is_second(const struct sl_drains *d, const struct sl_intent *stored)
 {
-    for (uint32_t i = 0; i < d->session_count && stored->phase <= SL_DRAIN_CLEARING; i++) {
-        const struct drain_session *s = &d->sessions[i];
-        if (sl__drain_is_open(s) && sl_node_id_eq(&s->intent.target, &stored->target))
+    for (uint32_t i = 0; i < d->session_count && stored->phase <= SL_DRAIN_SAFE; i++) {
+        const struct sl_intent *other = &d->sessions[i].intent;
+        if (other->phase <= SL_DRAIN_SAFE && sl_node_id_eq(&other->target, &stored->target))
             return true;
     }
     return false;
