@@ -3,6 +3,7 @@
  * URIs of sources and sinks, as a user may write them: understood or refused, and what is said of them never holds the
  * password or the value of a parameter.
  */
+#define _GNU_SOURCE /* NOLINT(cert-dcl37-c,cert-dcl51-cpp) for memmem */
 #include "edge/mariadb/mariadb_conn.h"
 
 #include <stdlib.h>
@@ -12,13 +13,22 @@ enum { SECRET_BYTES_MIN = 6 }; /* what is shorter may stand in any sentence */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_unsaid(const struct sl_trouble *t, struct sl_str secret)
+/* A word that also stands elsewhere in the URI may be said as what it is there, such as the name of a parameter. */
+static bool stands_twice(const uint8_t *data, size_t size, const char *word, size_t len)
+{
+    const uint8_t *first = memmem(data, size, word, len);
+    return first && memmem(first + 1, size - (size_t)(first + 1 - data), word, len) != NULL;
+}
+
+static void check_unsaid(const struct sl_trouble *t, struct sl_str secret, const uint8_t *data, size_t size)
 {
     char word[64];
     if (secret.len < SECRET_BYTES_MIN || secret.len >= sizeof word)
         return;
     memcpy(word, secret.ptr, secret.len);
     word[secret.len] = '\0';
+    if (stands_twice(data, size, word, secret.len))
+        return;
     SL_REQUIRE(!strstr(t->detail, word) && !strstr(t->remedy, word));
 }
 
@@ -53,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (!sl_mariadb_target_parse(&target, text, takes_none, NULL, &t)) {
         SL_REQUIRE(t.code[0] != '\0');
-        check_unsaid(&t, uri.password);
+        check_unsaid(&t, uri.password, data, size);
     }
     sl_mariadb_target_wipe(&target);
     SL_REQUIRE(target.password[0] == '\0');

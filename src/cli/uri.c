@@ -62,13 +62,21 @@ static size_t uri_query_start(const char *uri)
 }
 
 #define URI_SECRETS_MAX 32
+/* In the order in which they begin. In what only looks like a URI they may overlap. */
 static size_t uri_secrets(const char *uri, struct uri_secret *out)
 {
-    size_t count = 0, from = uri_query_start(uri);
-    count += uri_password(uri, &out[0]);
-    while (count < URI_SECRETS_MAX && uri_query_secret(uri, &from, &out[count]))
+    struct uri_secret password;
+    size_t count = 0, from = uri_query_start(uri), at = 0;
+    bool has_password = uri_password(uri, &password);
+    while (count < URI_SECRETS_MAX - 1 && uri_query_secret(uri, &from, &out[count]))
         count++;
-    return count;
+    if (!has_password)
+        return count;
+    while (at < count && out[at].at < password.at)
+        at++;
+    memmove(&out[at + 1], &out[at], (count - at) * sizeof *out);
+    out[at] = password;
+    return count + 1;
 }
 
 void sl_cli_mask_uri(char *to, size_t size, const char *uri)
@@ -77,12 +85,15 @@ void sl_cli_mask_uri(char *to, size_t size, const char *uri)
     size_t count = uri_secrets(uri, secrets), at = 0;
     struct sl_cli_buf masked = { 0 };
     for (size_t i = 0; i < count; i++) {
-        sl_cli_add_bytes(&masked, uri + at, secrets[i].at - at);
-        sl_cli_add(&masked, "xxxxx");
-        at = secrets[i].at + secrets[i].len;
+        size_t end = secrets[i].at + secrets[i].len;
+        if (secrets[i].at >= at) {
+            sl_cli_add_bytes(&masked, uri + at, secrets[i].at - at);
+            sl_cli_add(&masked, "xxxxx");
+        }
+        at = end > at ? end : at;
     }
     /* More secrets than there is room for: the rest is not worth the risk. */
-    sl_cli_add(&masked, count < URI_SECRETS_MAX ? uri + at : "...");
+    sl_cli_add(&masked, count < URI_SECRETS_MAX - 1 ? uri + at : "...");
     sl_cli_clean(to, size, masked.ptr);
     sl_cli_buf_free(&masked);
 }
@@ -93,6 +104,6 @@ void sl_cli_blot_uri(char *uri)
     size_t count = uri_secrets(uri, secrets);
     for (size_t i = 0; i < count; i++)
         memset(uri + secrets[i].at, 'x', secrets[i].len);
-    if (count == URI_SECRETS_MAX)
+    if (count >= URI_SECRETS_MAX - 1)
         memset(uri, 'x', strlen(uri));
 }

@@ -2,14 +2,15 @@
 #define _GNU_SOURCE /* NOLINT(cert-dcl37-c,cert-dcl51-cpp) for FNM_CASEFOLD */
 #include "engine/table_filter.h"
 
+#include <ctype.h>
 #include <fnmatch.h>
 #include <json-c/json.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILTER_REPEAT_MAX 1024u
-#define FILTER_NAME_MAX 512u /* a name of 64 characters, with room */
+enum { FILTER_NODES_MAX = 1024, FILTER_GROUPS_MAX = 32 }; /* of a regular expression, written out */
+#define FILTER_NAME_MAX 512u                              /* a name of 64 characters, with room */
 
 struct filter_part { /* of one rule: for the schema or for the table */
     bool is_regex;
@@ -92,23 +93,62 @@ static bool filter_read_glob(struct filter_text *in, struct filter_part *part)
 }
 
 /*
- * How often a pattern repeats things at most, one repetition inside the other: the library writes out each of them, so a few
- * characters could take all memory and time there is.
+ * The last character of the piece that begins at p: a class in brackets, what is escaped, or p itself. Null: it has no
+ * end, or refers back to a group, which can take all time there is.
  */
-static bool filter_repeats_little(const char *pattern)
+static const char *filter_piece_end(const char *p)
 {
-    unsigned long times = 1;
-    for (const char *p = pattern; *p && times <= FILTER_REPEAT_MAX; p++) {
-        if (*p == '{') {
-            char *end;
-            unsigned long least = strtoul(p + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
-            unsigned long factor = most > least ? most : least;
-            times = factor > FILTER_REPEAT_MAX ? FILTER_REPEAT_MAX + 1 : times * (factor + 1);
-        } else if (*p == '+' && p > pattern && p[-1] == ')') {
-            times *= 2;
+    if (*p == '\\')
+        return p[1] && !isdigit((unsigned char)p[1]) ? p + 1 : NULL;
+    if (*p != '[')
+        return p;
+    p += p[1] == '^' ? 2 : 1;
+    return strchr(*p == ']' ? p + 1 : p, ']'); /* as the first member, it is one */
+}
+
+/* What stands before a quantifier is there so many times; 1 if p is at none. */
+static uint64_t filter_times(const char *p)
+{
+    if (*p == '+' || *p == '*' || *p == '?')
+        return 2;
+    if (*p != '{')
+        return 1;
+    char *end;
+    unsigned long least = strtoul(p + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
+    unsigned long times = most > least ? most : least;
+    return times > FILTER_NODES_MAX ? FILTER_NODES_MAX + 1 : (uint64_t)times + 1;
+}
+
+/*
+ * Whether a pattern stays small when it is read: the library writes out each repetition, so that a few characters, one
+ * repetition inside the other, could take all memory there is.
+ */
+static bool filter_is_small(const char *pattern)
+{
+    uint64_t sum[FILTER_GROUPS_MAX] = { 0 }, last = 0; /* of each open group, without its last piece; that piece */
+    uint32_t depth = 0;
+    for (const char *p = pattern; *p; p++) {
+        uint64_t times = filter_times(p);
+        if (times > 1) {
+            last *= times;
+        } else if (*p == ')' && depth > 0) {
+            last += sum[depth--];
+        } else if (*p == '(') {
+            sum[depth] += last;
+            last = 0;
+            if (++depth == FILTER_GROUPS_MAX)
+                return false;
+            sum[depth] = 0;
+        } else {
+            sum[depth] += last;
+            last = 1;
+            if ((p = filter_piece_end(p)) == NULL)
+                return false;
         }
+        if (sum[depth] + last > FILTER_NODES_MAX)
+            return false;
     }
-    return times <= FILTER_REPEAT_MAX;
+    return true;
 }
 
 static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
@@ -124,7 +164,7 @@ static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
     if (*in->at != '/')
         return false;
     in->at++;
-    part->is_regex = filter_repeats_little(pattern) &&
+    part->is_regex = filter_is_small(pattern) &&
                      regcomp(&part->regex, pattern, REG_EXTENDED | REG_NOSUB | (in->ignores_case ? REG_ICASE : 0)) == 0;
     return part->is_regex;
 }

@@ -156,6 +156,8 @@ static void secrets_of_a_uri_are_masked(void **state)
         { "kafka://h/t?sasl-password=x&a=b&Access-Token=y", "kafka://h/t?sasl-password=xxxxx&a=b&Access-Token=xxxxx" },
         { "s3://b/?secret-access-key=k", "s3://b/?secret-access-key=xxxxx" },
         { "gen://?tables=3", "gen://?tables=3" },
+        { "a?password=b&x=://u:p@h", "a?password=xxxxx&x=://u:xxxxx@h" },
+        { "a?password=b://u:p@h&x=1", "a?password=xxxxx&x=1" },
         { "no uri", "no uri" },
         { "", "" },
     };
