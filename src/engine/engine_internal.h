@@ -38,6 +38,18 @@
  *   BLOCKED ----+-- CLOSE -> CLOSING, with all before the change and nothing behind it
  *               +-- the change cannot be performed -> OVER
  *
+ * What may be trusted, by state (durable and pending at all times, as E2 says; what the sink holds only after CLAIMING):
+ *   CLAIMING   the placement alone. What the sink holds of the table is not known, nor whether an older owner still writes.
+ *   COPYING    from, and the chunks that the sink has counted. What is in the table is not at one ts yet.
+ *   WAITING    from: everything up to it is durable or pending, and nothing after it was given to this flow.
+ *   CATCHING,
+ *   FOLLOWING  its reader's routed: everything up to max(from, routed) is durable or pending (E3).
+ *   JOINING    as FOLLOWING; but what came from the window lies in front of the shared parcels, so these do not speak for it.
+ *   BLOCKED    everything in front of the change is durable or pending, nothing behind it is (E7). Whether the change was
+ *              performed is the sink's to say: what is_stop_done tells may be younger than a crash.
+ *   CLOSING    no row comes any more; durable still grows until pending is 0. It may still write.
+ *   OVER       durable is final. It writes nothing; a worker that still had rows of it was told to drop them.
+ *
  * Invariants (under the hub's mutex):
  *   E1  A flow is in the routing table and in the list of a reader iff it is CATCHING, JOINING or FOLLOWING.
  *   E2  Entries of a flow lie in its lane in order of ts; pending counts those not yet durable, in the queue or in flight.

@@ -16,6 +16,20 @@
  * A feed has three layers: what the store holds (info, status_value), what it should hold (want), and what runs
  * (place, node, op). Decisions change want; feed_store.c makes it durable, for as long as that takes; sl__feed_react
  * then does what the durable state allows. So nothing is acted on that a later coordinator would not find.
+ *
+ *                 resumed, created              placed               reports from there
+ *   STOPPED <-------------------> ABSENT <---------------> SCHEDULING -----------------> REPLICATING
+ *      ^       paused, removed       ^      took too long       |  ^                          |
+ *      |                             +------- node lost --------+--)--------------------------+
+ *      +----------------- paused, failed, removed: the stop has ended -----------------------+
+ *
+ * Per place, what may be trusted:
+ *   STOPPED      no maintainer of it runs, or will be added. The stored checkpoint is all that is known.
+ *   ABSENT       no maintainer that this coordinator knows of runs; one of a node that was lost may, until its lease is over,
+ *                but its epoch is below any that is given out from here on, so its words are refused.
+ *   SCHEDULING   node is where one was added, or is being moved to; op says whether the origin may still work. Only
+ *                reports with the epoch of the info value count.
+ *   REPLICATING  node runs it with that epoch; its status is at most as old as its last report.
  */
 #define SL__FEED_KEYSPACE "default"
 #define SL__FEEDS_REQUESTS_MAX 32u     /* open at once; the outbox keeps room for 64 answers */

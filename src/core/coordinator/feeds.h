@@ -14,7 +14,7 @@
  *   feed_operators.c   add, move, stop as state tables; one per feed; epoch durable before any Add leaves
  *   feed_schedulers.c  basic, balance, drain
  *   feed_store.c       info and status values: compare-and-swap always, never backwards, never over another writer's
- * member feed_admin.c       create, pause, resume, remove, update, list, show
+ *   feed_admin.c       create, pause, resume, remove, update, list, show
  *
  * Invariants (checked after every step):
  *   F1  a feed is in exactly one of absent, scheduling, replicating, stopped; bound to a node iff scheduling or

@@ -19,6 +19,10 @@
  * ALIVE     takes any work, campaigns.
  * DRAINING  takes maintainers still (moves in flight must converge), no new spans, does not campaign.
  * STOPPING  takes nothing; reached only when nothing is hosted, unless the node fences itself.
+ *
+ * What another node may trust of it, with the node epoch that came with it: ALIVE nothing, it may have changed since.
+ * DRAINING that it never again takes a span or campaigns in this epoch. STOPPING that it has nothing and takes nothing, for
+ * as long as the process lives; unless it fenced itself, but then it has lost its lease and is no member.
  */
 #define SL_LIVENESS_STATES(X)                           \
     X(ALIVE, 1u << SL_LIVENESS_DRAINING, "alive")       \

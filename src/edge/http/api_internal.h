@@ -29,6 +29,11 @@
  *                                  |                   ^
  *                                  `---> WAITING ------'     suspended; ended by the core, a forward, or its deadline
  *
+ * RECEIVING  method, path, headers and the user may be trusted, as far as they were checked; the body not at all.
+ * READY      all of it: a body that is too large or no JSON was answered before any handler.
+ * WAITING    only slot and generation: the client may be gone. The handler's state lies in the call.
+ * ANSWERED   nothing but the answer; it is sent for as long as the client reads.
+ *
  * Invariants:
  *   H1  a call is answered exactly once; what comes later for it finds its generation gone.
  *   H2  a connection is suspended if and only if its call is WAITING (event streams apart, stream.c).

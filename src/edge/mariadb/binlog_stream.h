@@ -22,6 +22,14 @@
  * Position of a group: ts = epoch:8 | number of the file:24 | start offset of its GTID event:32. It grows strictly. A
  * group that crosses 4 GiB still starts below it; a later group in the same file would not, and is refused.
  *
+ * What may be trusted, by state:
+ *   STARTING    nothing: neither the lengths of events nor whether they carry checksums.
+ *   BETWEEN     the format, and that everything up to the position is complete: the one state to resume from.
+ *   OPENING     a GTID, and with it the position. Not yet what the group is.
+ *   INSIDE      the tables of this statement (B3). Not that the group will be committed: only its last item says so.
+ *   STANDALONE  that one statement follows, which the source has committed already.
+ *   FAILED      the text. No event is looked at any more.
+ *
  * Invariants:
  *   B1  items of a group come between its BEGIN and an item with ends_group; groups do not nest.
  *   B2  ts of BEGIN items grows strictly.
