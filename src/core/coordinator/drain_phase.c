@@ -253,16 +253,14 @@ static bool phase_node_drains(const struct sl_drains *d, sl_node_ref node)
  * A cancelled drain has ended when its target is ALIVE in a new node epoch. Also when it never became DRAINING as far
  * as we know: a request that is still on its way then names an epoch that is gone. And when a later drain has the node:
  * to ask for ALIVE would undo it. That drain is not always known, as its key may have become unreadable; but a node that
- * is STOPPING was brought there by one, since no drain that got so far is cancelled, and would refuse for ever.
+ * is STOPPING in an epoch after ours was brought there by one, and would refuse for ever.
  */
 static bool phase_is_undrained(const struct sl_drains *d, const struct drain_session *s)
 {
     if (!s->intent.cancelled || s->node == SL_NODE_NONE || s->intent.ended_from < SL_DRAIN_EVACUATING)
         return true;
-    const struct sl_observed *o = sl_nodes_at(d->opts.nodes, s->node);
-    if (o->observed && o->liveness >= SL_LIVENESS_STOPPING)
-        return true;
-    return phase_is_reborn(d, s) && (o->liveness == SL_LIVENESS_ALIVE || phase_node_drains(d, s->node));
+    bool is_draining = sl_nodes_at(d->opts.nodes, s->node)->liveness == SL_LIVENESS_DRAINING;
+    return phase_is_reborn(d, s) && (!is_draining || phase_node_drains(d, s->node));
 }
 
 static void drain_advance_clearing(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
