@@ -12,7 +12,6 @@
 struct member {
     struct sl_node_id id;
     uint32_t seen; /* number of the snapshot that named it last */
-    bool alive;
 };
 
 struct sl_members {
@@ -23,16 +22,26 @@ struct sl_members {
     struct sl_members_change change;
     sl_node_ref *free_refs; /* ring of count_max */
     uint32_t free_head, free_count;
+    uint32_t *alive;       /* a bit for each ref: loops over the members are in every step, and most refs are free */
     struct member slots[]; /* count_max + 1; the first is never used */
 };
 
 #define MEMBERS_SELF ((sl_node_ref)1)
 #define MEMBERS_REF_ARRAYS ((size_t)3) /* free_refs, change.added, change.removed */
+#define MEMBERS_WORD_BITS 32u
 
 static size_t members_bytes(uint32_t count_max)
 {
     size_t slots = ((size_t)count_max + 1) * sizeof(struct member);
-    return sizeof(struct sl_members) + slots + MEMBERS_REF_ARRAYS * count_max * sizeof(sl_node_ref);
+    size_t words = ((size_t)count_max / MEMBERS_WORD_BITS + 1) * sizeof(uint32_t);
+    return sizeof(struct sl_members) + slots + MEMBERS_REF_ARRAYS * count_max * sizeof(sl_node_ref) + words;
+}
+
+static void members_set_alive(struct sl_members *m, sl_node_ref ref, bool is_alive)
+{
+    uint32_t bit = 1u << ref % MEMBERS_WORD_BITS, *word = &m->alive[ref / MEMBERS_WORD_BITS];
+    *word = is_alive ? *word | bit : *word & ~bit;
+    m->alive_count = is_alive ? m->alive_count + 1 : m->alive_count - 1;
 }
 
 static uint64_t members_hash(const struct sl_members *m, struct sl_str id)
@@ -64,9 +73,8 @@ static bool members_add(struct sl_members *m, const struct sl_node_id *id)
         return false;
     m->free_head = (m->free_head + 1) % m->count_max;
     m->free_count--;
-    m->slots[ref].alive = true;
     m->slots[ref].seen = m->snapshot;
-    m->alive_count++;
+    members_set_alive(m, ref, true);
     return true;
 }
 
@@ -84,6 +92,7 @@ enum sl_code sl_members_new(struct sl_members **out, struct sl_mem *mem, const s
     m->free_refs = (sl_node_ref *)(m->slots + node_count_max + 1);
     m->change.added = m->free_refs + node_count_max;
     m->change.removed = m->change.added + node_count_max;
+    m->alive = m->change.removed + node_count_max;
     sl_map_init(&m->index, mem, SL_TAG_MEMBERS, node_count_max, members_has_id, m);
     for (sl_node_ref ref = MEMBERS_SELF; ref <= node_count_max; ref++)
         members_free_slot(m, ref);
@@ -105,13 +114,12 @@ void sl_members_free(struct sl_members *m)
 
 static void members_remove_unseen(struct sl_members *m)
 {
-    for (sl_node_ref ref = MEMBERS_SELF + 1; ref <= m->count_max; ref++) {
+    for (sl_node_ref ref = sl_members_next(m, MEMBERS_SELF); ref != SL_NODE_NONE; ref = sl_members_next(m, ref)) {
         struct member *slot = &m->slots[ref];
-        if (!slot->alive || slot->seen == m->snapshot)
+        if (slot->seen == m->snapshot)
             continue;
         sl_map_remove(&m->index, members_hash(m, sl_node_id_str(&slot->id)), ref);
-        slot->alive = false;
-        m->alive_count--;
+        members_set_alive(m, ref, false);
         m->change.removed[m->change.removed_count++] = ref;
     }
 }
@@ -144,7 +152,7 @@ uint32_t sl_members_apply(struct sl_members *m, const struct sl_node_id *ids, ui
     uint32_t left_out = members_add_unknown(m, ids, count);
     for (uint32_t i = 0; i < m->change.removed_count; i++)
         members_free_slot(m, m->change.removed[i]);
-    SL_REQUIRE(m->slots[MEMBERS_SELF].alive && m->alive_count + m->free_count == m->count_max);
+    SL_REQUIRE(sl_members_is_alive(m, MEMBERS_SELF) && m->alive_count + m->free_count == m->count_max);
     *change = &m->change;
     return left_out;
 }
@@ -173,7 +181,8 @@ const struct sl_node_id *sl_members_id(const struct sl_members *m, sl_node_ref r
 
 bool sl_members_is_alive(const struct sl_members *m, sl_node_ref ref)
 {
-    return ref != SL_NODE_NONE && ref <= m->count_max && m->slots[ref].alive;
+    return ref != SL_NODE_NONE && ref <= m->count_max &&
+           m->alive[ref / MEMBERS_WORD_BITS] >> ref % MEMBERS_WORD_BITS & 1;
 }
 
 uint32_t sl_members_alive_count(const struct sl_members *m)
@@ -188,11 +197,16 @@ uint32_t sl_members_ref_max(const struct sl_members *m)
 
 sl_node_ref sl_members_next(const struct sl_members *m, sl_node_ref ref)
 {
-    while (ref < m->count_max) {
-        if (m->slots[++ref].alive)
-            return ref;
+    if (ref >= m->count_max)
+        return SL_NODE_NONE;
+    ref++;
+    uint32_t at = ref / MEMBERS_WORD_BITS, word = m->alive[at] & (UINT32_MAX << ref % MEMBERS_WORD_BITS);
+    while (word == 0) {
+        if (at++ == m->count_max / MEMBERS_WORD_BITS)
+            return SL_NODE_NONE;
+        word = m->alive[at];
     }
-    return SL_NODE_NONE;
+    return at * MEMBERS_WORD_BITS + (sl_node_ref)__builtin_ctz(word);
 }
 
 static bool members_begins(struct sl_str id, struct sl_str text)
