@@ -8,6 +8,7 @@
 
 #define PROGRESS_BAR_WIDTH 30
 #define PROGRESS_SLOW_LINES 3
+#define PROGRESS_STILL_MS 3000 /* nobody can say when something ends that does not go on */
 
 /* ---- counts ---- */
 
@@ -37,7 +38,7 @@ void sl_cli_progress_left(struct sl_cli_buf *b, const struct sl_cli_drain *d)
         return;
     }
     progress_kind(&kinds, d->maintainers, "maintainer", "maintainers");
-    progress_kind(&kinds, d->operators, "of them moving", "of them moving");
+    progress_kind(&kinds, d->operators, "maintainer moving", "maintainers moving");
     progress_kind(&kinds, d->dispatchers, "dispatcher", "dispatchers");
     progress_kind(&kinds, d->moves, "move", "moves");
     progress_kind(&kinds, d->feeds_unsettled, "feed unsettled", "feeds unsettled");
@@ -215,8 +216,9 @@ void sl_cli_rate_see(struct sl_cli_rate *r, uint64_t now_ms, uint64_t left)
 struct sl_cli_number sl_cli_rate_eta(const struct sl_cli_rate *r, uint64_t now_ms)
 {
     uint64_t gone = r->first_left - r->last_left, spent_ms = now_ms - r->first_ms;
-    bool is_known = r->has_first && gone > 0 && r->last_left > 0 && spent_ms >= 500;
-    if (!is_known || spent_ms > UINT64_MAX / (r->last_left + 1))
+    bool is_known = r->has_first && gone > r->first_left / 100 && r->last_left > 0 && spent_ms >= 500;
+    bool stands_still = now_ms - r->changed_ms > PROGRESS_STILL_MS;
+    if (!is_known || stands_still || spent_ms > UINT64_MAX / (r->last_left + 1))
         return (struct sl_cli_number){ 0 };
     return (struct sl_cli_number){ true, r->last_left * spent_ms / gone };
 }

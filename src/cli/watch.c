@@ -12,7 +12,7 @@
 
 #define WATCH_TICK_MS 500
 #define WATCH_STREAM_SILENT_MS 6000 /* the server shows a sign of life more often */
-#define WATCH_POLL_MS 1000          /* without events */
+#define WATCH_POLL_MS 250           /* without events, as while the coordinator changes */
 #define WATCH_POLL_TIMEOUT_MS 3000
 #define WATCH_GIVE_UP_MS 180000 /* nobody answers for that long */
 #define WATCH_LINE_MS 5000

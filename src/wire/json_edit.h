@@ -15,7 +15,7 @@ struct sl__json_change {
     struct sl_str value; /* JSON text */
     bool only_if_there;  /* a document without the member is left without it */
 };
-#define SL__JSON_CHANGES_MAX 16
+#define SL__JSON_CHANGES_MAX 20
 
 /*
  * json must be a text that sl__doc_parse took. A member is replaced where it stands (if it comes twice: the last one,

@@ -209,6 +209,7 @@ const char *sl_drain_phase_name(enum sl_drain_phase p)
 static const struct sl__member intent_members[] = {
     SL__MEMBER(TEXT, "id", true, sl_intent, id),
     SL__MEMBER(TEXT, "target", true, sl_intent, target.text),
+    SL__MEMBER(TEXT, "target-name", false, sl_intent, target_name),
     SL__MEMBER(U64, "target-node-epoch", false, sl_intent, target_node_epoch),
     SL__MEMBER(U64, "epoch", false, sl_intent, epoch),
     SL__MEMBER(BOOL, "cancelled", false, sl_intent, cancelled),

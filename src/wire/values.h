@@ -144,9 +144,10 @@ const char *sl_drain_phase_name(enum sl_drain_phase p);
 struct sl_intent {
     char id[SL_DRAIN_ID_MAX + 1];
     struct sl_node_id target;
-    uint64_t target_node_epoch;            /* the process life meant; 0 = not known yet */
-    uint64_t epoch;                        /* of the drain target; raised at each take-over */
-    enum sl_drain_phase phase, ended_from; /* ended_from: phase when clearing began */
+    char target_name[SL_NODE_NAME_MAX + 1]; /* when the drain began, for people; may be empty */
+    uint64_t target_node_epoch;             /* the process life meant; 0 = not known yet */
+    uint64_t epoch;                         /* of the drain target; raised at each take-over */
+    enum sl_drain_phase phase, ended_from;  /* ended_from: phase when clearing began */
     bool cancelled, proof_reference, stop_node, cancel_at_deadline;
     char reason[SL_REASON_MAX + 1], actor[SL_ACTOR_MAX + 1];
     uint64_t created_wall_ms, deadline_wall_ms, ended_wall_ms; /* 0 = none */

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -87,6 +88,8 @@ def test_the_coordinator_is_drained_and_exits():
         assert "was proved safe to stop and has left" in text, text
         assert owner.wait_exit() == STOPPED
         c.wait_formed(2)
+        # A node that is gone still has its name in what is said of it.
+        assert shown(c, "drain", "show", owner.name)["node"]["name"] == owner.name
         advances(c)
 
 
@@ -148,6 +151,7 @@ def test_ctrl_c_leaves_the_drain_alone():
         sleeper.pause()
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # what is started in the background is born deaf to it
             words = line(c, ["node", "drain", target.name], owner)
             os.execve(words[0], words, environment(TERM="xterm"))
         text = b""

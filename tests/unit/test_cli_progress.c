@@ -170,6 +170,11 @@ static void the_time_left_follows_the_pace(void **state)
     assert_false(sl_cli_rate_eta(&r, 4000).is_known);
     sl_cli_rate_see(&r, 5000, 2000); /* new work: the pace is measured anew */
     assert_false(sl_cli_rate_eta(&r, 6000).is_known);
+    sl_cli_rate_see(&r, 7000, 1990);
+    assert_false(sl_cli_rate_eta(&r, 7000).is_known); /* too little to go by */
+    sl_cli_rate_see(&r, 8000, 1000);
+    sl_assert_u64(sl_cli_rate_eta(&r, 10000).v, 5000);
+    assert_false(sl_cli_rate_eta(&r, 11001).is_known); /* it stands still */
 }
 
 /* ---- what a state means for one who waits ---- */

@@ -301,7 +301,7 @@ static void the_nodes_own_word_is_needed(void **state)
     cd_run(c, 20 * SL_S);
     sl_assert_str(cd_blocker(c, "n2"), "SELF_REPORT");
     sl_assert_str(cd_request(c, SL_REQUEST_DRAIN_SHOW, "n2")->drain.blocker_detail,
-                  "1 source readers, 7 unflushed rows");
+                  "1 source reader, 7 unflushed rows");
     sl_assert_u64(cd_node(c, "n2")->stopping_requests, 0);
     cd_node(c, "n2")->readers = 0;
     cd_node(c, "n2")->unflushed_rows = 0;

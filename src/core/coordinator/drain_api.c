@@ -8,26 +8,26 @@
  * to them every doubt is a number >= 1. Ours get a code, a sentence, and the drain.
  */
 #define API_DEADLINE_MS_MAX (UINT64_C(30) * 24 * 3600 * 1000)
+#define API_ETA_IDLE_NS (3 * SL_S)
 #define API_LAG_BUDGET_MS_MAX (UINT64_C(24) * 3600 * 1000)
 
 /* ---- answers ---- */
 
+/* A node that is gone has the name it had. */
 static void api_name_target(const struct sl_drains *d, struct sl_drain_view *v)
 {
-    struct sl_membership_view view;
-    if (!d->opts.membership)
-        return;
-    sl_membership_view(d->opts.membership, &view);
-    for (uint32_t i = 0; i < view.member_count; i++) {
-        if (sl_node_id_eq(&view.members[i].id, &v->intent.target))
-            memcpy(v->target_name, view.members[i].name, sizeof v->target_name);
-    }
+    struct sl_str name = sl__drain_name_of(d, &v->intent.target);
+    struct sl_text t;
+    sl_text_init(&t, v->target_name, sizeof v->target_name);
+    sl_text_str(&t, name.len > 0 ? name : sl_str_of(v->intent.target_name));
 }
 
-/* What is left at the pace of what was done; not known before anything was, or after a take-over. */
+/* What is left at the pace of what was done; not known before a hundredth was, after a take-over, or while nothing goes on. */
 static uint64_t api_eta_ms(sl_ns now, const struct drain_session *s, const struct sl_drain_view *v)
 {
-    if (s->accepted_at == 0 || v->moves_done == 0 || now <= s->accepted_at)
+    bool stands_still = sl_ns_after(s->progress_at, API_ETA_IDLE_NS) < now;
+    bool has_begun = v->moves_done > s->dispatchers_at_start / 100;
+    if (s->accepted_at == 0 || !has_begun || now <= s->accepted_at || stands_still)
         return 0;
     uint64_t spent_ms = (uint64_t)((now - s->accepted_at) / SL_MS);
     return spent_ms > UINT64_MAX / (v->dispatchers + 1u) ? 0 : spent_ms * v->dispatchers / v->moves_done;
@@ -204,6 +204,7 @@ static struct drain_session *api_open(struct sl_drains *d, sl_ns now, sl_node_re
     sl_text_init(&id, s->intent.id, sizeof s->intent.id);
     sl_text_hex64(&id, sl_prng_u64(&d->prng));
     s->intent.target = *sl_members_id(d->opts.members, node);
+    api_copy(s->intent.target_name, sizeof s->intent.target_name, sl__drain_name_of(d, &s->intent.target));
     const struct sl_self_report *self = &sl_nodes_at(d->opts.nodes, node)->self;
     s->dispatchers_at_start = self->valid ? self->dispatchers : 0;
     s->intent.created_wall_ms = wall_ms;

@@ -20,10 +20,24 @@ void sl__drain_blocked(struct drain_session *s, enum sl_blocker why, const char 
                      sl_f_str("blocker", sl_str_of(sl_blocker_name(why))), sl_f_str("detail", sl_str_of(s->detail)));
 }
 
+struct sl_str sl__drain_name_of(const struct sl_drains *d, const struct sl_node_id *id)
+{
+    struct sl_membership_view view = { 0 };
+    if (d->opts.membership)
+        sl_membership_view(d->opts.membership, &view);
+    for (uint32_t i = 0; i < view.member_count; i++) {
+        if (sl_node_id_eq(&view.members[i].id, id))
+            return sl_str_of(view.members[i].name);
+    }
+    return SL_STR("");
+}
+
 static void explain_node(const struct sl_drains *d, struct sl_text *t, sl_node_ref node)
 {
+    const struct sl_node_id *id = sl_members_id(d->opts.members, node);
+    struct sl_str name = sl__drain_name_of(d, id);
     sl_text_cstr(t, "node ");
-    sl_text_str(t, sl_node_id_str(sl_members_id(d->opts.members, node)));
+    sl_text_str(t, name.len > 0 ? name : sl_node_id_str(id));
 }
 
 void sl__drain_blocked_by(const struct sl_drains *d, struct drain_session *s, enum sl_blocker why, sl_node_ref who,
@@ -37,14 +51,14 @@ void sl__drain_blocked_by(const struct sl_drains *d, struct drain_session *s, en
     sl__drain_blocked(s, why, detail, out);
 }
 
-static void explain_count(struct sl_text *t, uint64_t count, const char *what)
+static void explain_count(struct sl_text *t, uint64_t count, const char *one, const char *many)
 {
     if (count == 0)
         return;
     if (t->len > 0)
         sl_text_cstr(t, ", ");
     sl_text_u64(t, count);
-    sl_text_cstr(t, what);
+    sl_text_cstr(t, count == 1 ? one : many);
 }
 
 static void explain_feeds(struct sl_text *t, const struct sl_feeds_on_node *f)
@@ -52,12 +66,12 @@ static void explain_feeds(struct sl_text *t, const struct sl_feeds_on_node *f)
     char totals[DRAIN_DETAIL_MAX];
     struct sl_text all;
     sl_text_init(&all, totals, sizeof totals);
-    explain_count(&all, f->bound, " maintainers there");
-    explain_count(&all, f->operators, " being moved");
-    explain_count(&all, f->unsettled, " feeds not settled");
-    explain_count(&all, f->dispatchers, " dispatchers left");
-    explain_count(&all, f->moves, " moving");
-    explain_count(&all, f->stuck, " stuck");
+    explain_count(&all, f->bound, " maintainer there", " maintainers there");
+    explain_count(&all, f->operators, " being moved", " being moved");
+    explain_count(&all, f->unsettled, " feed not settled", " feeds not settled");
+    explain_count(&all, f->dispatchers, " dispatcher left", " dispatchers left");
+    explain_count(&all, f->moves, " moving", " moving");
+    explain_count(&all, f->stuck, " stuck", " stuck");
     sl_text_cstr(t, f->example);
     sl_text_cstr(t, f->example[0] != '\0' ? "; in all " : "");
     sl_text_cstr(t, totals);
@@ -69,10 +83,10 @@ static void explain_self(struct sl_text *t, const struct sl_self_report *self)
         sl_text_cstr(t, "no report yet");
         return;
     }
-    explain_count(t, self->maintainers, " maintainers");
-    explain_count(t, self->dispatchers, " dispatchers");
-    explain_count(t, self->readers, " source readers");
-    explain_count(t, self->unflushed_rows, " unflushed rows");
+    explain_count(t, self->maintainers, " maintainer", " maintainers");
+    explain_count(t, self->dispatchers, " dispatcher", " dispatchers");
+    explain_count(t, self->readers, " source reader", " source readers");
+    explain_count(t, self->unflushed_rows, " unflushed row", " unflushed rows");
     if (t->len == 0)
         sl_text_cstr(t, "waits for the report of the stopping node");
 }

@@ -156,6 +156,8 @@ bool sl__drain_is_safe(const struct sl_drains *d, const struct drain_session *s)
 uint64_t sl__drain_wall_ms(const struct sl_drains *d, sl_ns now);
 
 /* ---- drain_explain.c ---- */
+/* What people call a node; empty: it is not there. Valid until the membership changes. */
+struct sl_str sl__drain_name_of(const struct sl_drains *d, const struct sl_node_id *id);
 void sl__drain_explain(const struct sl_drains *d, sl_ns now, struct drain_session *s, const struct sl_proof_facts *f,
                        enum sl_blocker why, struct sl_outbox *out);
 /* The same with a text, or with the node that is the cause. */
