@@ -2,6 +2,7 @@
 #include "app/shell_internal.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
@@ -205,7 +206,10 @@ static void shell_check_start(struct sl_shell *s)
     if (sl_membership_lease_until(m) != INT64_MIN)
         return;
     sl_log_app(s->log, SL_APP_STORE_TIMEOUT, sl_f_u64("after_ms", (uint64_t)(s->options->meta_timeout / SL_MS)));
-    sl__shell_close(s, SL_EXIT_STORE, "the metadata store did not let the node in: look at --meta and at the store");
+    char why[2 * sizeof s->store_trouble];
+    (void)snprintf(why, sizeof why, "the metadata store did not let the node in%s%s: look at --meta and at the store",
+                   s->store_trouble[0] != '\0' ? ": " : "", s->store_trouble);
+    sl__shell_close(s, SL_EXIT_STORE, why);
 }
 
 static void shell_check_journal(struct sl_shell *s)

@@ -88,6 +88,8 @@ struct sl_shell {
     uint64_t watchdog_usec;
     struct sl__shell_range *ranges;
     uint64_t range_count;
+    char store_trouble[sizeof(
+        ((struct sl_err *)0)->text)];            /* the last word of a store that cannot be used; else empty */
     uint64_t op_counts[SL_STORE_LEASE_GONE + 1]; /* of the store, by outcome */
     struct sl__shell_op ops[SL__SHELL_OPS];      /* in flight, by the last bits of their id */
     struct sl_histogram op_seconds, step_seconds, lag_seconds, move_seconds;

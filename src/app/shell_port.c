@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/shell_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,7 @@ void sl__shell_store_client(struct sl_shell *s, struct sl_store_client *client)
 void sl__shell_on_store_health(void *ctx, const struct sl_err *e)
 {
     struct sl_shell *s = ctx;
+    (void)snprintf(s->store_trouble, sizeof s->store_trouble, "%s", e->code == SL_OK ? "" : e->text);
     sl_log_app(s->log, e->code == SL_OK ? SL_APP_STORE_WELL : SL_APP_STORE_TROUBLE,
                sl_f_str("detail", sl_str_of(e->text)));
 }

@@ -283,7 +283,9 @@ class Cluster:
     def __enter__(self):
         try:
             if self.etcd:
-                self.meta = self.etcd.start().uri()
+                self.etcd.start()
+                # With certificates etcd:// means TLS; this one speaks none.
+                self.meta = self.etcd.client if self.ssl else self.etcd.uri()
             for node in self.nodes:
                 node.start()
         except BaseException:

@@ -140,7 +140,7 @@ def test_what_cannot_work_is_one_line_and_a_status():
             (["--addr", free, "--meta", "sqlite:/nonexistent/x.db", "--data-dir", folder], STORE, "/nonexistent"),
             (["--addr", free, "--meta", meta, "--data-dir", "/nonexistent/x"], FILES, "/nonexistent"),
             (["--addr", free, "--meta", "etcd://127.0.0.1:1", "--data-dir", folder, "--meta-timeout", "1s",
-              "--log-level", "error"], STORE, "--meta"),
+              "--log-level", "error"], STORE, "connection refused"),
             (["--replay", bad], 9, "not a journal"),
         ]
         if os.geteuid() != 0:
