@@ -93,9 +93,39 @@ async function themes() {
 
 async function small() {
   await page.setViewportSize({ width: 390, height: 844 });
-  const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(wide <= seen, `the page is wider (${wide}) than a telephone (${seen})`);
-  await shot("small");
+  for (const view of ["overview", "feeds", "restart", "history"]) {
+    await page.click(`[data-view="${view}"]`);
+    await page.waitForFunction((name) => document.querySelector(`[data-panel="${name}"]`).childElementCount > 0, view);
+    const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(wide <= seen, `${view} is wider (${wide}) than a telephone (${seen})`);
+    const cut = await page.evaluate(() => [...document.querySelectorAll(".tabs, .table-card, .drain, .slow")]
+      .filter((e) => e.offsetParent && e.scrollWidth > e.clientWidth + 1).map((e) => e.className));
+    assert.deepEqual(cut, [], `cut off in ${view}`);
+    await shot(`small-${view}`);
+  }
+}
+
+// A node that is gone keeps its name in the history.
+async function history(node) {
+  await page.goto(`${url}/ui#history`);
+  await page.waitForSelector("#history td");
+  assert.equal((await text("#history td")).trim(), node);
+  await shot("history");
+}
+
+// What is old says so, and comes back by itself.
+async function stale() {
+  await page.click('[data-view="overview"]');
+  await page.waitForFunction(() => document.querySelector("#contact").dataset.state === "live");
+  await page.route("**/api/**", (route) => route.abort());
+  await page.waitForSelector("#stale .notice");
+  assert.match(await text("#stale"), /does not answer\. What you see is .* old/);
+  assert.equal(await page.getAttribute("main", "data-stale"), "true");
+  await shot("stale");
+  await page.unroute("**/api/**");
+  await page.waitForFunction(() => document.querySelector("#contact").dataset.state === "live");
+  assert.equal(await page.locator("#stale .notice").count(), 0);
+  wrong.splice(0); // the requests that this step broke
 }
 
 // One node is drained; draining the last one is refused, and the page says why.
@@ -110,7 +140,7 @@ async function blocked(node) {
   await shot("blocked");
 }
 
-const known = { looks, drains, restart, feeds, themes, small, blocked };
+const known = { looks, drains, restart, feeds, themes, small, history, stale, blocked };
 try {
   for (const step of steps) {
     const [name, argument] = step.split(":");

@@ -8,7 +8,7 @@ import sys
 
 PLACE = sys.argv.pop(1)
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from cluster import Cluster, Failure, main, tests_of, wait  # noqa: E402
+from cluster import STOPPED, Cluster, Failure, main, tests_of, wait  # noqa: E402
 
 
 def browse(c, node, *steps):
@@ -43,11 +43,16 @@ def test_a_drain_is_started_and_watched_on_the_page():
         wait(lambda: is_spread(c, 180), "all dispatchers to run")
         target = other(c)
         # Not the coordinator's page: what it shows comes from another node.
-        browse(c, target, "looks", f"drains:{target.name}", "restart", "feeds", "themes", "small")
+        browse(c, target, "looks", f"drains:{target.name}", "restart", "feeds", "themes", "stale", "small")
         drains = c.owner().get("/api/v2/drains")["items"]
         assert [d["node"]["name"] for d in drains] == [target.name], drains
         assert drains[0]["reason"] == "kernel <b>update</b>", drains
         assert drains[0]["safe_to_stop"]
+        target.terminate()
+        assert target.wait_exit() == STOPPED
+        owner = c.wait_formed(2)
+        wait(lambda: owner.get(f"/api/v2/drains/{drains[0]['id']}")["phase"] == "done", "the drain to be history")
+        browse(c, owner, f"history:{target.name}")
 
 
 def test_the_last_node_is_not_drained_and_the_page_says_why():

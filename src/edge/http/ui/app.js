@@ -8,7 +8,7 @@ const OVER = new Set(["done", "cancelled", "failed"]);
 const RING = 2 * Math.PI * 54;
 
 const state = {
-  cluster: null, nodes: [], feeds: [], drains: new Map(), plan: null, contact: "connecting",
+  cluster: null, nodes: [], feeds: [], drains: new Map(), plan: null, contact: "connecting", trouble: "", heard: 0,
   streams: new Map(), restarted: new Map(), view: "overview",
 };
 
@@ -43,11 +43,14 @@ function span(ms) {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+// What fits into a ring, and promises no more than an estimate can.
+const roughly = (ms) => (ms < 60000 ? span(ms) : ms < 3600000 ? `${Math.round(ms / 60000)} min` : `${Math.round(ms / 3600000)} h`);
 const many = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
 const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const ago = (iso) => (iso ? span(Date.now() - Date.parse(iso)) : "–");
 const moment = (iso) => (iso ? new Date(iso).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" }) : "–");
 const nameOf = (node) => node.name || node.id.slice(0, 8);
+const nameOfId = (id) => nameOf(state.nodes.find((n) => n.id === id) ?? { id });
 
 function notice(text, kind) {
   const el = h("p", { class: "notice", "data-kind": kind ?? "bad" }, text);
@@ -77,8 +80,9 @@ async function api(method, path, body) {
 
 async function refresh() {
   try {
-    const [cluster, nodes, feeds, drains] = await Promise.all([
-      api("GET", "/api/v2/cluster"), api("GET", "/api/v2/nodes"),
+    const cluster = await api("GET", "/api/v2/cluster"); // says best what is wrong, if something is
+    const [nodes, feeds, drains] = await Promise.all([
+      api("GET", "/api/v2/nodes"),
       api("GET", "/api/v2/changefeeds?state=all"), api("GET", "/api/v2/drains"),
     ]);
     state.cluster = cluster;
@@ -87,8 +91,10 @@ async function refresh() {
     takeDrains(drains.items);
     if (state.view === "restart") state.plan = await api("GET", "/api/v2/cluster/restart-plan");
     state.contact = "live";
+    state.heard = Date.now();
   } catch (error) {
-    state.contact = error instanceof ApiError ? `answered ${error.status}` : "lost";
+    state.contact = error instanceof ApiError ? "waiting" : "lost";
+    state.trouble = error instanceof ApiError ? error.message : "This node does not answer";
   }
   render();
 }
@@ -159,12 +165,11 @@ function fact(label, value) {
 
 function nodeCard(n) {
   const drain = drainOf(n);
-  const canUndrain = drain && (drain.phase === "pending" || drain.phase === "evacuating");
   const button = drain
-    ? h("button", { class: "do", type: "button", disabled: !canUndrain, onclick: () => askUndrain(drain) }, "Undrain")
+    ? h("button", { class: "do", type: "button", disabled: !canUndrain(drain), title: whyNoUndrain(drain), onclick: () => askUndrain(drain) }, "Undrain")
     : h("button", { class: "do", type: "button", "data-kind": "danger", onclick: () => askDrain(n), disabled: n.liveness === "unknown" }, "Drain…");
   button.setAttribute("aria-label", `${drain ? "Undrain" : "Drain"} ${nameOf(n)}`);
-  return h("article", { class: "card node", "data-state": n.liveness, "data-node": nameOf(n) },
+  return h("article", { class: "card node", "data-state": drain?.safe_to_stop ? "safe" : n.liveness, "data-node": nameOf(n) },
     h("div", { class: "node-head" },
       h("div", {},
         h("div", { class: "node-name" }, nameOf(n), n.is_owner && h("span", { class: "badge" }, "coordinator")),
@@ -185,6 +190,13 @@ function renderNodes() {
   }));
 }
 
+const canUndrain = (d) => d.phase === "pending" || d.phase === "evacuating";
+
+function whyNoUndrain(d) {
+  if (canUndrain(d)) return null;
+  return d.cancelled ? "It is coming back already" : "It has agreed to stop: restart it, and it takes work again";
+}
+
 // ---- a drain ------------------------------------------------------------------------------------------------------
 
 function progress(d) {
@@ -202,7 +214,7 @@ function ring(d) {
     h("circle", { class: "ring-track", cx: 66, cy: 66, r: 54 }),
     h("circle", { class: "ring-value", cx: 66, cy: 66, r: 54, "stroke-dasharray": RING, "stroke-dashoffset": RING * (1 - done) }),
     h("text", { x: 66, y: 72 }, d.safe_to_stop ? "Safe" : percent),
-    h("text", { class: "ring-note", x: 66, y: 91 }, d.safe_to_stop ? "to stop" : d.eta_ms ? `${span(d.eta_ms)} left` : known === null ? "counting" : "moved away"));
+    h("text", { class: "ring-note", x: 66, y: 91 }, d.safe_to_stop ? "to stop" : d.eta_ms ? `${roughly(d.eta_ms)} left` : known === null ? "counting" : "moved away"));
   return svg;
 }
 
@@ -234,7 +246,7 @@ function slowTable(d) {
   return h("div", { class: "slow" }, h("span", { class: "faint" }, "Slowest moves"),
     h("table", {}, h("tbody", {}, d.slowest.map((s) => h("tr", {},
       h("td", {}, s.feed), h("td", { class: "mono" }, s.span.slice(0, 12)), h("td", {}, s.phase),
-      h("td", {}, s.waits_for ? `waits for ${s.waits_for.slice(0, 8)}` : ""), h("td", { class: "right" }, span(s.age_ms)))))));
+      h("td", {}, s.waits_for ? `waits for ${nameOfId(s.waits_for)}` : ""), h("td", { class: "right" }, span(s.age_ms)))))));
 }
 
 function steps(d) {
@@ -253,7 +265,6 @@ function drainTitle(d) {
 function drainCard(d) {
   const tone = d.safe_to_stop ? "good" : d.late || d.remaining?.stuck ? "warn" : "accent";
   const r = d.remaining;
-  const canUndrain = d.phase === "pending" || d.phase === "evacuating";
   const since = [d.reason, d.actor && `by ${d.actor}`, `${span(d.age_ms)} ago`].filter(Boolean).join(" · ");
   const deadline = d.deadline_at && !d.safe_to_stop
     ? (d.late ? `past its deadline by ${ago(d.deadline_at)}` : `due in ${span(Date.parse(d.deadline_at) - Date.now())}`) : "";
@@ -263,7 +274,7 @@ function drainCard(d) {
         h("h2", { class: "drain-title" }, drainTitle(d)),
         h("p", { class: "drain-sub" }, [since, deadline].filter(Boolean).join(" · "))),
       h("div", { class: "drain-actions" }, d.late && h("span", { class: "pill", "data-tone": "warn" }, "late"),
-        h("button", { class: "do", type: "button", disabled: !canUndrain, onclick: () => askUndrain(d), "aria-label": `Undrain ${nameOf(d.node)}` }, "Undrain"))),
+        h("button", { class: "do", type: "button", disabled: !canUndrain(d), title: whyNoUndrain(d), onclick: () => askUndrain(d), "aria-label": `Undrain ${nameOf(d.node)}` }, "Undrain"))),
     h("div", { class: "drain-body" }, ring(d),
       h("div", { class: "drain-detail" }, steps(d),
         h("dl", { class: "counts" },
@@ -287,7 +298,9 @@ function empty(title, text) {
   return h("div", { class: "empty" }, h("strong", {}, title), text);
 }
 
+// A narrow window shows each row as a block of its own, in which every cell says what it is.
 function table(heads, rows) {
+  for (const row of rows) [...row.children].forEach((cell, i) => cell.setAttribute("data-label", heads[i][0]));
   return h("table", {}, h("thead", {}, h("tr", {}, heads.map(([text, cls]) => h("th", { class: cls, scope: "col" }, text)))), h("tbody", {}, rows));
 }
 
@@ -314,7 +327,7 @@ function renderHistory() {
     show("history", empty("Nothing here yet", "Drains that are over are listed here."));
     return;
   }
-  show("history", table([["Node"], ["End"], ["Reason"], ["By"], ["Began"], ["Took", "right"]], over.map((d) => h("tr", {},
+  show("history", table([["Node"], ["End"], ["Reason"], ["By"], ["Began"], ["Lasted", "right"]], over.map((d) => h("tr", {},
     h("td", {}, h("b", {}, nameOf(d.node))),
     h("td", {}, h("span", { class: "pill", "data-tone": END_TONES[d.phase] }, d.phase)),
     h("td", {}, d.reason || "–"), h("td", { class: "soft" }, d.actor || "–"),
@@ -445,12 +458,21 @@ function askUndrain(drain) {
 
 // ---- the page -----------------------------------------------------------------------------------------------------
 
-const CONTACTS = { live: "live", lost: "no contact", connecting: "connecting" };
+const CONTACTS = { live: "live", lost: "no contact", connecting: "connecting", waiting: "waiting" };
+
+// What is shown is never passed off as the present when it is not.
+function renderStale() {
+  const isLive = state.contact === "live" || state.contact === "connecting";
+  const age = state.heard ? `What you see is ${span(Date.now() - state.heard)} old.` : "It is asked again every two seconds.";
+  $("main").dataset.stale = String(!isLive && state.heard > 0);
+  show("stale", isLive ? [] : h("p", { class: "notice", "data-kind": state.contact === "lost" ? "bad" : "warn" }, `${upper(state.trouble)}. ${age}`));
+}
 
 function render() {
   const contact = $("contact");
   contact.textContent = CONTACTS[state.contact] ?? state.contact;
   contact.dataset.state = state.contact;
+  renderStale();
   if (state.cluster) {
     $("cluster-name").textContent = state.cluster.cluster;
     $("foot-version").textContent = `Sluice ${state.cluster.version}`;
