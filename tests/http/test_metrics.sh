@@ -16,6 +16,7 @@ if [ "$status" -ne 0 ] && [ "$status" -ne 3 ] || grep -v '^ticdc_' "$work/opinio
     exit 1
 fi
 promtool check rules packaging/alerts.yml
+promtool test rules tests/http/alerts_test.yml
 
 /usr/bin/python3 -B tests/http/metrics_used.py "$work/page" "$work/rules.yml"
 promtool check rules "$work/rules.yml"
