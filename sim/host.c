@@ -13,6 +13,7 @@
 static void host_arm_tick(struct sl_sim_host *h);
 static bool host_report_change(void *ctx, uint32_t feed, uint32_t change);
 static void host_report(void *ctx, const struct sl_report *report);
+static bool host_has_lease(void *ctx);
 
 /* ---- clocks ---- */
 
@@ -121,7 +122,9 @@ void sl_sim_host_start(struct sl_sim_host *h, bool with_new_id)
     h->state = SL_SIM_HOST_UP;
     h->is_unleased = h->is_exiting = h->is_leaving = h->is_frozen = false;
     host_new_node(h);
-    struct sl_sim_plane_port port = { .ctx = h, .report = host_report, .change = host_report_change };
+    struct sl_sim_plane_port port = {
+        .ctx = h, .report = host_report, .change = host_report_change, .has_lease = host_has_lease
+    };
     sl_sim_plane_start(&h->plane, h->index, h->process, &port);
     h->lives++;
     h->member = sl_sim_members_join(sim, &h->id, h->index, h->process);
@@ -335,6 +338,13 @@ static void host_report(void *ctx, const struct sl_report *report)
 {
     struct sl_input in = { .kind = SL_IN_REPORT, .u.report = *report };
     sl_sim_host_step(ctx, &in);
+}
+
+static bool host_has_lease(void *ctx)
+{
+    const struct sl_sim_host *h = ctx;
+    const struct sl_membership *m = sl_node_membership(h->node);
+    return !m || sl_membership_lease_until(m) > sl_sim_host_now(h);
 }
 
 static bool host_report_change(void *ctx, uint32_t feed, uint32_t change)

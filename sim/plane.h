@@ -44,6 +44,8 @@ struct sl_sim_plane_port {
     void (*report)(void *ctx, const struct sl_report *report);
     /* Tells the feed's maintainer of a change. False: it is not there or not ready; asked again later. */
     bool (*change)(void *ctx, uint32_t feed, uint32_t change);
+    /* Whether the node believes in its lease, by its own clock: writers look before they claim a table. */
+    bool (*has_lease)(void *ctx);
 };
 
 /* What an operator of the simulator turned on for this process alone. */

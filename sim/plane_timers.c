@@ -196,6 +196,8 @@ static void plane_ready(struct sl_sim_plane *p, uint32_t handle)
         plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused the first write"));
         return;
     }
+    if (!p->port.has_lease(p->port.ctx))
+        return; /* it woke up before its core did, which will fence it */
     struct sl_sim_writer w = sl_sim__plane_writer(p, d);
     if (!sl_sim_sink_claim(p->sink, &w, d->position)) {
         plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));

@@ -31,6 +31,16 @@ static bool lane_may_write(const struct sl_plane_lane *l)
     return lane_goes_on(l) && !atomic_load(&l->feed->is_fenced);
 }
 
+static bool lane_has_lease(const struct sl_plane_lane *l)
+{
+    const _Atomic sl_ns *until = l->feed->plane->opts.lease_until;
+    struct timespec now;
+    if (!until)
+        return true;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (sl_ns)now.tv_sec * SL_S + (sl_ns)now.tv_nsec < atomic_load(until);
+}
+
 /* ---- troubles ---- */
 
 /* Waits before the same is tried again. False: it has gone on for too long. */
@@ -192,7 +202,10 @@ static void lane_claim(struct sl_plane_lane *l, struct lane_claims *c)
         uint32_t asked = lane_list_claims(c->flows, count, c->claims, c->asked);
         if (!lane_may_write(l))
             break;
-        if (lane_raise(l, c->claims, asked, &t)) {
+        bool is_done = lane_has_lease(l)
+                           ? lane_raise(l, c->claims, asked, &t)
+                           : sl_trouble_set(&t, SL_TROUBLE_PASSING, "LEASE", "", "the node's lease is over");
+        if (is_done) {
             lane_apply_claims(c->asked, c->claims, asked, l->feed->sink->is_exact);
             l->trouble_ns = 0;
             break;
@@ -224,16 +237,6 @@ static bool lane_append(struct sl_writer *w, const struct sl_parcel *p, struct s
             return false;
     }
     return true;
-}
-
-static bool lane_has_lease(const struct sl_plane_lane *l)
-{
-    const _Atomic sl_ns *until = l->feed->plane->opts.lease_until;
-    struct timespec now;
-    if (!until)
-        return true;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (sl_ns)now.tv_sec * SL_S + (sl_ns)now.tv_nsec < atomic_load(until);
 }
 
 /*

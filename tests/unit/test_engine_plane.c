@@ -148,6 +148,25 @@ static void nothing_reaches_the_sink_after_the_fence(void **state)
     plane_driver_close(&a);
 }
 
+/* A process that slept wakes up in the middle of something, and its threads may run before its core. */
+static void nothing_is_claimed_without_a_lease(void **state)
+{
+    (void)state;
+    static _Atomic sl_ns lease_until = 0;
+    struct sl_plane_opts opts = plane_driver_opts();
+    opts.lease_until = &lease_until;
+    plane_driver_open(&a, &opts);
+    plane_driver_open_feed(&a);
+    plane_driver_start(&a, 1, 1, 1, first);
+    plane_driver_until(&a, a.notes > 0);
+    assert_false(a.views[1].is_ready);
+    atomic_store(&lease_until, SL_NEVER);
+    plane_driver_until(&a, a.views[1].is_ready);
+    sl_ts head = plane_model_write(1, 1, 10);
+    plane_driver_until(&a, plane_model_has(1, head));
+    plane_driver_close(&a);
+}
+
 static void feed_closes_without_waiting_for_a_sink_that_hangs(void **state)
 {
     (void)state;
@@ -532,6 +551,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(table_moves_between_nodes_without_hole_or_double, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stale_owner_is_refused_and_fails_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_reaches_the_sink_after_the_fence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_claimed_without_a_lease, set_up, tear_down),
         cmocka_unit_test_setup_teardown(feed_closes_without_waiting_for_a_sink_that_hangs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dispatcher_far_behind_catches_up_and_joins_the_shared_reader, set_up,
                                         tear_down),
