@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/catalog.h"
+#include "sim/catalog_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define CATALOG_CAP_MIN 8u
-#define CATALOG_SCHEMA_ID 1
 #define CATALOG_HEAD_BASE 1000000u
 #define CATALOG_FEED_HIGH UINT64_C(0x5eed000000000000)
 
@@ -20,15 +19,15 @@ void sl_sim_catalog_deinit(struct sl_sim_catalog *c)
     for (uint32_t i = 0; i < c->feed_count; i++) {
         struct sl_sim_feed *f = &c->feeds[i];
         sl_sim_free(c->engine, f->tables, f->table_cap * sizeof *f->tables);
-        sl_sim_free(c->engine, f->changes, f->change_cap * sizeof *f->changes);
-        sl_sim_free(c->engine, f->dropped, f->dropped_cap * sizeof *f->dropped);
+        for (uint32_t k = 0; k < f->ddl_count; k++)
+            sl_sim__catalog_free_ddl(c, &f->ddls[k].ddl);
+        sl_sim_free(c->engine, f->ddls, f->ddl_cap * sizeof *f->ddls);
     }
     sl_sim_free(c->engine, c->feeds, c->feed_cap * sizeof *c->feeds);
     sl_sim_free(c->engine, c->scratch, c->scratch_cap * sizeof *c->scratch);
 }
 
-/* Room for one more element in an array of the catalog. */
-static void *catalog_grow(struct sl_sim_catalog *c, void *items, uint32_t count, uint32_t *cap, size_t item_bytes)
+void *sl_sim__catalog_grow(struct sl_sim_catalog *c, void *items, uint32_t count, uint32_t *cap, size_t item_bytes)
 {
     if (count < *cap)
         return items;
@@ -43,22 +42,19 @@ sl_ts sl_sim_head(sl_ns at)
     return CATALOG_HEAD_BASE + (sl_ts)(at / SL_US);
 }
 
-static void catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, sl_ts ts)
+void sl_sim__catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, const struct sl_sim_table *life, uint32_t made_by)
 {
     struct sl_sim_feed *f = &c->feeds[feed];
-    f->tables = catalog_grow(c, f->tables, f->table_count, &f->table_cap, sizeof *f->tables);
-    struct sl_sim_table *t = &f->tables[f->table_count++];
-    *t = (struct sl_sim_table){
-        .table_id = (int64_t)f->table_count, .schema_id = CATALOG_SCHEMA_ID, .added = ts, .dropped = SL_TS_MAX
-    };
+    f->tables = sl_sim__catalog_grow(c, f->tables, f->table_count, &f->table_cap, sizeof *f->tables);
+    f->tables[f->table_count++] = *life;
     f->live_count++;
-    sl_sim_sink_add_table(c->sink, feed, t->table_id, ts);
+    sl_sim_sink_add_table(c->sink, feed, life->table_id, life->added, made_by);
 }
 
 uint32_t sl_sim_catalog_add_feed(struct sl_sim_catalog *c, struct sl_str name, uint32_t table_count)
 {
     SL_REQUIRE(name.len > 0 && name.len <= SL_FEED_NAME_MAX);
-    c->feeds = catalog_grow(c, c->feeds, c->feed_count, &c->feed_cap, sizeof *c->feeds);
+    c->feeds = sl_sim__catalog_grow(c, c->feeds, c->feed_count, &c->feed_cap, sizeof *c->feeds);
     uint32_t feed = c->feed_count++;
     uint32_t at_sink = sl_sim_sink_add_feed(c->sink);
     SL_REQUIRE(at_sink == feed);
@@ -70,45 +66,19 @@ uint32_t sl_sim_catalog_add_feed(struct sl_sim_catalog *c, struct sl_str name, u
     memcpy(f->id.name, name.ptr, name.len);
     f->id.keyspace_len = sizeof "default" - 1;
     memcpy(f->id.keyspace, "default", sizeof "default");
-    sl_sim_sink_add_table(c->sink, feed, 0, f->start_ts); /* the table trigger */
-    for (uint32_t i = 0; i < table_count; i++)
-        catalog_add_table(c, feed, f->start_ts);
+    f->schema_last = SL_SIM__SCHEMA_ID;
+    sl_sim_sink_add_table(c->sink, feed, 0, f->start_ts, SL_SIM_DDL_NONE); /* the table trigger */
+    for (uint32_t i = 0; i < table_count; i++) {
+        struct sl_sim_table life = { .table_id = ++f->table_next,
+                                     .schema_id = SL_SIM__SCHEMA_ID,
+                                     .added = f->start_ts,
+                                     .dropped = SL_TS_MAX };
+        sl_sim__catalog_add_table(c, feed, &life, SL_SIM_DDL_NONE);
+    }
     return feed;
 }
 
-static struct sl_sim_change *catalog_new_change(struct sl_sim_catalog *c, struct sl_sim_feed *f)
-{
-    f->changes = catalog_grow(c, f->changes, f->change_count, &f->change_cap, sizeof *f->changes);
-    struct sl_sim_change *change = &f->changes[f->change_count++];
-    *change = (struct sl_sim_change){ .commit_ts = sl_sim_head(c->engine->now),
-                                      .added_first = f->table_count,
-                                      .dropped_first = f->dropped_count };
-    return change;
-}
-
-void sl_sim_catalog_add_tables(struct sl_sim_catalog *c, uint32_t feed, uint32_t count)
-{
-    struct sl_sim_change *change = catalog_new_change(c, &c->feeds[feed]);
-    change->added_count = count;
-    for (uint32_t i = 0; i < count; i++)
-        catalog_add_table(c, feed, change->commit_ts);
-}
-
-void sl_sim_catalog_drop_tables(struct sl_sim_catalog *c, uint32_t feed, uint32_t count)
-{
-    struct sl_sim_feed *f = &c->feeds[feed];
-    struct sl_sim_change *change = catalog_new_change(c, f);
-    for (uint32_t i = 0; i < f->table_count && change->dropped_count < count; i++) {
-        struct sl_sim_table *t = &f->tables[i];
-        if (t->dropped != SL_TS_MAX)
-            continue;
-        t->dropped = change->commit_ts;
-        f->dropped = catalog_grow(c, f->dropped, f->dropped_count, &f->dropped_cap, sizeof *f->dropped);
-        f->dropped[f->dropped_count++] = t->table_id;
-        change->dropped_count++;
-        f->live_count--;
-    }
-}
+/* ---- what there is ---- */
 
 uint32_t sl_sim_catalog_find(const struct sl_sim_catalog *c, const struct sl_feed_id *id)
 {
@@ -145,34 +115,13 @@ const struct sl_table *sl_sim_catalog_tables(struct sl_sim_catalog *c, uint32_t 
     return c->scratch;
 }
 
-uint32_t sl_sim_catalog_change_after(const struct sl_sim_catalog *c, uint32_t feed, sl_ts ts)
+uint32_t sl_sim_catalog_ddl_after(const struct sl_sim_catalog *c, uint32_t feed, sl_ts ts)
 {
     const struct sl_sim_feed *f = &c->feeds[feed];
-    uint32_t i = f->change_count;
-    while (i > 0 && f->changes[i - 1].commit_ts > ts)
+    uint32_t i = f->ddl_count;
+    while (i > 0 && f->ddls[i - 1].ddl.ts > ts)
         i--;
     return i;
-}
-
-void sl_sim_catalog_change_input(struct sl_sim_catalog *c, uint32_t feed, uint32_t change, struct sl_input *in)
-{
-    struct sl_sim_feed *f = &c->feeds[feed];
-    const struct sl_sim_change *ch = &f->changes[change];
-    uint32_t count;
-    sl_sim_catalog_tables(c, feed, SL_TS_MAX, &count); /* makes room in scratch */
-    for (uint32_t i = 0; i < ch->added_count; i++) {
-        const struct sl_sim_table *t = &f->tables[ch->added_first + i];
-        c->scratch[i] = (struct sl_table){ .table_id = t->table_id, .schema_id = t->schema_id };
-    }
-    *in = (struct sl_input){ .kind = SL_IN_SCHEMA_CHANGE };
-    in->u.schema_change = (struct sl_in_schema_change){
-        .feed = f->id,
-        .commit_ts = ch->commit_ts,
-        .added = c->scratch,
-        .added_count = ch->added_count,
-        .dropped = f->dropped ? f->dropped + ch->dropped_first : NULL,
-        .dropped_count = ch->dropped_count,
-    };
 }
 
 size_t sl_sim_catalog_config(const struct sl_sim_catalog *c, uint32_t feed, uint64_t epoch, char *out, size_t cap)

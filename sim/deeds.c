@@ -129,12 +129,19 @@ void sl_sim__do_move_feed(struct sl_sim *sim, const struct sl_sim_fault *fault)
 
 void sl_sim__do_add_tables(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    sl_sim_catalog_add_tables(&sim->catalog, deeds_feed(sim, fault), fault->count);
+    (void)sl_sim_catalog_ddl(&sim->catalog, deeds_feed(sim, fault), SL_SIM_DDL_CREATE, fault->count, 0);
 }
 
 void sl_sim__do_drop_tables(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    sl_sim_catalog_drop_tables(&sim->catalog, deeds_feed(sim, fault), fault->count);
+    (void)sl_sim_catalog_ddl(&sim->catalog, deeds_feed(sim, fault), SL_SIM_DDL_DROP, fault->count, 0);
+}
+
+void sl_sim__do_ddl(struct sl_sim *sim, const struct sl_sim_fault *fault)
+{
+    uint64_t draw = fault->draw == 0 ? 0 : sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count);
+    (void)sl_sim_catalog_ddl(&sim->catalog, deeds_feed(sim, fault), (enum sl_sim_ddl_kind)fault->options, fault->count,
+                             draw);
 }
 
 /* ---- looking, and what has to be refused ---- */

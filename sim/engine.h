@@ -30,7 +30,8 @@
     X(STORE)        /* a delivery of the store reaches its host: a = delivery */ \
     X(STORE_DUE)    /* something is due at the store: a = serial of the timer */ \
     X(REQUEST)      /* a request reaches a host: a = wish, b = ticket */         \
-    X(CLIENT)       /* the operator looks after its wishes */
+    X(CLIENT)       /* the operator looks after its wishes */                    \
+    X(SINK)         /* a change of the schema at the sink: a = feed, b = which */
 
 enum sl_sim_event_kind {
 #define SL_SIM_EVENT_ENUM(name) SL_SIM_EVENT_##name,
@@ -64,6 +65,7 @@ enum sl_sim_stream {
     SL_SIM_DRAW_SWARM,
     SL_SIM_DRAW_CLOCK,
     SL_SIM_DRAW_GARBAGE,
+    SL_SIM_DRAW_DDL,
 };
 
 struct sl_sim_violation {

@@ -56,7 +56,9 @@
     X(ADD_TABLES, "add-tables", add_tables, NONE) /* feed, count */                                                   \
     X(DROP_TABLES, "drop-tables", drop_tables, NONE)                                                                  \
     X(LOOK, "look", look, NONE)                      /* every list and view there is */                               \
-    X(BAD_REQUEST, "bad-request", bad_request, NONE) /* what has to be refused */
+    X(BAD_REQUEST, "bad-request", bad_request, NONE) /* what has to be refused */                                     \
+    X(DDL, "ddl", ddl, NONE)                         /* feed, options: enum sl_sim_ddl_kind, count */                 \
+    X(LOSE_BLOCKS, "lose-blocks", lose_blocks, NONE) /* host: the next count words about a barrier, both ways */
 
 enum sl_sim_action {
 #define SL_SIM_ACTION_ENUM(name, text, handler, undo) SL_SIM_ACTION_##name,
@@ -91,7 +93,12 @@ const char *sl_sim_action_text(enum sl_sim_action action);
     X(PHASE_CANCELLED, "phase-cancelled")                                   \
     X(PHASE_FAILED, "phase-failed")                                         \
     X(PUSHED, "pushed")   /* a coordinator sends a target: its own host */  \
-    X(ELECTED, "elected") /* a node leads that did not before */
+    X(ELECTED, "elected") /* a node leads that did not before */            \
+    X(DDL_BLOCKED, "blocked")     /* a dispatcher stands in front of a change of the schema and says so */ \
+    X(DDL_WRITES, "told-to-write") \
+    X(DDL_PASSES, "told-to-pass") \
+    X(DDL_PERFORMED, "performed") /* at the sink; its client does not know yet */ \
+    X(DDL_BEHIND, "behind")       /* a dispatcher has it behind itself and says so */
 
 enum sl_sim_moment {
 #define SL_SIM_MOMENT_ENUM(name, text) SL_SIM_MOMENT_##name,

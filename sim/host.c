@@ -11,7 +11,6 @@
 #define HOST_PPM 1000000
 
 static void host_arm_tick(struct sl_sim_host *h);
-static bool host_report_change(void *ctx, uint32_t feed, uint32_t change);
 static void host_report(void *ctx, const struct sl_report *report);
 static bool host_has_lease(void *ctx);
 
@@ -122,9 +121,7 @@ void sl_sim_host_start(struct sl_sim_host *h, bool with_new_id)
     h->state = SL_SIM_HOST_UP;
     h->is_unleased = h->is_exiting = h->is_leaving = h->is_frozen = false;
     host_new_node(h);
-    struct sl_sim_plane_port port = {
-        .ctx = h, .report = host_report, .change = host_report_change, .has_lease = host_has_lease
-    };
+    struct sl_sim_plane_port port = { .ctx = h, .report = host_report, .has_lease = host_has_lease };
     sl_sim_plane_start(&h->plane, h->index, h->process, &port);
     h->lives++;
     h->member = sl_sim_members_join(sim, &h->id, h->index, h->process);
@@ -347,19 +344,6 @@ static bool host_has_lease(void *ctx)
     return !m || sl_membership_lease_until(m) > sl_sim_host_now(h);
 }
 
-static bool host_report_change(void *ctx, uint32_t feed, uint32_t change)
-{
-    struct sl_sim_host *h = ctx;
-    struct sl_sim *sim = h->sim;
-    const struct sl_maintainer *m = sl_manager_find(sl_node_manager(h->node), &sim->catalog.feeds[feed].id);
-    if (!m || !sl_maintainer_takes_schema_changes(m))
-        return false;
-    struct sl_input in;
-    sl_sim_catalog_change_input(&sim->catalog, feed, change, &in);
-    sl_sim_host_step(h, &in);
-    return true;
-}
-
 /* ---- events ---- */
 
 static void host_on_message(struct sl_sim_host *h, uint32_t handle)
@@ -426,6 +410,7 @@ static void host_dispatch(struct sl_sim_host *h, const struct sl_sim_event *even
     case SL_SIM_EVENT_FAULT:
     case SL_SIM_EVENT_STORE_DUE:
     case SL_SIM_EVENT_CLIENT:
+    case SL_SIM_EVENT_SINK:
         break;
     }
     SL_UNREACHABLE();

@@ -30,9 +30,11 @@ static void observe_status(struct sl_sim *sim, const Pb__MaintainerStatus *statu
     uint32_t feed = set ? sl_sim_catalog_find(&sim->catalog, &id) : SL_SIM_FEED_NONE;
     SL_REQUIRE(feed != SL_SIM_FEED_NONE);
     sl_sim_oracle_feed_epoch_used(&sim->oracle, feed, status->maintainer_epoch);
-    if (status->checkpoint_ts != 0 && status->bootstrap_done)
+    if (status->checkpoint_ts != 0 && status->bootstrap_done) {
+        sl_sim_oracle_covers(&sim->oracle, feed, status->checkpoint_ts, sl_sim_sink_first_open(&sim->sink, feed));
         sl_sim_oracle_checkpoint(&sim->oracle, feed, status->maintainer_epoch, status->checkpoint_ts,
                                  sl_sim_sink_feed_durable(&sim->sink, feed), sl_sim_sink_laggard(&sim->sink, feed));
+    }
     if (status->drain_progress)
         sl_sim_oracle_drain_epoch_used(&sim->oracle, status->drain_progress->target_epoch);
 }
@@ -184,6 +186,10 @@ void sl_sim_observe_input(struct sl_sim *sim, const struct sl_sim_host *h, const
 {
     if (in->kind != SL_IN_REPORT)
         return;
+    if (in->u.report.kind == SL_REPORT_BLOCKED)
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DDL_BLOCKED, h->index);
+    else if (in->u.report.kind == SL_REPORT_UNBLOCKED)
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DDL_BEHIND, h->index);
     if (in->u.report.kind == SL_REPORT_CLOSED)
         sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_ORIGIN_STOPPED, h->index);
     else if (in->u.report.kind == SL_REPORT_READY)
@@ -199,5 +205,9 @@ void sl_sim_observe_command(struct sl_sim *sim, const struct sl_sim_host *h, con
         sl_sim_oracle_work(&sim->oracle, h->process, "a feed");
     } else if (c->verb == SL_COMMAND_CLOSE) {
         sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_ORIGIN_CLOSES, h->index);
+    } else if (c->verb == SL_COMMAND_WRITE) {
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DDL_WRITES, h->index);
+    } else if (c->verb == SL_COMMAND_PASS) {
+        sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DDL_PASSES, h->index);
     }
 }

@@ -27,7 +27,9 @@
     X(LEADER, 7, "at no instant two nodes believe in leadership; versions of leaderships grow")                \
     X(CONTRACT, 8, "old clients: 0 only after STOPPING and the proof, and for good; every doubt is a number")  \
     X(WISHED, 9, "a feed is paused or gone only if somebody asked for it")                                     \
-    X(INPUT, 10, "bad requests are refused, bad values in the store left alone")
+    X(INPUT, 10, "bad requests are refused, bad values in the store left alone")                           \
+    X(SCHEMA, 11, "each row is written under the schema of its ts: before a change, or behind it")         \
+    X(ONCE, 11, "each change of a schema is performed once, and in order")
 
 enum sl_sim_oracle_id {
 #define SL_SIM_ORACLE_ENUM(name, invariant, text) SL_SIM_ORACLE_##name,
@@ -93,6 +95,17 @@ void sl_sim_oracle_checkpoint(struct sl_sim_oracle *o, uint32_t feed, uint64_t m
 
 /* Text or bytes that leave a node where no configuration travels. what is static. */
 void sl_sim_oracle_secret(struct sl_sim_oracle *o, struct sl_bytes bytes, const char *what);
+
+/* ---- changes of the schema: oracle_ddl.c ---- */
+
+/* Rows of a table up to to are written, and the change of ts, which is not behind to, was not performed. */
+void sl_sim_oracle_rows(struct sl_sim_oracle *o, uint32_t feed, int64_t table_id, sl_ts to, sl_ts ts);
+/* Somebody begins to perform a change of a table of which this much is durable. */
+void sl_sim_oracle_begins(struct sl_sim_oracle *o, uint32_t feed, sl_ts ts, int64_t table_id, sl_ts durable);
+/* A change was performed for the times-th time; missing: one that should have been before, or none. */
+void sl_sim_oracle_performed(struct sl_sim_oracle *o, uint32_t feed, sl_ts ts, uint32_t times, sl_ts missing);
+/* A checkpoint is said or stored; first_open: the first change that was not performed. */
+void sl_sim_oracle_covers(struct sl_sim_oracle *o, uint32_t feed, sl_ts checkpoint, sl_ts first_open);
 
 /* ---- nodes and epochs: oracle_node.c ---- */
 

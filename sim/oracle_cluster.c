@@ -85,6 +85,7 @@ static void judge_status(struct sl_sim *sim, uint32_t feed, const struct sl_stor
         sl_sim_oracle_fail(&sim->oracle, SL_SIM_ORACLE_CHECKPOINT,
                            "feed %" PRIu32 ": the stored checkpoint went back from %" PRIu64 " to %" PRIu64, feed,
                            f->checkpoint, status.checkpoint);
+    sl_sim_oracle_covers(&sim->oracle, feed, status.checkpoint, sl_sim_sink_first_open(&sim->sink, feed));
     sl_ts durable = sl_sim_sink_feed_durable(&sim->sink, feed);
     if (status.checkpoint > durable)
         sl_sim_oracle_fail(&sim->oracle, SL_SIM_ORACLE_CHECKPOINT,

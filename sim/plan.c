@@ -155,7 +155,7 @@ static void plan_aim_at_phase(struct sl_sim_fault *f, struct plan_dice *d)
 
 static void plan_aim_anywhere(struct sl_sim_fault *f, struct plan_dice *d)
 {
-    f->moment = (enum sl_sim_moment)(1 + plan_below(d, SL_SIM_MOMENT_COUNT - 1));
+    f->moment = (enum sl_sim_moment)(1 + plan_below(d, SL_SIM_MOMENT_ELECTED));
     f->skip = (uint32_t)plan_below(d, 20);
     bool is_link = f->action == SL_SIM_ACTION_CUT || f->action == SL_SIM_ACTION_STALL;
     uint64_t whom = plan_below(d, 4);

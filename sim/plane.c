@@ -139,8 +139,6 @@ void sl_sim__plane_drop(struct sl_sim_plane *p, uint32_t handle)
         f->followers--;
     if (d->is_hung)
         p->hung_count--;
-    if (f->trigger == handle)
-        f->trigger = 0;
     sl_map_remove(&p->dispatcher_by_token, sl_hash_u64(0, d->token), handle);
     sl_list_remove(&f->dispatchers, &p->dispatchers, PLANE_IN_FEED, handle);
     if (f->dispatchers.count == 0)
@@ -222,13 +220,11 @@ static struct plane_dispatcher *plane_new_dispatcher(struct sl_sim_plane *p, con
         .position = c->start_ts,
         .slot = slot,
         .table_id = c->is_table_trigger ? 0 : (uint32_t)c->span.table_id,
+        .schema_id = c->schema_id,
+        .ddl_next = sl_sim_catalog_ddl_after(p->catalog, f->feed, c->start_ts),
         .is_trigger = c->is_table_trigger,
         .state = PLANE_OPENING,
     };
-    if (c->is_table_trigger) {
-        f->trigger = *handle;
-        d->change_next = sl_sim_catalog_change_after(p->catalog, f->feed, c->start_ts);
-    }
     bool added = sl_map_add(&p->dispatcher_by_token, sl_hash_u64(0, c->dispatcher), *handle);
     SL_REQUIRE(added);
     sl_list_push_back(&f->dispatchers, &p->dispatchers, PLANE_IN_FEED, *handle);
@@ -261,21 +257,22 @@ static void plane_open(struct sl_sim_plane *p, const struct sl_command *c)
 }
 
 /* What was taken from the source and must be flushed before the dispatcher may stop. */
-static sl_ts plane_taken(struct sl_sim_plane *p, const struct plane_dispatcher *d)
+static sl_ts plane_taken(const struct sl_sim_plane *p, struct plane_dispatcher *d)
 {
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
     sl_ts taken = sl_ts_max(d->position, sl_sim_head(p->engine->now) - 1);
-    if (!d->is_trigger || d->change_next >= p->catalog->feeds[f->feed].change_count)
-        return taken;
-    return sl_ts_max(d->position, sl_ts_min(taken, p->catalog->feeds[f->feed].changes[d->change_next].commit_ts - 1));
+    uint32_t stop = sl_sim__plane_next_stop(p, d, taken);
+    return stop == SL_SIM_DDL_NONE ? taken : p->catalog->feeds[f->feed].ddls[stop].ddl.ts - 1;
 }
 
 static void plane_begin_close(struct sl_sim_plane *p, struct plane_dispatcher *d)
 {
     struct sl_sim_writer w = sl_sim__plane_writer(p, d);
     if (d->state == PLANE_FOLLOWING) {
-        ((struct plane_feed *)sl_slab_at(&p->feeds, d->slot))->followers--;
+        struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
+        f->followers--;
         sl_sim_sink_unfollow(p->sink, &w);
+        d->position = sl_ts_max(d->position, sl_sim_sink_session_progress(p->sink, f->session));
         d->position = plane_taken(p, d);
     }
     d->state = PLANE_CLOSING;
@@ -330,8 +327,10 @@ void sl_sim_plane_perform(struct sl_sim_plane *p, const struct sl_command *c)
         plane_close(p, c);
         return;
     case SL_COMMAND_WRITE:
+    case SL_COMMAND_PASS:
+        sl_sim__plane_told(p, c);
+        return;
     case SL_COMMAND_TELL_CHECKPOINT:
-    case SL_COMMAND_PASS: /* nothing here is ever blocked */
         return;
     }
     SL_UNREACHABLE();

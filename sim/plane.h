@@ -12,17 +12,21 @@
  * (flush what they took, then report the exact ts). They can hang, fail, or be slow.
  *
  *     OPENING ----> LAGGING ----> FOLLOWING
- *        |             |             |          timers: plane_timers.c; commands: plane.c
+ *        |           |  ^            |          timers: plane_timers.c; commands: plane.c
+ *        |           v  |            |
+ *        |          BLOCKED <--------+          in front of a change of the schema: plane_ddl.c
+ *        |             |             |
  *        +-------------+-------------+----> CLOSING ----> gone
  *
- * The table trigger meets the changes of its feed's tables on its way and holds there until the maintainer of the feed,
- * which lives in the same process, can be told. A real barrier does more; this is what keeps the checkpoint honest.
+ * Who has to stop in front of which change, and what is said of it then, is decided by the same code as in the engine
+ * (port/ddl.h).
  */
 struct sl_sim_plane_opts {
     sl_ns feed_open_ns, feed_open_jitter_ns;
     sl_ns open_ns, open_jitter_ns;   /* OPEN to READY */
     sl_ns close_ns, close_jitter_ns; /* CLOSE to CLOSED: the flush */
     sl_ns progress_ns;               /* between reports of progress */
+    sl_ns ddl_ns, ddl_jitter_ns;     /* each step of a change of the schema; a statement takes four of them */
     sl_ns behind_ns;                 /* a follower is this far behind the source */
     sl_ns slow_ns;                   /* a slow command takes this much longer */
     uint32_t lag_ppm;                /* dispatchers that have to catch up after READY */
@@ -35,6 +39,8 @@ struct sl_sim_plane_opts {
                                  .open_ns = 20 * SL_MS,     \
                                  .close_ns = 5 * SL_MS,     \
                                  .progress_ns = 50 * SL_MS, \
+                                 .ddl_ns = 2 * SL_MS,       \
+                                 .ddl_jitter_ns = 20 * SL_MS, \
                                  .behind_ns = 5 * SL_MS,    \
                                  .slow_ns = 5 * SL_S })
 
@@ -42,8 +48,6 @@ struct sl_sim_plane_opts {
 struct sl_sim_plane_port {
     void *ctx;
     void (*report)(void *ctx, const struct sl_report *report);
-    /* Tells the feed's maintainer of a change. False: it is not there or not ready; asked again later. */
-    bool (*change)(void *ctx, uint32_t feed, uint32_t change);
     /* Whether the node believes in its lease, by its own clock: writers look before they claim a table. */
     bool (*has_lease)(void *ctx);
 };

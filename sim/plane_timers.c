@@ -37,61 +37,7 @@ void sl_sim_plane_on_feed(struct sl_sim_plane *p, uint32_t slot, uint32_t serial
     p->port.report(p->port.ctx, &report);
 }
 
-/*
- * As the barrier of core/maintainer demands: what is dropped has to be durable up to there before anybody passes. The
- * tables themselves, unlike real ones, do not stop in front of the change: there is nothing behind it.
- */
-static bool plane_may_pass(const struct sl_sim_plane *p, uint32_t feed, const struct sl_sim_change *change)
-{
-    const int64_t *dropped = &p->catalog->feeds[feed].dropped[change->dropped_first];
-    for (uint32_t i = 0; i < change->dropped_count; i++) {
-        if (!sl_sim_sink_is_done(p->sink, feed, dropped[i], change->commit_ts - 1))
-            return false;
-    }
-    return true;
-}
-
-static void plane_passed(struct sl_sim_plane *p, uint32_t feed, const struct sl_sim_change *change)
-{
-    const int64_t *dropped = &p->catalog->feeds[feed].dropped[change->dropped_first];
-    for (uint32_t i = 0; i < change->dropped_count; i++)
-        sl_sim_sink_retire_table(p->sink, feed, dropped[i]);
-}
-
-/*
- * Tells the maintainer of the changes the trigger meets on the way to wanted. Returns how far it came: below the first
- * change that could not be told, or SL_TS_NONE if the telling ended the feed here.
- */
-static sl_ts plane_tell_changes(struct sl_sim_plane *p, uint32_t slot, uint32_t serial, sl_ts wanted)
-{
-    for (;;) {
-        struct plane_feed *f = sl_sim__plane_feed(p, slot, serial);
-        if (!f)
-            return SL_TS_NONE;
-        if (f->trigger == 0)
-            return wanted;
-        struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, f->trigger);
-        const struct sl_sim_feed *feed = &p->catalog->feeds[f->feed];
-        if (d->change_next >= feed->change_count || feed->changes[d->change_next].commit_ts > wanted)
-            return wanted;
-        const struct sl_sim_change *change = &feed->changes[d->change_next];
-        sl_ts commit_ts = change->commit_ts;
-        if (!plane_may_pass(p, f->feed, change))
-            return commit_ts - 1;
-        d->change_next++;
-        uint32_t number = f->feed;
-        if (p->port.change(p->port.ctx, number, d->change_next - 1)) {
-            plane_passed(p, number, change);
-            continue;
-        }
-        f = sl_sim__plane_feed(p, slot, serial);
-        if (f && f->trigger != 0)
-            ((struct plane_dispatcher *)sl_slab_at(&p->dispatchers, f->trigger))->change_next--;
-        return commit_ts - 1;
-    }
-}
-
-/* Followers move together. What they have may be more than what is said: a trigger that waits holds back the report. */
+/* Followers move together. Who has left them is told of before. */
 void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t serial)
 {
     struct plane_feed *f = sl_sim__plane_feed(p, slot, serial);
@@ -104,27 +50,22 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
         sl_sim__plane_arm_group(p, slot);
         return;
     }
-    sl_ts before = sl_sim_sink_session_progress(p->sink, f->session);
-    sl_ts wanted = sl_ts_max(before, sl_sim_head(p->engine->now - p->opts->behind_ns));
-    bool trigger_follows =
-        f->trigger != 0 &&
-        ((const struct plane_dispatcher *)sl_slab_at(&p->dispatchers, f->trigger))->state == PLANE_FOLLOWING;
-    sl_ts reached = trigger_follows ? plane_tell_changes(p, slot, serial, wanted) : wanted;
+    sl_sim__plane_advance(p, slot, sl_sim_head(p->engine->now - p->opts->behind_ns));
+    sl_sim__plane_tell_stops(p, slot, serial);
     f = sl_sim__plane_feed(p, slot, serial);
-    if (!f || reached == SL_TS_NONE)
+    if (!f || f->followers == 0)
         return;
-    sl_sim_sink_progress(p->sink, f->session, wanted);
     sl_sim__plane_arm_group(p, slot);
     struct sl_report report = { .kind = SL_REPORT_FEED_PROGRESS,
                                 .feed = f->token,
-                                .checkpoint = reached,
+                                .checkpoint = sl_sim_sink_session_progress(p->sink, f->session),
                                 .resolved = sl_sim_head(p->engine->now) };
     p->port.report(p->port.ctx, &report);
 }
 
 /* ---- dispatchers ---- */
 
-static struct sl_report plane_report(const struct sl_sim_plane *p, const struct plane_dispatcher *d,
+struct sl_report sl_sim__plane_report(const struct sl_sim_plane *p, const struct plane_dispatcher *d,
                                      enum sl_report_kind kind)
 {
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
@@ -135,10 +76,10 @@ static struct sl_report plane_report(const struct sl_sim_plane *p, const struct 
                                .resolved = sl_sim_head(p->engine->now) };
 }
 
-static void plane_fail(struct sl_sim_plane *p, uint32_t handle, struct sl_str code, struct sl_str text)
+void sl_sim__plane_fail(struct sl_sim_plane *p, uint32_t handle, struct sl_str code, struct sl_str text)
 {
     const struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
-    struct sl_report report = plane_report(p, d, SL_REPORT_FAILED);
+    struct sl_report report = sl_sim__plane_report(p, d, SL_REPORT_FAILED);
     report.code = code;
     report.text = text;
     if (d->has_claimed) {
@@ -161,22 +102,23 @@ bool sl_sim_plane_fail_one(struct sl_sim_plane *p)
         const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
         sl_sim_sink_unfollow(p->sink, &w);
         d->position = sl_sim_sink_durable(p->sink, f->feed, d->table_id);
-        plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused a write"));
+        sl_sim__plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused a write"));
         return true;
     }
     return false;
 }
 
-/* Joins the followers if it has caught up with them. */
+/* Joins the followers if it has caught up with them, and meets no change on the way. */
 static bool plane_join(struct sl_sim_plane *p, struct plane_dispatcher *d)
 {
     struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
     struct sl_sim_writer w = sl_sim__plane_writer(p, d);
     sl_ts progress =
         sl_ts_max(sl_sim_sink_session_progress(p->sink, f->session), sl_sim_head(p->engine->now - p->opts->behind_ns));
-    if (sl_sim_sink_durable(p->sink, f->feed, d->table_id) > progress)
+    if (sl_sim_sink_durable(p->sink, f->feed, d->table_id) > progress ||
+        sl_sim__plane_next_stop(p, d, progress) != SL_SIM_DDL_NONE)
         return false;
-    sl_sim_sink_progress(p->sink, f->session, progress);
+    sl_sim__plane_advance(p, d->slot, progress);
     if (!sl_sim_sink_write(p->sink, &w, progress) || !sl_sim_sink_follow(p->sink, &w))
         return false;
     d->position = progress;
@@ -193,14 +135,14 @@ static void plane_ready(struct sl_sim_plane *p, uint32_t handle)
     bool fails =
         !d->is_trigger && sl_sim_chance(p->engine, SL_SIM_DRAW_MISHAP, draw.object, 8 * draw.n + 4, p->opts->fail_ppm);
     if (fails || sl_sim_sink_is_away(p->sink)) {
-        plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused the first write"));
+        sl_sim__plane_fail(p, handle, SL_STR("SINK_ERROR"), SL_STR("the sink refused the first write"));
         return;
     }
     if (!p->port.has_lease(p->port.ctx))
         return; /* it woke up before its core did, which will fence it */
     struct sl_sim_writer w = sl_sim__plane_writer(p, d);
     if (!sl_sim_sink_claim(p->sink, &w, d->position)) {
-        plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
+        sl_sim__plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
         return;
     }
     d->has_claimed = true;
@@ -212,7 +154,7 @@ static void plane_ready(struct sl_sim_plane *p, uint32_t handle)
         p->lagged_count++;
         sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
     }
-    struct sl_report report = plane_report(p, d, SL_REPORT_READY);
+    struct sl_report report = sl_sim__plane_report(p, d, SL_REPORT_READY);
     report.follows = follows;
     p->port.report(p->port.ctx, &report);
 }
@@ -235,28 +177,28 @@ static sl_ts plane_goal(const struct sl_sim_plane *p, const struct plane_dispatc
 static void plane_catch_up(struct sl_sim_plane *p, uint32_t handle)
 {
     struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
-    const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
-    uint32_t slot = d->slot, serial = d->serial, feed_serial = f->serial;
     sl_ts head = sl_sim_head(p->engine->now - p->opts->behind_ns);
     sl_ts goal = plane_goal(p, d, head);
     bool is_near = head <= goal + (sl_ts)(p->opts->progress_ns / SL_US);
     goal = is_near ? sl_ts_max(head, d->position) : goal;
-    sl_ts reached = d->is_trigger ? plane_tell_changes(p, slot, feed_serial, goal) : goal;
-    d = sl_sim__plane_dispatcher(p, handle, serial);
-    if (!d || d->state != PLANE_LAGGING)
-        return;
-    bool follows = is_near && reached == goal && plane_join(p, d);
+    uint32_t stop = sl_sim__plane_next_stop(p, d, goal);
+    bool follows = stop == SL_SIM_DDL_NONE && is_near && plane_join(p, d);
     if (!follows) {
+        const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
         struct sl_sim_writer w = sl_sim__plane_writer(p, d);
-        sl_ts position = sl_ts_max(d->position, reached);
+        sl_ts position = stop == SL_SIM_DDL_NONE ? goal : p->catalog->feeds[f->feed].ddls[stop].ddl.ts - 1;
+        position = sl_ts_max(d->position, position);
         if (!sl_sim_sink_write(p->sink, &w, position)) {
-            plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
+            sl_sim__plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
             return;
         }
         d->position = position;
-        sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
+        if (stop == SL_SIM_DDL_NONE)
+            sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
+        else
+            sl_sim__plane_stop(p, handle, stop);
     }
-    struct sl_report report = plane_report(p, d, SL_REPORT_PROGRESS);
+    struct sl_report report = sl_sim__plane_report(p, d, SL_REPORT_PROGRESS);
     report.follows = follows;
     p->port.report(p->port.ctx, &report);
 }
@@ -264,16 +206,18 @@ static void plane_catch_up(struct sl_sim_plane *p, uint32_t handle)
 static void plane_closed(struct sl_sim_plane *p, uint32_t handle)
 {
     struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
+    if (!sl_sim__plane_has_acted(p, handle))
+        return;
     if (d->has_claimed) {
         struct sl_sim_writer w = sl_sim__plane_writer(p, d);
         if (!sl_sim_sink_write(p->sink, &w, d->position)) {
             d->position = SL_TS_NONE; /* what was taken is not durable: nothing new is known */
-            plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
+            sl_sim__plane_fail(p, handle, SL_STR("FENCED"), SL_STR("a larger placement owns the span"));
             return;
         }
         sl_sim_sink_stop(p->sink, &w);
     }
-    struct sl_report report = plane_report(p, d, SL_REPORT_CLOSED);
+    struct sl_report report = sl_sim__plane_report(p, d, SL_REPORT_CLOSED);
     sl_sim__plane_drop(p, handle);
     p->port.report(p->port.ctx, &report);
 }
@@ -283,7 +227,8 @@ void sl_sim_plane_on_span(struct sl_sim_plane *p, uint32_t handle, uint32_t seri
     const struct plane_dispatcher *d = sl_sim__plane_dispatcher(p, handle, serial);
     if (!d)
         return;
-    bool must_wait = d->state == PLANE_LAGGING || (d->state == PLANE_CLOSING && d->has_claimed);
+    bool must_wait = d->state == PLANE_LAGGING || d->state == PLANE_BLOCKED ||
+                     (d->state == PLANE_CLOSING && d->has_claimed);
     if (must_wait && sl_sim_sink_is_away(p->sink)) {
         sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
         return;
@@ -297,6 +242,9 @@ void sl_sim_plane_on_span(struct sl_sim_plane *p, uint32_t handle, uint32_t seri
         return;
     case PLANE_CLOSING:
         plane_closed(p, handle);
+        return;
+    case PLANE_BLOCKED:
+        sl_sim__plane_on_stop(p, handle);
         return;
     case PLANE_FOLLOWING:
         return;

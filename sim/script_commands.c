@@ -108,9 +108,9 @@ static enum script_result script_change_tables(struct sl_sim_script *s, const st
     if (!sl_sim__script_number(w->at[1], &count) || feed == SL_SIM_FEED_NONE)
         return SCRIPT_BAD_WORDS;
     if (strcmp(w->at[0], "add") == 0)
-        sl_sim_catalog_add_tables(&s->sim.catalog, feed, (uint32_t)count);
+        (void)sl_sim_catalog_ddl(&s->sim.catalog, feed, SL_SIM_DDL_CREATE, (uint32_t)count, 0);
     else
-        sl_sim_catalog_drop_tables(&s->sim.catalog, feed, (uint32_t)count);
+        (void)sl_sim_catalog_ddl(&s->sim.catalog, feed, SL_SIM_DDL_DROP, (uint32_t)count, 0);
     return SCRIPT_OK;
 }
 

@@ -209,6 +209,10 @@ static void sim_dispatch(struct sl_sim *sim, const struct sl_sim_event *event)
     case SL_SIM_EVENT_CLIENT:
         sl_sim_client_on_tick(sim);
         return;
+    case SL_SIM_EVENT_SINK:
+        if (sl_sim_sink_on_event(&sim->sink, event))
+            sl_sim_faults_on_moment(sim, SL_SIM_MOMENT_DDL_PERFORMED, event->host);
+        return;
     case SL_SIM_EVENT_STORE:
     case SL_SIM_EVENT_REQUEST:
     case SL_SIM_EVENT_DELIVER:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/sink.h"
+#include "sim/sink_internal.h"
 
 #include "core/common/mem_tags.h"
 
@@ -9,31 +9,6 @@
 #define SINK_PROCESS_DEAD 1u
 #define SINK_PROCESS_UNLEASED 2u
 #define SINK_SESSION_COUNT_MAX 4000000u
-
-struct sl_sim_span {
-    sl_ts durable;
-    struct sl_placement placement;
-    uint32_t session; /* of the last writer; 0 = nobody wrote */
-    uint32_t process; /* likewise */
-    uint32_t node;    /* likewise */
-    uint32_t heap_position;
-    bool is_writing, is_stopping, is_following, is_table, is_trigger, is_retired;
-};
-
-struct sl_sim_sink_feed {
-    struct sl_sim_span *spans; /* by table id */
-    struct sl_heap detached;   /* tables that do not follow, by what is durable */
-    uint32_t span_cap;
-    uint32_t session_head;
-};
-
-struct sink_session {
-    sl_ts progress;
-    uint32_t feed, process, node;
-    uint32_t followers, refs;
-    uint32_t next, prev; /* sessions of the feed */
-    bool is_closed, is_robbed;
-};
 
 void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_sim_oracle *o)
 {
@@ -46,6 +21,7 @@ void sl_sim_sink_deinit(struct sl_sim_sink *s)
     for (uint32_t i = 0; i < s->feed_count; i++) {
         struct sl_sim_sink_feed *f = &s->feeds[i];
         sl_heap_deinit(&f->detached);
+        sl_sim__sink_free_ddls(s, f);
         sl_sim_free(s->engine, f->spans, f->span_cap * sizeof *f->spans);
     }
     sl_sim_free(s->engine, s->feeds, s->feed_cap * sizeof *s->feeds);
@@ -89,7 +65,7 @@ uint32_t sl_sim_sink_add_feed(struct sl_sim_sink *s)
     return s->feed_count - 1;
 }
 
-static struct sl_sim_span *sink_span(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
+struct sl_sim_span *sl_sim__sink_span(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
     SL_REQUIRE(feed < s->feed_count && table_id >= 0 && table_id < (int64_t)s->feeds[feed].span_cap);
     return &s->feeds[feed].spans[table_id];
@@ -109,7 +85,22 @@ static void sink_attach(struct sl_sim_sink_feed *f, struct sl_sim_span *span)
         sl_heap_remove(&f->detached, span->heap_position);
 }
 
-void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start)
+/* A life of a table that was there before begins when its drop was performed. */
+static void sink_add_life(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl_ts start, uint32_t made_by)
+{
+    if (!span->is_retired) {
+        SL_REQUIRE(span->next_start == SL_TS_NONE);
+        span->next_start = start;
+        span->next_made_by = made_by;
+        return;
+    }
+    span->is_retired = false;
+    span->durable = start;
+    span->made_by = made_by;
+    sink_detach(f, span);
+}
+
+void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start, uint32_t made_by)
 {
     SL_REQUIRE(feed < s->feed_count && table_id >= 0 && table_id < (int64_t)SL_SIM_TABLE_MAX);
     struct sl_sim_sink_feed *f = &s->feeds[feed];
@@ -119,10 +110,15 @@ void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_i
         f->span_cap = cap;
     }
     struct sl_sim_span *span = &f->spans[table_id];
-    SL_REQUIRE(!span->is_table);
-    *span = (struct sl_sim_span){
-        .durable = start, .is_table = true, .is_trigger = table_id == 0, .heap_position = SL_HEAP_NOWHERE
-    };
+    if (span->is_table) {
+        sink_add_life(f, span, start, made_by);
+        return;
+    }
+    *span = (struct sl_sim_span){ .durable = start,
+                                  .is_table = true,
+                                  .is_trigger = table_id == 0,
+                                  .made_by = made_by,
+                                  .heap_position = SL_HEAP_NOWHERE };
     sink_detach(f, span);
 }
 
@@ -143,6 +139,11 @@ static unsigned sink_process_flags(const struct sl_sim_sink *s, uint32_t process
     return process < s->process_cap ? s->processes[process] : 0;
 }
 
+bool sl_sim__sink_is_dead(const struct sl_sim_sink *s, uint32_t process)
+{
+    return (sink_process_flags(s, process) & SINK_PROCESS_DEAD) != 0;
+}
+
 void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process)
 {
     sink_flag_process(s, process, SINK_PROCESS_DEAD);
@@ -159,7 +160,7 @@ void sl_sim_sink_process_leased(struct sl_sim_sink *s, uint32_t process)
         s->processes[process] &= (uint8_t)~SINK_PROCESS_UNLEASED;
 }
 
-static struct sink_session *sink_session(const struct sl_sim_sink *s, uint32_t handle)
+struct sink_session *sl_sim__sink_session(const struct sl_sim_sink *s, uint32_t handle)
 {
     return sl_slab_at(&s->sessions, handle);
 }
@@ -172,7 +173,7 @@ uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t
     struct sl_sim_sink_feed *f = &s->feeds[feed];
     *session = (struct sink_session){ .feed = feed, .process = process, .node = node, .next = f->session_head };
     if (f->session_head != 0)
-        sink_session(s, f->session_head)->prev = handle;
+        sl_sim__sink_session(s, f->session_head)->prev = handle;
     f->session_head = handle;
     return handle;
 }
@@ -180,39 +181,40 @@ uint32_t sl_sim_sink_open_session(struct sl_sim_sink *s, uint32_t feed, uint32_t
 /* A closed session lives on as long as tables name it: it says what became of their writer. */
 static void sink_collect(struct sl_sim_sink *s, uint32_t handle)
 {
-    struct sink_session *session = sink_session(s, handle);
+    struct sink_session *session = sl_sim__sink_session(s, handle);
     if (!session->is_closed || session->refs > 0)
         return;
     if (session->prev != 0)
-        sink_session(s, session->prev)->next = session->next;
+        sl_sim__sink_session(s, session->prev)->next = session->next;
     else
         s->feeds[session->feed].session_head = session->next;
     if (session->next != 0)
-        sink_session(s, session->next)->prev = session->prev;
+        sl_sim__sink_session(s, session->next)->prev = session->prev;
     sl_slab_free(&s->sessions, handle);
 }
 
 void sl_sim_sink_close_session(struct sl_sim_sink *s, uint32_t handle)
 {
-    sink_session(s, handle)->is_closed = true;
+    sl_sim__sink_session(s, handle)->is_closed = true;
     sink_collect(s, handle);
 }
 
 void sl_sim_sink_progress(struct sl_sim_sink *s, uint32_t handle, sl_ts to)
 {
-    struct sink_session *session = sink_session(s, handle);
+    struct sink_session *session = sl_sim__sink_session(s, handle);
     SL_REQUIRE(!session->is_closed && to >= session->progress);
+    sl_sim__sink_judge_session(s, handle, to);
     session->progress = to;
 }
 
 bool sl_sim_sink_is_robbed(const struct sl_sim_sink *s, uint32_t handle)
 {
-    return sink_session(s, handle)->is_robbed;
+    return sl_sim__sink_session(s, handle)->is_robbed;
 }
 
 sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t handle)
 {
-    return sink_session(s, handle)->progress;
+    return sl_sim__sink_session(s, handle)->progress;
 }
 
 /* ---- writers ---- */
@@ -229,7 +231,7 @@ static enum sl_sim_writer_state sink_writer_state(const struct sl_sim_sink *s, c
     /* A hand-over waits for a table trigger that cannot end, but not for ever: its changes are applied once whatever
      * happens, because the sink keeps a journal of them. */
     bool is_old_trigger = span->is_trigger && span->is_stopping;
-    if (is_old_trigger || sink_session(s, span->session)->is_closed)
+    if (is_old_trigger || sl_sim__sink_session(s, span->session)->is_closed)
         return SL_SIM_WRITER_FENCED;
     return flags & SINK_PROCESS_UNLEASED ? SL_SIM_WRITER_UNLEASED : SL_SIM_WRITER_RUNNING;
 }
@@ -238,38 +240,45 @@ static void sink_end_following(struct sl_sim_sink *s, struct sl_sim_sink_feed *f
 {
     if (!span->is_following)
         return;
-    struct sink_session *session = sink_session(s, span->session);
+    struct sink_session *session = sl_sim__sink_session(s, span->session);
     span->is_following = false;
     span->durable = sl_ts_max(span->durable, session->progress);
     session->followers--;
     sink_detach(f, span);
 }
 
+void sl_sim__sink_raise(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl_ts to)
+{
+    span->durable = to;
+    if (span->heap_position != SL_HEAP_NOWHERE)
+        sl_heap_update(&f->detached, span->heap_position, to);
+}
+
 void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
     struct sl_sim_sink_feed *f = &s->feeds[feed];
-    struct sl_sim_span *span = sink_span(s, feed, table_id);
+    struct sl_sim_span *span = sl_sim__sink_span(s, feed, table_id);
     sink_end_following(s, f, span);
+    if (span->next_start != SL_TS_NONE) {
+        sl_sim__sink_raise(f, span, span->next_start);
+        span->made_by = span->next_made_by;
+        span->next_start = SL_TS_NONE;
+        return;
+    }
     sink_attach(f, span);
     span->is_retired = true;
 }
 
-static sl_ts sink_span_durable(const struct sl_sim_sink *s, const struct sl_sim_span *span)
+sl_ts sl_sim__sink_span_durable(const struct sl_sim_sink *s, const struct sl_sim_span *span)
 {
-    return span->is_following ? sl_ts_max(span->durable, sink_session(s, span->session)->progress) : span->durable;
-}
-
-bool sl_sim_sink_is_done(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts ts)
-{
-    const struct sl_sim_span *span = sink_span(s, feed, table_id);
-    return span->is_retired || sink_span_durable(s, span) >= ts;
+    return span->is_following ? sl_ts_max(span->durable, sl_sim__sink_session(s, span->session)->progress) : span->durable;
 }
 
 bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts start)
 {
-    struct sink_session *session = sink_session(s, w->session);
+    struct sink_session *session = sl_sim__sink_session(s, w->session);
     struct sl_sim_sink_feed *f = &s->feeds[session->feed];
-    struct sl_sim_span *span = sink_span(s, session->feed, w->table_id);
+    struct sl_sim_span *span = sl_sim__sink_span(s, session->feed, w->table_id);
     struct sl_sim_claim claim = {
         .feed = session->feed,
         .table_id = w->table_id,
@@ -281,17 +290,18 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         .is_same_node = span->node == session->node,
         .is_leased = sink_process_flags(s, session->process) == 0,
         .start_ts = start,
-        .durable = sink_span_durable(s, span),
+        .durable = sl_sim__sink_span_durable(s, span),
         .is_retired = span->is_retired,
     };
     if (!sl_sim_oracle_claim(s->oracle, &claim)) {
         s->refusal_count++;
         return false;
     }
+    sl_sim__sink_judge_life(s, session->feed, w->table_id);
     s->claim_count++;
     s->move_count += claim.previous == SL_SIM_WRITER_STOPPED && !claim.is_same_node && !span->is_trigger;
     if (span->is_following)
-        sink_session(s, span->session)->is_robbed = true;
+        sl_sim__sink_session(s, span->session)->is_robbed = true;
     sink_end_following(s, f, span);
     uint32_t before = span->session;
     session->refs++;
@@ -302,16 +312,15 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
     span->is_writing = true;
     span->is_stopping = false;
     if (before != 0) {
-        sink_session(s, before)->refs--;
+        sl_sim__sink_session(s, before)->refs--;
         sink_collect(s, before);
     }
     return true;
 }
 
-/* The table if w is its writer, or a null pointer. */
-static struct sl_sim_span *sink_owned(const struct sl_sim_sink *s, const struct sl_sim_writer *w)
+struct sl_sim_span *sl_sim__sink_owned(const struct sl_sim_sink *s, const struct sl_sim_writer *w)
 {
-    struct sl_sim_span *span = sink_span(s, sink_session(s, w->session)->feed, w->table_id);
+    struct sl_sim_span *span = sl_sim__sink_span(s, sl_sim__sink_session(s, w->session)->feed, w->table_id);
     bool is_owner =
         span->session == w->session && span->is_writing && sl_placement_cmp(span->placement, w->placement) == 0;
     return is_owner ? span : NULL;
@@ -319,7 +328,7 @@ static struct sl_sim_span *sink_owned(const struct sl_sim_sink *s, const struct 
 
 bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts to)
 {
-    struct sl_sim_span *span = sink_owned(s, w);
+    struct sl_sim_span *span = sl_sim__sink_owned(s, w);
     if (!span) {
         s->refusal_count++;
         return false;
@@ -329,18 +338,18 @@ bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         return true;
     span->durable = to;
     if (span->heap_position != SL_HEAP_NOWHERE)
-        sl_heap_update(&s->feeds[sink_session(s, w->session)->feed].detached, span->heap_position, to);
+        sl_heap_update(&s->feeds[sl_sim__sink_session(s, w->session)->feed].detached, span->heap_position, to);
     return true;
 }
 
 bool sl_sim_sink_follow(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 {
-    struct sl_sim_span *span = sink_owned(s, w);
+    struct sl_sim_span *span = sl_sim__sink_owned(s, w);
     if (!span) {
         s->refusal_count++;
         return false;
     }
-    struct sink_session *session = sink_session(s, w->session);
+    struct sink_session *session = sl_sim__sink_session(s, w->session);
     SL_REQUIRE(!span->is_following && session->progress >= span->durable);
     if (span->is_retired) /* what becomes of it holds nobody back any more */
         return true;
@@ -352,24 +361,24 @@ bool sl_sim_sink_follow(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 
 void sl_sim_sink_unfollow(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 {
-    struct sl_sim_span *span = sink_owned(s, w);
+    struct sl_sim_span *span = sl_sim__sink_owned(s, w);
     if (span)
-        sink_end_following(s, &s->feeds[sink_session(s, w->session)->feed], span);
+        sink_end_following(s, &s->feeds[sl_sim__sink_session(s, w->session)->feed], span);
 }
 
 void sl_sim_sink_begin_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 {
-    struct sl_sim_span *span = sink_owned(s, w);
+    struct sl_sim_span *span = sl_sim__sink_owned(s, w);
     if (span)
         span->is_stopping = true;
 }
 
 void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 {
-    struct sl_sim_span *span = sink_owned(s, w);
+    struct sl_sim_span *span = sl_sim__sink_owned(s, w);
     if (!span)
         return;
-    sink_end_following(s, &s->feeds[sink_session(s, w->session)->feed], span);
+    sink_end_following(s, &s->feeds[sl_sim__sink_session(s, w->session)->feed], span);
     span->is_writing = false;
 }
 
@@ -377,7 +386,7 @@ void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
-    return sink_span_durable(s, sink_span(s, feed, table_id));
+    return sl_sim__sink_span_durable(s, sl_sim__sink_span(s, feed, table_id));
 }
 
 sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed)
@@ -386,7 +395,7 @@ sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed)
     sl_ts durable = first ? first->key : SL_TS_MAX;
     uint32_t handle = s->feeds[feed].session_head;
     while (handle != 0) {
-        const struct sink_session *session = sink_session(s, handle);
+        const struct sink_session *session = sl_sim__sink_session(s, handle);
         if (session->followers > 0)
             durable = sl_ts_min(durable, session->progress);
         handle = session->next;
@@ -402,7 +411,7 @@ int64_t sl_sim_sink_laggard(const struct sl_sim_sink *s, uint32_t feed)
 
 uint32_t sl_sim_sink_writer(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
-    const struct sl_sim_span *span = sink_span(s, feed, table_id);
+    const struct sl_sim_span *span = sl_sim__sink_span(s, feed, table_id);
     enum sl_sim_writer_state state = sink_writer_state(s, span);
     return state == SL_SIM_WRITER_RUNNING || state == SL_SIM_WRITER_UNLEASED ? span->process : 0;
 }

@@ -32,6 +32,7 @@ struct sl_sim_sink {
     uint32_t feed_count, feed_cap, process_cap;
     uint64_t claim_count, refusal_count; /* accepted writers; refused claims and writes */
     uint64_t move_count;                 /* writers accepted after another node's had stopped */
+    uint64_t change_count;               /* changes of the schema performed */
     sl_ns away_until;                    /* it refuses everything until then */
 };
 
@@ -39,13 +40,13 @@ void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_
 void sl_sim_sink_deinit(struct sl_sim_sink *s);
 
 /* Feeds are numbered from 0. A table is durable up to start from the beginning; its id is its number below
- * SL_SIM_TABLE_MAX. */
+ * SL_SIM_TABLE_MAX. made_by: the number of the change that made it. A table that was there before begins a new life, once
+ * its drop has been performed. */
+#define SL_SIM_DDL_NONE UINT32_MAX
 uint32_t sl_sim_sink_add_feed(struct sl_sim_sink *s);
-void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start);
-/* The table trigger has passed the drop of the table: it holds no checkpoint back any more. */
+void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start, uint32_t made_by);
+/* It was dropped: it holds no checkpoint back any more. */
 void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
-/* What the table had up to ts is durable, or it was retired. */
-bool sl_sim_sink_is_done(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts ts);
 
 /* Processes are numbered from 1. */
 void sl_sim_sink_process_dies(struct sl_sim_sink *s, uint32_t process);
@@ -97,5 +98,48 @@ int64_t sl_sim_sink_laggard(const struct sl_sim_sink *s, uint32_t feed);
 
 /* Who writes a table now: its process, or 0. For status pages and the progress check. */
 uint32_t sl_sim_sink_writer(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+
+/* ---- changes of the schema: sink_ddl.c ---- */
+
+/*
+ * The sink performs them as edge/mariadb does (sink_ddl.h): whoever performs one proves its placement and writes "begun"
+ * into a journal, the statement runs at the server even if its client is gone meanwhile, and "done" is written together
+ * with the progress of the span. A successor finds in the journal, and by looking at the tables, what has become of it.
+ *
+ * What must hold is judged against what the source said, whoever performs or passes it.
+ */
+struct sl_sim_sink_change {
+    sl_ts ts;
+    const int64_t *touched; /* tables with rows on both sides of it, or before it */
+    const int64_t *dropped; /* those that end with it */
+    uint32_t touched_count, dropped_count;
+    bool by_trigger; /* not by a table's own dispatcher */
+    bool is_refused; /* the sink cannot perform it */
+};
+/* Numbers from 0 in order of ts; the lists are copied. */
+void sl_sim_sink_add_change(struct sl_sim_sink *s, uint32_t feed, const struct sl_sim_sink_change *change);
+bool sl_sim_sink_has_next_life(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+/* Somebody met one that cannot be replicated; begin_change says so itself of what the sink refuses. */
+void sl_sim_sink_refuse_change(struct sl_sim_sink *s, uint32_t feed, uint32_t change);
+/* The operator sees to one that was refused. False: it was not, or was seen to. */
+bool sl_sim_sink_perform_by_hand(struct sl_sim_sink *s, uint32_t feed, uint32_t change);
+
+enum sl_sim_verdict {
+    SL_SIM_VERDICT_DONE,  /* it was performed; to be ended */
+    SL_SIM_VERDICT_RUNS,  /* until *until; then ask again */
+    SL_SIM_VERDICT_FENCED,
+    SL_SIM_VERDICT_REFUSED,
+};
+enum sl_sim_verdict sl_sim_sink_begin_change(struct sl_sim_sink *s, const struct sl_sim_writer *w, uint32_t change,
+                                             sl_ns takes_ns, sl_ns *until);
+/* False: refused, somebody else claimed the span. */
+bool sl_sim_sink_end_change(struct sl_sim_sink *s, const struct sl_sim_writer *w, uint32_t change);
+bool sl_sim_sink_is_performed(const struct sl_sim_sink *s, uint32_t feed, uint32_t change);
+/* What the journal says of the table trigger's. */
+bool sl_sim_sink_was_performed(const struct sl_sim_sink *s, uint32_t feed, uint32_t change);
+/* SINK event. True: a change was performed now. */
+bool sl_sim_sink_on_event(struct sl_sim_sink *s, const struct sl_sim_event *event);
+/* The ts of the first change that was not performed; SL_TS_MAX. */
+sl_ts sl_sim_sink_first_open(const struct sl_sim_sink *s, uint32_t feed);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_internal.h"
+#include "port/ddl.h"
 
 #include <stdio.h>
 
@@ -13,47 +14,12 @@
  *                                                           reported: BLOCKED
  *                         behind it, told UNBLOCKED <------- PASS ----+---- WRITE ---> WRITES: its lane performs it ---> behind it
  */
-static const int64_t ddl_trigger_only[] = { 0 };
-
-static bool ddl_lists(const int64_t *ids, uint32_t count, int64_t id)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (ids[i] == id)
-            return true;
-    return false;
-}
-
-/*
- * A table that is made may have a flow already: the list of tables is newer than the place from which the feed starts, or
- * the flow is of an earlier life of the table and about to be closed.
- */
-static bool ddl_adds(const struct sl_ddl *ddl, int64_t table_id)
-{
-    for (uint32_t i = 0; i < ddl->added_count; i++)
-        if (ddl->added[i].table_id == table_id)
-            return true;
-    return false;
-}
-
 static bool ddl_concerns(const struct sl_ddl *ddl, const struct sl_flow *f)
 {
-    switch (ddl->effect) {
-    case SL_DDL_NOTHING:
-        return false;
-    case SL_DDL_OWN:
-        return !f->is_table_trigger && ddl_lists(ddl->tables, ddl->table_count, f->table_id);
-    case SL_DDL_MAKES:
-        return f->is_table_trigger || ddl_adds(ddl, f->table_id);
-    case SL_DDL_JOINT:
-        if (f->is_table_trigger || ddl->influence == SL_INFLUENCE_ALL)
-            return true;
-        if (ddl->influence == SL_INFLUENCE_DB)
-            return f->schema_id == ddl->schema_id;
-        return ddl_lists(ddl->tables, ddl->table_count, f->table_id) || ddl_adds(ddl, f->table_id);
-    case SL_DDL_REFUSED: /* nobody knows what it changes, so nobody goes beyond it */
-        return true;
-    }
-    SL_UNREACHABLE();
+    struct sl_ddl_party who = { .table_id = f->table_id,
+                                .schema_id = f->schema_id,
+                                .is_table_trigger = f->is_table_trigger };
+    return sl_ddl_concerns(ddl, &who);
 }
 
 bool sl__flow_must_stop(const struct sl_flow *f, const struct sl_batch *batch)
@@ -176,20 +142,7 @@ void sl__flow_told(struct sl_flow *f, sl_ts ts, bool writes)
 
 struct sl_block sl__flow_block(const struct sl_flow *f)
 {
-    const struct sl_ddl *ddl = sl_batch_ddl(f->stop);
-    bool makes = ddl->effect == SL_DDL_MAKES, is_wide = ddl->influence != SL_INFLUENCE_NORMAL;
-    return (struct sl_block){ .commit_ts = ddl->ts,
-                              .is_blocking = !makes || !f->is_table_trigger,
-                              .is_done = f->is_stop_done,
-                              .influence = ddl->influence,
-                              .schema_id = ddl->schema_id,
-                              .tables = makes ? ddl_trigger_only : ddl->tables,
-                              .table_count = makes ? 1 : ddl->table_count,
-                              .dropped = ddl->dropped,
-                              .dropped_count = ddl->dropped_count,
-                              .added = ddl->added,
-                              .added_count = ddl->added_count,
-                              .drops_schema = is_wide };
+    return sl_ddl_block(sl_batch_ddl(f->stop), f->is_table_trigger, f->is_stop_done);
 }
 
 /* ---- those that a reader serves ---- */
