@@ -42,13 +42,13 @@ sl_ts sl_sim_head(sl_ns at)
     return CATALOG_HEAD_BASE + (sl_ts)(at / SL_US);
 }
 
-void sl_sim__catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, const struct sl_sim_table *life, uint32_t made_by)
+void sl_sim__catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, const struct sl_sim_table *life)
 {
     struct sl_sim_feed *f = &c->feeds[feed];
     f->tables = sl_sim__catalog_grow(c, f->tables, f->table_count, &f->table_cap, sizeof *f->tables);
     f->tables[f->table_count++] = *life;
     f->live_count++;
-    sl_sim_sink_add_table(c->sink, feed, life->table_id, life->added, made_by);
+    sl_sim_sink_add_table(c->sink, feed, life->table_id, life->added);
 }
 
 uint32_t sl_sim_catalog_add_feed(struct sl_sim_catalog *c, struct sl_str name, uint32_t table_count)
@@ -67,13 +67,13 @@ uint32_t sl_sim_catalog_add_feed(struct sl_sim_catalog *c, struct sl_str name, u
     f->id.keyspace_len = sizeof "default" - 1;
     memcpy(f->id.keyspace, "default", sizeof "default");
     f->schema_last = SL_SIM__SCHEMA_ID;
-    sl_sim_sink_add_table(c->sink, feed, 0, f->start_ts, SL_SIM_DDL_NONE); /* the table trigger */
+    sl_sim_sink_add_table(c->sink, feed, 0, f->start_ts); /* the table trigger */
     for (uint32_t i = 0; i < table_count; i++) {
         struct sl_sim_table life = { .table_id = ++f->table_next,
                                      .schema_id = SL_SIM__SCHEMA_ID,
                                      .added = f->start_ts,
                                      .dropped = SL_TS_MAX };
-        sl_sim__catalog_add_table(c, feed, &life, SL_SIM_DDL_NONE);
+        sl_sim__catalog_add_table(c, feed, &life);
     }
     return feed;
 }

@@ -79,6 +79,7 @@ const char *sl_sim_ddl_text(enum sl_sim_ddl_kind kind);
 /* What cannot be performed at the sink the operator performs by hand, and has left out. */
 void sl_sim_catalog_skip_refused(struct sl_sim_catalog *c, uint32_t feed);
 
+#define SL_SIM_DDL_NONE UINT32_MAX
 #define SL_SIM_FEED_NONE UINT32_MAX
 uint32_t sl_sim_catalog_find(const struct sl_sim_catalog *c, const struct sl_feed_id *id);
 uint32_t sl_sim_catalog_find_name(const struct sl_sim_catalog *c, struct sl_str name);

@@ -25,7 +25,8 @@ struct catalog_ddl {
     enum sl_ddl_effect effect;
     enum sl_influence influence;
     int64_t schema_id;
-    int64_t tables[CATALOG_DDL_TABLES_MAX], dropped[CATALOG_DDL_TABLES_MAX], touched[CATALOG_DDL_TABLES_MAX];
+    int64_t tables[CATALOG_DDL_TABLES_MAX], dropped[CATALOG_DDL_TABLES_MAX];
+    int64_t touched[2 * CATALOG_DDL_TABLES_MAX];
     struct sl_sim_table added[CATALOG_DDL_TABLES_MAX];
     uint32_t table_count, dropped_count, touched_count, added_count;
     bool is_refused;
@@ -76,6 +77,7 @@ static void catalog_end_life(struct catalog_ddl *d, struct sl_sim_table *t)
 
 static void catalog_begin_life(struct catalog_ddl *d, int64_t table_id, int64_t schema_id)
 {
+    catalog_touch(d, table_id);
     d->added[d->added_count++] = (struct sl_sim_table){
         .table_id = table_id, .schema_id = schema_id, .added = d->ts, .dropped = SL_TS_MAX
     };
@@ -110,8 +112,8 @@ static void catalog_commit_ddl(struct catalog_ddl *d, enum sl_sim_ddl_kind kind)
     struct sl_sim_catalog *c = d->c;
     struct sl_sim_feed *f = catalog_feed(d);
     f->ddls = sl_sim__catalog_grow(c, f->ddls, f->ddl_count, &f->ddl_cap, sizeof *f->ddls);
-    uint32_t number = f->ddl_count++, said_count = d->influence == SL_INFLUENCE_NORMAL ? d->dropped_count : 0;
-    f->ddls[number] = (struct sl_sim_ddl){
+    uint32_t said_count = d->influence == SL_INFLUENCE_NORMAL ? d->dropped_count : 0;
+    f->ddls[f->ddl_count++] = (struct sl_sim_ddl){
         .ddl = { .ts = d->ts,
                  .effect = d->effect,
                  .kind = ddl_texts[kind],
@@ -133,7 +135,7 @@ static void catalog_commit_ddl(struct catalog_ddl *d, enum sl_sim_ddl_kind kind)
                                          .is_refused = d->is_refused };
     sl_sim_sink_add_change(c->sink, d->feed, &change);
     for (uint32_t i = 0; i < d->added_count; i++)
-        sl_sim__catalog_add_table(c, d->feed, &d->added[i], number);
+        sl_sim__catalog_add_table(c, d->feed, &d->added[i]);
 }
 
 static bool catalog_create(struct catalog_ddl *d)

@@ -10,9 +10,8 @@
 
 /* Room for one more element in an array of the catalog. */
 void *sl_sim__catalog_grow(struct sl_sim_catalog *c, void *items, uint32_t count, uint32_t *cap, size_t item_bytes);
-/* A life of a table; made_by: number of the change that made it, or SL_SIM_DDL_NONE. */
-void sl_sim__catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, const struct sl_sim_table *life,
-                               uint32_t made_by);
+/* A life of a table. */
+void sl_sim__catalog_add_table(struct sl_sim_catalog *c, uint32_t feed, const struct sl_sim_table *life);
 void sl_sim__catalog_free_ddl(struct sl_sim_catalog *c, struct sl_ddl *ddl);
 
 #endif

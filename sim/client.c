@@ -127,6 +127,7 @@ static void client_fill(struct sl_sim *sim, const struct sl_sim_wish *w, struct 
                               .reason = SL_STR("simulated"),
                               .actor = SL_STR("operator"),
                               .feed = sl_feed_id_name(&f->id),
+                              .table_id = w->table_id,
                               .deadline_ms = w->deadline_ms,
                               .lag_budget_ms = w->lag_budget_ms,
                               .stop_node = w->stop_node,
@@ -241,7 +242,8 @@ static bool client_is_final(const struct sl_sim_wish *w, enum sl_code code)
     if (w->kind == SL_SIM_WISH_DRAIN)
         return code == SL_NOT_FOUND || (w->state == SL_SIM_WISH_WANTED && code == SL_REFUSED);
     /* Nobody insists on a move: the feed may be stopped. */
-    return sl_code_class(code) == SL_CLASS_CALLER || (w->kind == SL_SIM_WISH_MOVE && code == SL_BUSY);
+    bool is_move = w->kind == SL_SIM_WISH_MOVE || w->kind == SL_SIM_WISH_MOVE_TABLE;
+    return sl_code_class(code) == SL_CLASS_CALLER || (is_move && code == SL_BUSY);
 }
 
 static void client_take(struct sl_sim *sim, struct sl_sim_host *h, struct sl_sim_wish *w, const struct sl_reply *r)

@@ -32,7 +32,8 @@
     X(LIST_NODES, "list nodes", NODE_LIST)    \
     X(LIST_FEEDS, "list feeds", FEED_LIST)    \
     X(SHOW_FEED, "show feed", FEED_SHOW)      \
-    X(BAD, "bad request", DRAIN)
+    X(BAD, "bad request", DRAIN)              \
+    X(MOVE_TABLE, "move table", TABLE_MOVE)
 
 enum sl_sim_wish_kind {
 #define SL_SIM_WISH_ENUM(name, text, verb) SL_SIM_WISH_##name,
@@ -51,6 +52,7 @@ struct sl_sim_wish {
     enum sl_sim_wish_state state;
     uint32_t feed;            /* of FEED_* */
     uint32_t bad;             /* BAD: which */
+    int64_t table_id;         /* MOVE_TABLE */
     struct sl_node_id target; /* a node */
     uint64_t deadline_ms, lag_budget_ms;
     bool stop_node, cancel_at_deadline; /* DRAIN */

@@ -65,6 +65,8 @@ void sl_sim_cluster_deinit(struct sl_sim *sim)
     sl_sim_free(e, c->judge.feeds, c->judge.feed_cap * sizeof *c->judge.feeds);
     for (uint32_t i = 0; i < SL_SIM_ECHOES_MAX; i++)
         sl_sim_free(e, c->echoes[i].bytes, c->echoes[i].size);
+    for (uint32_t i = 0; i < SL_SIM_BLOCKS_MAX; i++)
+        sl_sim_free(e, c->blocks[i].bytes, c->blocks[i].size);
     sl_sim_free(e, c, sizeof *c);
     sim->cluster = NULL;
 }

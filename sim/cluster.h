@@ -36,6 +36,7 @@ struct sl_sim_waiting { /* a message that waits for an operation */
 /* A message on its way, kept so that it can come once more: the last requests of all, the last heartbeats of each host. */
 #define SL_SIM_ECHOES_MAX 16u
 #define SL_SIM_BEATS_MAX 16u
+#define SL_SIM_BLOCKS_MAX 64u
 struct sl_sim_echo {
     uint16_t from, to;
     uint32_t from_process, to_process;
@@ -92,7 +93,8 @@ struct sl_sim_cluster_judge { /* oracle_cluster.c */
 struct sl_sim_cluster {
     struct sl_store_sim *store;
     struct sl_sim_echo echoes[SL_SIM_ECHOES_MAX]; /* a ring */
-    uint64_t echo_count;
+    struct sl_sim_echo blocks[SL_SIM_BLOCKS_MAX]; /* likewise, of what is said about barriers */
+    uint64_t echo_count, block_count;
     uint32_t spared_host; /* is never drained; SL_SIM_HOST_NONE */
     uint32_t planted;     /* bit i: nonsense i was written into the store */
     struct sl_slab deliveries;
@@ -146,6 +148,8 @@ void sl_sim_cluster_keep_echo(struct sl_sim *sim, const struct sl_sim_echo *mess
 void sl_sim_cluster_echo(struct sl_sim *sim, uint32_t host, uint64_t draw);
 /* One of the last heartbeats from this host reaches its maintainer once more, if both processes still run. */
 void sl_sim_cluster_late_beat(struct sl_sim *sim, uint32_t host, uint64_t draw);
+/* One of the last words about a barrier reaches this host once more, if the process that it was for still runs. */
+void sl_sim_cluster_late_block(struct sl_sim *sim, uint32_t host, uint64_t draw);
 /* What a hasty coordinator would send from where the present one is: stop, whatever you host; and, if the host is
  * STOPPING, add this feed. */
 void sl_sim_cluster_haste(struct sl_sim *sim, uint32_t host);

@@ -18,6 +18,8 @@ static struct sl_sim_echo *mischief_slot(struct sl_sim *sim, const struct sl_sim
     if (type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST || type == SL_MSG_SET_NODE_LIVENESS_REQUEST ||
         type == SL_MSG_ADD_MAINTAINER_REQUEST)
         return &c->echoes[c->echo_count++ % SL_SIM_ECHOES_MAX];
+    if (type == SL_MSG_BLOCK_STATUS_REQUEST || type == SL_MSG_HEART_BEAT_RESPONSE)
+        return &c->blocks[c->block_count++ % SL_SIM_BLOCKS_MAX];
     /* Without extensions nobody can tell an old one. */
     if (type != SL_MSG_HEART_BEAT_REQUEST || message->from == message->to || message->size > MISCHIEF_BEAT_BYTES ||
         sim->opts.foreign_hosts != 0)
@@ -70,6 +72,17 @@ void sl_sim_cluster_late_beat(struct sl_sim *sim, uint32_t host, uint64_t draw)
     for (uint32_t i = 0; i < SL_SIM_BEATS_MAX; i++) {
         const struct sl_sim_echo *e = &sim->cluster->hosts[host].beats[(draw + i) % SL_SIM_BEATS_MAX];
         if (!mischief_is_live(sim, e) || e->from_process != sim->hosts[host].process)
+            continue;
+        mischief_repeat(sim, e);
+        return;
+    }
+}
+
+void sl_sim_cluster_late_block(struct sl_sim *sim, uint32_t host, uint64_t draw)
+{
+    for (uint32_t i = 0; i < SL_SIM_BLOCKS_MAX; i++) {
+        const struct sl_sim_echo *e = &sim->cluster->blocks[(draw + i) % SL_SIM_BLOCKS_MAX];
+        if (!mischief_is_live(sim, e) || e->to != host)
             continue;
         mischief_repeat(sim, e);
         return;

@@ -107,8 +107,12 @@ void sl_sim__do_pause_feed(struct sl_sim *sim, const struct sl_sim_fault *fault)
     deeds_wish(sim, SL_SIM_WISH_PAUSE, deeds_feed(sim, fault), SL_SIM_HOST_NONE);
 }
 
+/* One that has failed at a change of a schema he has read about, and seen to. */
 void sl_sim__do_resume_feed(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
+    uint32_t feed = deeds_feed(sim, fault);
+    if (sl_sim_judge_feed(sim, feed)->state == SL_FEED_FAILED)
+        sl_sim_catalog_skip_refused(&sim->catalog, feed);
     deeds_wish(sim, SL_SIM_WISH_RESUME, deeds_feed(sim, fault), SL_SIM_HOST_NONE);
 }
 
@@ -142,6 +146,22 @@ void sl_sim__do_ddl(struct sl_sim *sim, const struct sl_sim_fault *fault)
     uint64_t draw = fault->draw == 0 ? 0 : sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count);
     (void)sl_sim_catalog_ddl(&sim->catalog, deeds_feed(sim, fault), (enum sl_sim_ddl_kind)fault->options, fault->count,
                              draw);
+}
+
+/* Of the tables that are there now. */
+void sl_sim__do_move_table(struct sl_sim *sim, const struct sl_sim_fault *fault)
+{
+    const struct sl_sim_feed *f = &sim->catalog.feeds[deeds_feed(sim, fault)];
+    struct sl_sim_wish w = { .kind = SL_SIM_WISH_MOVE_TABLE,
+                             .feed = deeds_feed(sim, fault),
+                             .target = sim->hosts[fault->host].id };
+    for (uint32_t i = 0, left = fault->count; i < f->table_count && w.table_id == 0; i++) {
+        const struct sl_sim_table *t = &f->tables[i];
+        if (t->dropped == SL_TS_MAX && left-- % f->live_count == 0)
+            w.table_id = t->table_id;
+    }
+    if (w.table_id != 0)
+        (void)sl_sim_client_wish(sim, &w);
 }
 
 /* ---- looking, and what has to be refused ---- */

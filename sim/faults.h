@@ -58,7 +58,9 @@
     X(LOOK, "look", look, NONE)                      /* every list and view there is */                               \
     X(BAD_REQUEST, "bad-request", bad_request, NONE) /* what has to be refused */                                     \
     X(DDL, "ddl", ddl, NONE)                         /* feed, options: enum sl_sim_ddl_kind, count */                 \
-    X(LOSE_BLOCKS, "lose-blocks", lose_blocks, NONE) /* host: the next count words about a barrier, both ways */
+    X(MOVE_TABLE, "move-table", move_table, NONE)    /* feed, count: which of its tables, to host */                  \
+    X(LOSE_BLOCKS, "lose-blocks", lose_blocks, NONE) /* host: the next count words about a barrier, both ways */      \
+    X(LATE_BLOCK, "late-block", late_block, NONE)    /* host: an earlier word about a barrier reaches it again */
 
 enum sl_sim_action {
 #define SL_SIM_ACTION_ENUM(name, text, handler, undo) SL_SIM_ACTION_##name,

@@ -12,9 +12,13 @@
 #define PLAN_OBJECT_ITEMS 64u /* + number of the item */
 #define PLAN_FAULTS_MAX 12u
 #define PLAN_DEEDS_MAX 14u
+#define PLAN_DDLS_MAX 12u
+#define PLAN_DDL_FAULTS_MAX 8u
 #define PLAN_NONE SL_SIM_HOST_NONE
 
-_Static_assert(SL_SIM_KNOB_COUNT + PLAN_FAULTS_MAX + PLAN_DEEDS_MAX <= SL_SIM_ITEMS_MAX, "items");
+_Static_assert(SL_SIM_KNOB_COUNT + PLAN_FAULTS_MAX + PLAN_DEEDS_MAX + PLAN_DDLS_MAX + PLAN_DDL_FAULTS_MAX <=
+                   SL_SIM_ITEMS_MAX,
+               "items");
 
 static const char *const knob_texts[SL_SIM_KNOB_COUNT] = {
 #define KNOB_TEXT(name, text, member, unit, max) text,
@@ -277,6 +281,72 @@ static void plan_draw_actions(struct sl_sim_plan *p, uint64_t seed)
     }
 }
 
+/* ---- changes of schemas, and what is done at every step of one ---- */
+
+static struct sl_sim_fault plan_ddl(const struct sl_sim_plan *p, struct plan_dice *d)
+{
+    static const enum sl_sim_ddl_kind kinds[] = {
+        SL_SIM_DDL_CREATE,          SL_SIM_DDL_CREATE_AGAIN,  SL_SIM_DDL_CREATE_AGAIN,  SL_SIM_DDL_DROP,
+        SL_SIM_DDL_DROP,            SL_SIM_DDL_ALTER,         SL_SIM_DDL_ALTER,         SL_SIM_DDL_RENAME,
+        SL_SIM_DDL_RENAME,          SL_SIM_DDL_SWAP,          SL_SIM_DDL_SWAP,          SL_SIM_DDL_SWAP,
+        SL_SIM_DDL_CREATE_DATABASE, SL_SIM_DDL_DROP_DATABASE, SL_SIM_DDL_ALTER_REFUSED, SL_SIM_DDL_UNKNOWN,
+    };
+    static const enum sl_sim_moment moments[] = {
+        SL_SIM_MOMENT_ORIGIN_CLOSES, SL_SIM_MOMENT_ORIGIN_STOPPED, SL_SIM_MOMENT_DESTINATION_OPENS,
+        SL_SIM_MOMENT_HANDOVER,      SL_SIM_MOMENT_DDL_BLOCKED,    SL_SIM_MOMENT_MAINTAINER_ADDED,
+    };
+    struct sl_sim_fault f = { .action = SL_SIM_ACTION_DDL, .draw = p->item_count, .at_host = PLAN_NONE };
+    f.options = kinds[plan_below(d, sizeof kinds / sizeof kinds[0])];
+    f.feed = (uint32_t)plan_below(d, 8);
+    f.count = 1 + (uint32_t)plan_below(d, 3);
+    f.skip = (uint32_t)plan_below(d, 10);
+    f.delay_width_ns = 50 * SL_MS;
+    if (plan_below(d, 2) == 0)
+        f.moment = moments[plan_below(d, sizeof moments / sizeof moments[0])];
+    return f;
+}
+
+static struct sl_sim_fault plan_ddl_fault(const struct sl_sim_plan *p, struct plan_dice *d)
+{
+    static const enum sl_sim_action actions[] = {
+        SL_SIM_ACTION_CRASH,      SL_SIM_ACTION_CRASH,       SL_SIM_ACTION_PAUSE,       SL_SIM_ACTION_RESTART_SAME,
+        SL_SIM_ACTION_CUT,        SL_SIM_ACTION_STALL,       SL_SIM_ACTION_LOSE_LEASE,  SL_SIM_ACTION_SINK_AWAY,
+        SL_SIM_ACTION_MOVE_FEED,  SL_SIM_ACTION_MOVE_FEED,   SL_SIM_ACTION_MOVE_TABLE,  SL_SIM_ACTION_MOVE_TABLE,
+        SL_SIM_ACTION_DRAIN,      SL_SIM_ACTION_LOSE_BLOCKS, SL_SIM_ACTION_LOSE_BLOCKS, SL_SIM_ACTION_LATE_BLOCK,
+        SL_SIM_ACTION_LATE_BLOCK, SL_SIM_ACTION_HANG_CLOSE,  SL_SIM_ACTION_RESIGN,      SL_SIM_ACTION_KILL_COORDINATOR,
+    };
+    struct sl_sim_fault f = { .draw = p->item_count, .at_host = PLAN_NONE };
+    f.action = actions[plan_below(d, sizeof actions / sizeof actions[0])];
+    f.moment = (enum sl_sim_moment)(SL_SIM_MOMENT_DDL_BLOCKED +
+                                    plan_below(d, SL_SIM_MOMENT_COUNT - SL_SIM_MOMENT_DDL_BLOCKED));
+    f.skip = (uint32_t)plan_below(d, 10);
+    f.host = plan_below(d, 3) == 0 ? (uint32_t)plan_below(d, p->host_count) : PLAN_NONE;
+    f.peer = (uint32_t)plan_below(d, p->host_count);
+    f.feed = (uint32_t)plan_below(d, 8);
+    f.count = 1 + (uint32_t)plan_below(d, 16);
+    f.lasts_ns = plan_below(d, 2) == 0 ? plan_between(d, SL_MS, 3 * SL_S) : plan_between(d, 3 * SL_S, 20 * SL_S);
+    f.delay_width_ns = plan_below(d, 4) == 0 ? SL_S : 10 * SL_MS;
+    if (f.action == SL_SIM_ACTION_DRAIN)
+        f.count = 1;
+    return f;
+}
+
+/* In every other run, and behind all else, so that they change nothing of what was drawn. */
+static void plan_draw_ddls(struct sl_sim_plan *p, uint64_t seed)
+{
+    struct plan_dice counts = { .seed = seed, .object = PLAN_OBJECT_SIZES + 2 };
+    if (plan_below(&counts, 2) != 0)
+        return;
+    uint32_t ddls = 1 + (uint32_t)plan_below(&counts, PLAN_DDLS_MAX);
+    uint32_t faults = (uint32_t)plan_below(&counts, PLAN_DDL_FAULTS_MAX + 1);
+    for (uint32_t i = 0; i < ddls + faults; i++) {
+        struct plan_dice d = plan_dice_of(p, seed);
+        struct sl_sim_item item = { .at = plan_between(&d, 3 * SL_S, p->trouble_ns) };
+        item.fault = i < ddls ? plan_ddl(p, &d) : plan_ddl_fault(p, &d);
+        p->items[p->item_count++] = item;
+    }
+}
+
 /* What would leave nobody to work, or prove nothing, is left out: a second freeze, one of the host that is spared. */
 static void plan_restrain(struct sl_sim_plan *p)
 {
@@ -298,6 +368,7 @@ void sl_sim_plan_draw(struct sl_sim_plan *p, const struct sl_sim_plan_opts *opts
     plan_draw_sizes(p, opts);
     plan_draw_knobs(p, opts->seed);
     plan_draw_actions(p, opts->seed);
+    plan_draw_ddls(p, opts->seed);
     plan_restrain(p);
 }
 

@@ -38,7 +38,7 @@ static sl_ts ddl_behind(const struct sl_sim_plane *p, const struct plane_dispatc
 {
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
     return d->is_trigger ? d->position
-                         : sl_ts_max(d->position, sl_sim_sink_durable(p->sink, f->feed, d->table_id));
+                         : sl_ts_max(d->position, sl_sim_sink_stored(p->sink, f->feed, d->table_id));
 }
 
 uint32_t sl_sim__plane_next_stop(const struct sl_sim_plane *p, struct plane_dispatcher *d, sl_ts to)

@@ -86,21 +86,19 @@ static void sink_attach(struct sl_sim_sink_feed *f, struct sl_sim_span *span)
 }
 
 /* A life of a table that was there before begins when its drop was performed. */
-static void sink_add_life(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl_ts start, uint32_t made_by)
+static void sink_add_life(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl_ts start)
 {
     if (!span->is_retired) {
         SL_REQUIRE(span->next_start == SL_TS_NONE);
         span->next_start = start;
-        span->next_made_by = made_by;
         return;
     }
     span->is_retired = false;
     span->durable = start;
-    span->made_by = made_by;
     sink_detach(f, span);
 }
 
-void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start, uint32_t made_by)
+void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start)
 {
     SL_REQUIRE(feed < s->feed_count && table_id >= 0 && table_id < (int64_t)SL_SIM_TABLE_MAX);
     struct sl_sim_sink_feed *f = &s->feeds[feed];
@@ -111,13 +109,12 @@ void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_i
     }
     struct sl_sim_span *span = &f->spans[table_id];
     if (span->is_table) {
-        sink_add_life(f, span, start, made_by);
+        sink_add_life(f, span, start);
         return;
     }
     *span = (struct sl_sim_span){ .durable = start,
                                   .is_table = true,
                                   .is_trigger = table_id == 0,
-                                  .made_by = made_by,
                                   .heap_position = SL_HEAP_NOWHERE };
     sink_detach(f, span);
 }
@@ -243,6 +240,7 @@ static void sink_end_following(struct sl_sim_sink *s, struct sl_sim_sink_feed *f
     struct sink_session *session = sl_sim__sink_session(s, span->session);
     span->is_following = false;
     span->durable = sl_ts_max(span->durable, session->progress);
+    span->stored = sl_ts_max(span->stored, session->progress);
     session->followers--;
     sink_detach(f, span);
 }
@@ -261,7 +259,6 @@ void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t tabl
     sink_end_following(s, f, span);
     if (span->next_start != SL_TS_NONE) {
         sl_sim__sink_raise(f, span, span->next_start);
-        span->made_by = span->next_made_by;
         span->next_start = SL_TS_NONE;
         return;
     }
@@ -297,7 +294,6 @@ bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         s->refusal_count++;
         return false;
     }
-    sl_sim__sink_judge_life(s, session->feed, w->table_id);
     s->claim_count++;
     s->move_count += claim.previous == SL_SIM_WRITER_STOPPED && !claim.is_same_node && !span->is_trigger;
     if (span->is_following)
@@ -334,6 +330,7 @@ bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
         return false;
     }
     SL_REQUIRE(!span->is_following);
+    span->stored = sl_ts_max(span->stored, to);
     if (to <= span->durable)
         return true;
     span->durable = to;
@@ -387,6 +384,12 @@ void sl_sim_sink_stop(struct sl_sim_sink *s, const struct sl_sim_writer *w)
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
     return sl_sim__sink_span_durable(s, sl_sim__sink_span(s, feed, table_id));
+}
+
+sl_ts sl_sim_sink_stored(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
+{
+    const struct sl_sim_span *span = sl_sim__sink_span(s, feed, table_id);
+    return span->is_following ? sl_ts_max(span->stored, sl_sim__sink_session(s, span->session)->progress) : span->stored;
 }
 
 sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed)

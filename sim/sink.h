@@ -40,11 +40,9 @@ void sl_sim_sink_init(struct sl_sim_sink *s, struct sl_sim_engine *e, struct sl_
 void sl_sim_sink_deinit(struct sl_sim_sink *s);
 
 /* Feeds are numbered from 0. A table is durable up to start from the beginning; its id is its number below
- * SL_SIM_TABLE_MAX. made_by: the number of the change that made it. A table that was there before begins a new life, once
- * its drop has been performed. */
-#define SL_SIM_DDL_NONE UINT32_MAX
+ * SL_SIM_TABLE_MAX. A table that was there before begins a new life, once its drop has been performed. */
 uint32_t sl_sim_sink_add_feed(struct sl_sim_sink *s);
-void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start, uint32_t made_by);
+void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts start);
 /* It was dropped: it holds no checkpoint back any more. */
 void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
 
@@ -90,6 +88,8 @@ bool sl_sim_sink_is_robbed(const struct sl_sim_sink *s, uint32_t session);
 sl_ts sl_sim_sink_session_progress(const struct sl_sim_sink *s, uint32_t handle);
 
 sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
+/* What its writers have stored of their progress: a table that is made again begins there, not at its new life. */
+sl_ts sl_sim_sink_stored(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
 /* Minimum over the feed's tables that count. */
 sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed);
 

@@ -83,7 +83,7 @@ void sl_sim__sink_judge_rows(struct sl_sim_sink *s, uint32_t feed, int64_t table
     const struct sl_sim_sink_feed *f = &s->feeds[feed];
     for (uint32_t i = f->ddl_open; i < f->ddl_count && f->ddls[i].ts <= to; i++) {
         const struct sl_sim_sink_ddl *d = &f->ddls[i];
-        if (d->ts > after && !d->is_performed && sink_touches(d, table_id))
+        if (d->ts >= after && !d->is_performed && sink_touches(d, table_id))
             sl_sim_oracle_rows(s->oracle, feed, table_id, to, d->ts);
     }
 }
@@ -102,13 +102,6 @@ void sl_sim__sink_judge_session(struct sl_sim_sink *s, uint32_t handle, sl_ts to
                 sl_sim_oracle_rows(s->oracle, session->feed, table, to, d->ts);
         }
     }
-}
-
-void sl_sim__sink_judge_life(struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
-{
-    const struct sl_sim_span *span = sl_sim__sink_span(s, feed, table_id);
-    if (span->made_by != SL_SIM_DDL_NONE && !sink_ddl(s, feed, span->made_by)->is_performed)
-        sl_sim_oracle_rows(s->oracle, feed, table_id, span->durable, sink_ddl(s, feed, span->made_by)->ts);
 }
 
 /* All rows before it are durable, or would be written into tables that look otherwise. */

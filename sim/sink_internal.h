@@ -22,15 +22,15 @@ struct sl_sim_sink_ddl {
 };
 
 struct sl_sim_span {
-    sl_ts durable;
+    sl_ts durable; /* nothing is missing up to here */
+    sl_ts stored;  /* what a successor reads of the progress of those before it */
     struct sl_placement placement;
     uint32_t session; /* of the last writer; 0 = nobody wrote */
     uint32_t process; /* likewise */
     uint32_t node;    /* likewise */
     uint32_t heap_position;
     bool is_writing, is_stopping, is_following, is_table, is_trigger, is_retired;
-    uint32_t made_by, next_made_by; /* numbers of changes; SL_SIM_DDL_NONE: it was there from the beginning */
-    sl_ts next_start;               /* of its next life, whose table's drop was not performed yet; or none */
+    sl_ts next_start; /* of its next life, whose table's drop was not performed yet; or none */
 };
 
 struct sl_sim_sink_feed {
@@ -63,8 +63,6 @@ void sl_sim__sink_raise(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl
 /* A table's rows in (after, to] are about to be durable; of all that follow the session. */
 void sl_sim__sink_judge_rows(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts after, sl_ts to);
 void sl_sim__sink_judge_session(struct sl_sim_sink *s, uint32_t session, sl_ts to);
-/* Somebody begins to write a life of a table. */
-void sl_sim__sink_judge_life(struct sl_sim_sink *s, uint32_t feed, int64_t table_id);
 void sl_sim__sink_free_ddls(struct sl_sim_sink *s, struct sl_sim_sink_feed *f);
 
 #endif
