@@ -341,6 +341,8 @@ static void a_table_made_anew_waits_until_the_old_one_is_gone(void **state)
     say(0, &made);
     driver_run(&d, SL_S);
     assert_int_equal(driver_stats(&d).barriers, 2);
+    struct sl_maintainer_stats stats = driver_stats(&d);
+    assert_int_equal(stats.absent + stats.scheduling + stats.replicating, TABLES - 1);
     d.nodes[node].ignores_schedules = false;
     driver_run(&d, 5 * SL_S);
     assert_int_equal(driver_table_count(&d, 3), 1);

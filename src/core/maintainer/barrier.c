@@ -199,14 +199,11 @@ static void barrier_arena_free(void *arena, void *ptr)
     (void)ptr;
 }
 
-/* A table of the same name may still be on its way out. */
+/* A table of the same name was dropped before, and its dispatcher may still write. */
 static bool barrier_must_wait(const struct sl_maintainer *m, const Pb__State *state)
 {
-    struct sl_dispatcher_id id;
-    struct sl_span_view view;
     for (size_t i = 0; i < state->n_added_tables; i++) {
-        if (sl_control_table_spans(m->control, state->added_tables[i]->table_id, &id, 1) > 0 &&
-            sl_control_view(m->control, id, &view) == SL_OK && view.has_operator)
+        if (sl_control_table_leaves(m->control, state->added_tables[i]->table_id))
             return true;
     }
     return false;

@@ -199,5 +199,7 @@ SL_CHECKED enum sl_code sl_control_list_tables(const struct sl_control *c, int64
 /* Ids of the spans of a table, in order of creation; returns how many there are (may exceed max). */
 uint32_t sl_control_table_spans(const struct sl_control *c, int64_t table_id, struct sl_dispatcher_id *ids,
                                 uint32_t max);
+/* A dispatcher of the table, which was dropped, is being removed and may still write. O(operators). */
+bool sl_control_table_leaves(const struct sl_control *c, int64_t table_id);
 
 #endif

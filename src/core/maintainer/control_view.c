@@ -103,6 +103,17 @@ uint32_t sl_control_table_spans(const struct sl_control *c, int64_t table_id, st
     return count;
 }
 
+bool sl_control_table_leaves(const struct sl_control *c, int64_t table_id)
+{
+    const struct sl_slab *operators = &c->operators.slab;
+    for (uint32_t h = sl_slab_next(operators, 0); h != 0; h = sl_slab_next(operators, h)) {
+        const struct sl_operator *op = sl_slab_at(operators, h);
+        if (op->kind == SL_OPERATOR_REMOVE && op->span == 0 && op->table_id == table_id)
+            return true;
+    }
+    return false;
+}
+
 void sl__control_check(const struct sl_control *c)
 {
     sl_spans_check(&c->spans);
