@@ -331,6 +331,8 @@ static bool client_is_fulfilled(const struct sl_sim_wish *w, bool may_block)
 {
     if (w->state == SL_SIM_WISH_DONE)
         return true;
+    if (w->kind == SL_SIM_WISH_MOVE_TABLE) /* nobody insists: the feed may be stopped, or gone */
+        return true;
     if (w->kind == SL_SIM_WISH_DRAIN)
         return w->state == SL_SIM_WISH_FOLLOWED && (w->was_safe || (may_block && w->blocker != SL_BLOCKED_NONE));
     return w->kind == SL_SIM_WISH_OLD_DRAIN && may_block && w->why[0] != '\0';

@@ -426,11 +426,18 @@ static bool barrier_reporter(const struct sl_maintainer *m, sl_node_ref from, co
     return true;
 }
 
-/* Somebody is behind the change: so it was performed. */
-static void barrier_on_done(struct sl_maintainer *m, const struct barrier_reporter *r, sl_ts commit_ts,
+/*
+ * Somebody is behind the change: so it was performed. The trigger's word may be its first one about it: the others were
+ * known to be behind it before that, and it passed with them.
+ */
+static void barrier_on_done(struct sl_maintainer *m, const struct barrier_reporter *r, const Pb__State *state,
                             struct sl_outbox *out)
 {
+    sl_ts commit_ts = state->block_ts;
     struct sl__barrier_event *e = barrier_find(m, commit_ts);
+    bool tells_tables = r->table_id == 0 && state->block_tables;
+    if (e && tells_tables && !barrier_keep_state(m, e, state))
+        return; /* without memory; it says it again */
     if (e) {
         struct sl__barrier_member *member = barrier_member(e, r->table_id);
         if (member)
@@ -477,7 +484,7 @@ static void barrier_on_one(struct sl_maintainer *m, sl_node_ref from, const Pb__
     if (state->is_sync_point || !barrier_reporter(m, from, status->id, &r))
         return;
     if (state->stage == PB__BLOCK_STAGE__DONE)
-        barrier_on_done(m, &r, state->block_ts, out);
+        barrier_on_done(m, &r, state, out);
     else if (r.is_ready)
         barrier_on_waiting(m, &r, state, out);
     else
