@@ -157,7 +157,8 @@ void sl_sim__do_lose_blocks(struct sl_sim *sim, const struct sl_sim_fault *fault
 
 void sl_sim__do_late_block(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
-    sl_sim_cluster_late_block(sim, fault->host, sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
+    sl_sim_cluster_late_block(sim, fault->host,
+                              sl_sim_draw(&sim->engine, SL_SIM_DRAW_FAULT, fault->draw, fault->count));
 }
 
 /* ---- the store ---- */

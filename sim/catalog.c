@@ -69,10 +69,9 @@ uint32_t sl_sim_catalog_add_feed(struct sl_sim_catalog *c, struct sl_str name, u
     f->schema_last = SL_SIM__SCHEMA_ID;
     sl_sim_sink_add_table(c->sink, feed, 0, f->start_ts); /* the table trigger */
     for (uint32_t i = 0; i < table_count; i++) {
-        struct sl_sim_table life = { .table_id = ++f->table_next,
-                                     .schema_id = SL_SIM__SCHEMA_ID,
-                                     .added = f->start_ts,
-                                     .dropped = SL_TS_MAX };
+        struct sl_sim_table life = {
+            .table_id = ++f->table_next, .schema_id = SL_SIM__SCHEMA_ID, .added = f->start_ts, .dropped = SL_TS_MAX
+        };
         sl_sim__catalog_add_table(c, feed, &life);
     }
     return feed;

@@ -19,16 +19,16 @@ struct sl_sim_table { /* one life of a table */
 };
 
 /* A row: name, text. */
-#define SL_SIM_DDLS(X)                                                                  \
-    X(CREATE, "create")                   /* count new tables, a statement each */      \
-    X(CREATE_AGAIN, "create-again")       /* a name that was dropped before */          \
-    X(DROP, "drop")                       /* count tables in one statement */           \
-    X(ALTER, "alter")                     /* a table; also indexes, TRUNCATE */         \
+#define SL_SIM_DDLS(X)                                                                   \
+    X(CREATE, "create")                   /* count new tables, a statement each */       \
+    X(CREATE_AGAIN, "create-again")       /* a name that was dropped before */           \
+    X(DROP, "drop")                       /* count tables in one statement */            \
+    X(ALTER, "alter")                     /* a table; also indexes, TRUNCATE */          \
     X(RENAME, "rename")                   /* count tables in one statement, new names */ \
-    X(SWAP, "swap")                       /* two tables take each other's name */       \
-    X(CREATE_DATABASE, "create-database") /* the next tables are made in it */          \
-    X(DROP_DATABASE, "drop-database")     /* the last one made, with its tables */      \
-    X(ALTER_REFUSED, "alter-refused")     /* a table; the sink refuses it */            \
+    X(SWAP, "swap")                       /* two tables take each other's name */        \
+    X(CREATE_DATABASE, "create-database") /* the next tables are made in it */           \
+    X(DROP_DATABASE, "drop-database")     /* the last one made, with its tables */       \
+    X(ALTER_REFUSED, "alter-refused")     /* a table; the sink refuses it */             \
     X(UNKNOWN, "unknown")                 /* a statement that cannot be replicated */
 
 enum sl_sim_ddl_kind {

@@ -78,9 +78,8 @@ static void catalog_end_life(struct catalog_ddl *d, struct sl_sim_table *t)
 static void catalog_begin_life(struct catalog_ddl *d, int64_t table_id, int64_t schema_id)
 {
     catalog_touch(d, table_id);
-    d->added[d->added_count++] = (struct sl_sim_table){
-        .table_id = table_id, .schema_id = schema_id, .added = d->ts, .dropped = SL_TS_MAX
-    };
+    d->added[d->added_count++] =
+        (struct sl_sim_table){ .table_id = table_id, .schema_id = schema_id, .added = d->ts, .dropped = SL_TS_MAX };
 }
 
 static int64_t *catalog_keep_ids(struct sl_sim_catalog *c, const int64_t *ids, uint32_t count)
@@ -94,8 +93,7 @@ static struct sl_added_table *catalog_keep_added(const struct catalog_ddl *d)
 {
     struct sl_added_table *kept = sl_sim_alloc(d->c->engine, (d->added_count + 1) * sizeof *kept);
     for (uint32_t i = 0; i < d->added_count; i++)
-        kept[i] =
-            (struct sl_added_table){ .table_id = d->added[i].table_id, .schema_id = d->added[i].schema_id };
+        kept[i] = (struct sl_added_table){ .table_id = d->added[i].table_id, .schema_id = d->added[i].schema_id };
     return kept;
 }
 

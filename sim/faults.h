@@ -73,33 +73,33 @@ const char *sl_sim_action_text(enum sl_sim_action action);
 
 /* Moments: what a node was just given or just said, what the store just got. PHASE_*: of a drain, of the target's host,
  * in the order of enum sl_drain_phase. */
-#define SL_SIM_MOMENTS(X)                                                   \
-    X(TIME, "time")                                                         \
-    X(TARGET_APPLIED, "target-applied") /* a node applied a drain target */ \
-    X(MAINTAINER_ADDED, "maintainer-added")                                 \
-    X(BOOTSTRAPPED, "bootstrapped") /* a maintainer finished bootstrap */   \
-    X(ORIGIN_CLOSES, "closes")      /* a dispatcher is told to stop */      \
-    X(ORIGIN_STOPPED, "stopped")    /* a dispatcher stopped and said so */  \
-    X(DESTINATION_OPENS, "opens")                                           \
-    X(DESTINATION_READY, "ready")                                           \
-    X(HANDOVER, "handover") /* a maintainer is asked to leave */            \
-    X(DRAINING, "draining") /* a node became DRAINING */                    \
-    X(STOPPING, "stopping")                                                 \
-    X(TARGET_CLEARED, "target-cleared")                                     \
-    X(PHASE_PENDING, "phase-pending")                                       \
-    X(PHASE_EVACUATING, "phase-evacuating")                                 \
-    X(PHASE_STOPPING, "phase-stopping")                                     \
-    X(PHASE_SAFE, "phase-safe")                                             \
-    X(PHASE_CLEARING, "phase-clearing")                                     \
-    X(PHASE_DONE, "phase-done")                                             \
-    X(PHASE_CANCELLED, "phase-cancelled")                                   \
-    X(PHASE_FAILED, "phase-failed")                                         \
-    X(PUSHED, "pushed")   /* a coordinator sends a target: its own host */  \
-    X(ELECTED, "elected") /* a node leads that did not before */            \
-    X(DDL_BLOCKED, "blocked")     /* a dispatcher stands in front of a change of the schema and says so */ \
-    X(DDL_WRITES, "told-to-write") \
-    X(DDL_PASSES, "told-to-pass") \
-    X(DDL_PERFORMED, "performed") /* at the sink; its client does not know yet */ \
+#define SL_SIM_MOMENTS(X)                                                                              \
+    X(TIME, "time")                                                                                    \
+    X(TARGET_APPLIED, "target-applied") /* a node applied a drain target */                            \
+    X(MAINTAINER_ADDED, "maintainer-added")                                                            \
+    X(BOOTSTRAPPED, "bootstrapped") /* a maintainer finished bootstrap */                              \
+    X(ORIGIN_CLOSES, "closes")      /* a dispatcher is told to stop */                                 \
+    X(ORIGIN_STOPPED, "stopped")    /* a dispatcher stopped and said so */                             \
+    X(DESTINATION_OPENS, "opens")                                                                      \
+    X(DESTINATION_READY, "ready")                                                                      \
+    X(HANDOVER, "handover") /* a maintainer is asked to leave */                                       \
+    X(DRAINING, "draining") /* a node became DRAINING */                                               \
+    X(STOPPING, "stopping")                                                                            \
+    X(TARGET_CLEARED, "target-cleared")                                                                \
+    X(PHASE_PENDING, "phase-pending")                                                                  \
+    X(PHASE_EVACUATING, "phase-evacuating")                                                            \
+    X(PHASE_STOPPING, "phase-stopping")                                                                \
+    X(PHASE_SAFE, "phase-safe")                                                                        \
+    X(PHASE_CLEARING, "phase-clearing")                                                                \
+    X(PHASE_DONE, "phase-done")                                                                        \
+    X(PHASE_CANCELLED, "phase-cancelled")                                                              \
+    X(PHASE_FAILED, "phase-failed")                                                                    \
+    X(PUSHED, "pushed")       /* a coordinator sends a target: its own host */                         \
+    X(ELECTED, "elected")     /* a node leads that did not before */                                   \
+    X(DDL_BLOCKED, "blocked") /* a dispatcher stands in front of a change of the schema and says so */ \
+    X(DDL_WRITES, "told-to-write")                                                                     \
+    X(DDL_PASSES, "told-to-pass")                                                                      \
+    X(DDL_PERFORMED, "performed") /* at the sink; its client does not know yet */                      \
     X(DDL_BEHIND, "behind")       /* a dispatcher has it behind itself and says so */
 
 enum sl_sim_moment {

@@ -27,8 +27,8 @@
     X(LEADER, 7, "at no instant two nodes believe in leadership; versions of leaderships grow")                \
     X(CONTRACT, 8, "old clients: 0 only after STOPPING and the proof, and for good; every doubt is a number")  \
     X(WISHED, 9, "a feed is paused or gone only if somebody asked for it")                                     \
-    X(INPUT, 10, "bad requests are refused, bad values in the store left alone")                           \
-    X(SCHEMA, 11, "each row is written under the schema of its ts: before a change, or behind it")         \
+    X(INPUT, 10, "bad requests are refused, bad values in the store left alone")                               \
+    X(SCHEMA, 11, "each row is written under the schema of its ts: before a change, or behind it")             \
     X(ONCE, 11, "each change of a schema is performed once, and in order")
 
 enum sl_sim_oracle_id {

@@ -43,8 +43,8 @@ static bool oracle_judge_placement(struct sl_sim_oracle *o, const struct sl_sim_
     /* A Create that is sent again finds a new process under the old id: the placement is the node's, and it has one. */
     bool is_heir = order == 0 && c->is_same_node && c->process != c->previous_process;
     /* A table trigger that failed is made again in its place, as long as its maintainer is the same. */
-    bool is_again = order == 0 && c->table_id == 0 && c->process == c->previous_process &&
-                    c->previous == SL_SIM_WRITER_STOPPED;
+    bool is_again =
+        order == 0 && c->table_id == 0 && c->process == c->previous_process && c->previous == SL_SIM_WRITER_STOPPED;
     if (c->previous == SL_SIM_WRITER_NONE || order > 0 || is_heir || is_again)
         return true;
     if (order == 0)

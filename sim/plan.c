@@ -286,10 +286,22 @@ static void plan_draw_actions(struct sl_sim_plan *p, uint64_t seed)
 static struct sl_sim_fault plan_ddl(const struct sl_sim_plan *p, struct plan_dice *d)
 {
     static const enum sl_sim_ddl_kind kinds[] = {
-        SL_SIM_DDL_CREATE,          SL_SIM_DDL_CREATE_AGAIN,  SL_SIM_DDL_CREATE_AGAIN,  SL_SIM_DDL_DROP,
-        SL_SIM_DDL_DROP,            SL_SIM_DDL_ALTER,         SL_SIM_DDL_ALTER,         SL_SIM_DDL_RENAME,
-        SL_SIM_DDL_RENAME,          SL_SIM_DDL_SWAP,          SL_SIM_DDL_SWAP,          SL_SIM_DDL_SWAP,
-        SL_SIM_DDL_CREATE_DATABASE, SL_SIM_DDL_DROP_DATABASE, SL_SIM_DDL_ALTER_REFUSED, SL_SIM_DDL_UNKNOWN,
+        SL_SIM_DDL_CREATE,
+        SL_SIM_DDL_CREATE_AGAIN,
+        SL_SIM_DDL_CREATE_AGAIN,
+        SL_SIM_DDL_DROP,
+        SL_SIM_DDL_DROP,
+        SL_SIM_DDL_ALTER,
+        SL_SIM_DDL_ALTER,
+        SL_SIM_DDL_RENAME,
+        SL_SIM_DDL_RENAME,
+        SL_SIM_DDL_SWAP,
+        SL_SIM_DDL_SWAP,
+        SL_SIM_DDL_SWAP,
+        SL_SIM_DDL_CREATE_DATABASE,
+        SL_SIM_DDL_DROP_DATABASE,
+        SL_SIM_DDL_ALTER_REFUSED,
+        SL_SIM_DDL_UNKNOWN,
     };
     static const enum sl_sim_moment moments[] = {
         SL_SIM_MOMENT_ORIGIN_CLOSES, SL_SIM_MOMENT_ORIGIN_STOPPED, SL_SIM_MOMENT_DESTINATION_OPENS,

@@ -34,14 +34,14 @@ struct sl_sim_plane_opts {
     uint32_t fail_ppm, feed_fail_ppm, slow_ppm;
     uint32_t hang_open_ppm, hang_close_ppm;
 };
-#define SL_SIM_PLANE_OPTS_DEFAULT                           \
-    ((struct sl_sim_plane_opts){ .feed_open_ns = 5 * SL_MS, \
-                                 .open_ns = 20 * SL_MS,     \
-                                 .close_ns = 5 * SL_MS,     \
-                                 .progress_ns = 50 * SL_MS, \
-                                 .ddl_ns = 2 * SL_MS,       \
+#define SL_SIM_PLANE_OPTS_DEFAULT                             \
+    ((struct sl_sim_plane_opts){ .feed_open_ns = 5 * SL_MS,   \
+                                 .open_ns = 20 * SL_MS,       \
+                                 .close_ns = 5 * SL_MS,       \
+                                 .progress_ns = 50 * SL_MS,   \
+                                 .ddl_ns = 2 * SL_MS,         \
                                  .ddl_jitter_ns = 20 * SL_MS, \
-                                 .behind_ns = 5 * SL_MS,    \
+                                 .behind_ns = 5 * SL_MS,      \
                                  .slow_ns = 5 * SL_S })
 
 /* Where reports go. A report may lead to commands to the same plane before the call returns. */

@@ -27,9 +27,7 @@ static const struct sl_ddl *ddl_of(const struct sl_sim_plane *p, const struct pl
 
 static bool ddl_concerns(const struct sl_sim_ddl *ddl, const struct plane_dispatcher *d)
 {
-    struct sl_ddl_party who = { .table_id = d->table_id,
-                                .schema_id = d->schema_id,
-                                .is_table_trigger = d->is_trigger };
+    struct sl_ddl_party who = { .table_id = d->table_id, .schema_id = d->schema_id, .is_table_trigger = d->is_trigger };
     return !ddl->is_skipped && sl_ddl_concerns(&ddl->ddl, &who);
 }
 
@@ -37,8 +35,7 @@ static bool ddl_concerns(const struct sl_sim_ddl *ddl, const struct plane_dispat
 static sl_ts ddl_behind(const struct sl_sim_plane *p, const struct plane_dispatcher *d)
 {
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
-    return d->is_trigger ? d->position
-                         : sl_ts_max(d->position, sl_sim_sink_stored(p->sink, f->feed, d->table_id));
+    return d->is_trigger ? d->position : sl_ts_max(d->position, sl_sim_sink_stored(p->sink, f->feed, d->table_id));
 }
 
 uint32_t sl_sim__plane_next_stop(const struct sl_sim_plane *p, struct plane_dispatcher *d, sl_ts to)
@@ -196,6 +193,8 @@ static void ddl_performed(struct sl_sim_plane *p, uint32_t handle)
 static void ddl_perform(struct sl_sim_plane *p, uint32_t handle)
 {
     struct plane_dispatcher *d = sl_slab_at(&p->dispatchers, handle);
+    if (!p->port.has_lease(p->port.ctx))
+        return; /* as in plane_ready */
     struct sl_sim_writer w = sl_sim__plane_writer(p, d);
     sl_ns takes = DDL_STATEMENT_STEPS * ddl_step_ns(p, d, PLANE_STOP_PASSES);
     switch (sl_sim_sink_begin_change(p->sink, &w, d->ddl, takes, &d->until)) {

@@ -66,7 +66,7 @@ void sl_sim_plane_on_group(struct sl_sim_plane *p, uint32_t slot, uint32_t seria
 /* ---- dispatchers ---- */
 
 struct sl_report sl_sim__plane_report(const struct sl_sim_plane *p, const struct plane_dispatcher *d,
-                                     enum sl_report_kind kind)
+                                      enum sl_report_kind kind)
 {
     const struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
     return (struct sl_report){ .kind = kind,
@@ -227,8 +227,8 @@ void sl_sim_plane_on_span(struct sl_sim_plane *p, uint32_t handle, uint32_t seri
     const struct plane_dispatcher *d = sl_sim__plane_dispatcher(p, handle, serial);
     if (!d)
         return;
-    bool must_wait = d->state == PLANE_LAGGING || d->state == PLANE_BLOCKED ||
-                     (d->state == PLANE_CLOSING && d->has_claimed);
+    bool must_wait =
+        d->state == PLANE_LAGGING || d->state == PLANE_BLOCKED || (d->state == PLANE_CLOSING && d->has_claimed);
     if (must_wait && sl_sim_sink_is_away(p->sink)) {
         sl_sim__plane_arm_span(p, handle, p->opts->progress_ns);
         return;

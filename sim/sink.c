@@ -112,10 +112,9 @@ void sl_sim_sink_add_table(struct sl_sim_sink *s, uint32_t feed, int64_t table_i
         sink_add_life(f, span, start);
         return;
     }
-    *span = (struct sl_sim_span){ .durable = start,
-                                  .is_table = true,
-                                  .is_trigger = table_id == 0,
-                                  .heap_position = SL_HEAP_NOWHERE };
+    *span = (struct sl_sim_span){
+        .durable = start, .is_table = true, .is_trigger = table_id == 0, .heap_position = SL_HEAP_NOWHERE
+    };
     sink_detach(f, span);
 }
 
@@ -268,7 +267,8 @@ void sl_sim_sink_retire_table(struct sl_sim_sink *s, uint32_t feed, int64_t tabl
 
 sl_ts sl_sim__sink_span_durable(const struct sl_sim_sink *s, const struct sl_sim_span *span)
 {
-    return span->is_following ? sl_ts_max(span->durable, sl_sim__sink_session(s, span->session)->progress) : span->durable;
+    return span->is_following ? sl_ts_max(span->durable, sl_sim__sink_session(s, span->session)->progress)
+                              : span->durable;
 }
 
 bool sl_sim_sink_claim(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_ts start)
@@ -389,7 +389,8 @@ sl_ts sl_sim_sink_durable(const struct sl_sim_sink *s, uint32_t feed, int64_t ta
 sl_ts sl_sim_sink_stored(const struct sl_sim_sink *s, uint32_t feed, int64_t table_id)
 {
     const struct sl_sim_span *span = sl_sim__sink_span(s, feed, table_id);
-    return span->is_following ? sl_ts_max(span->stored, sl_sim__sink_session(s, span->session)->progress) : span->stored;
+    return span->is_following ? sl_ts_max(span->stored, sl_sim__sink_session(s, span->session)->progress)
+                              : span->stored;
 }
 
 sl_ts sl_sim_sink_feed_durable(const struct sl_sim_sink *s, uint32_t feed)

@@ -125,8 +125,8 @@ void sl_sim_sink_refuse_change(struct sl_sim_sink *s, uint32_t feed, uint32_t ch
 bool sl_sim_sink_perform_by_hand(struct sl_sim_sink *s, uint32_t feed, uint32_t change);
 
 enum sl_sim_verdict {
-    SL_SIM_VERDICT_DONE,  /* it was performed; to be ended */
-    SL_SIM_VERDICT_RUNS,  /* until *until; then ask again */
+    SL_SIM_VERDICT_DONE, /* it was performed; to be ended */
+    SL_SIM_VERDICT_RUNS, /* until *until; then ask again */
     SL_SIM_VERDICT_FENCED,
     SL_SIM_VERDICT_REFUSED,
 };

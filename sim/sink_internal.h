@@ -7,7 +7,7 @@
 /* What the sink's journal says of a change, by the span that performed it; and what the server really does. */
 struct sink_journal {
     int64_t table_id;
-    sl_ns until;      /* the statement runs, whether or not its client lives */
+    sl_ns until; /* the statement runs, whether or not its client lives */
     bool is_there, is_done, is_running;
 };
 #define SINK_JOURNAL_MAX 4u
@@ -34,8 +34,8 @@ struct sl_sim_span {
 };
 
 struct sl_sim_sink_feed {
-    struct sl_sim_span *spans; /* by table id */
-    struct sl_heap detached;   /* tables that do not follow, by what is durable */
+    struct sl_sim_span *spans;    /* by table id */
+    struct sl_heap detached;      /* tables that do not follow, by what is durable */
     struct sl_sim_sink_ddl *ddls; /* in order of ts */
     uint32_t span_cap, ddl_count, ddl_cap;
     uint32_t ddl_open; /* the first that was not performed */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/engine_internal.h"
 #include "port/ddl.h"
+#include "engine/engine_internal.h"
 
 #include <stdio.h>
 

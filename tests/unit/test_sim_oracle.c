@@ -274,6 +274,38 @@ static void safe_to_stop_means_no_work_then_and_later(void **state)
     assert_fired(SL_SIM_ORACLE_SAFE);
 }
 
+static void schema_change_divides_rows(void **state)
+{
+    (void)state;
+    sl_sim_oracle_begins(&oracle, 0, 100, 1, 99);
+    assert_quiet();
+    sl_sim_oracle_begins(&oracle, 0, 100, 1, 98);
+    assert_fired(SL_SIM_ORACLE_SCHEMA);
+    sl_sim_oracle_rows(&oracle, 0, 1, 100, 100);
+    assert_fired(SL_SIM_ORACLE_SCHEMA);
+}
+
+static void schema_change_is_performed_once_and_in_order(void **state)
+{
+    (void)state;
+    sl_sim_oracle_performed(&oracle, 0, 100, 1, SL_TS_NONE);
+    assert_quiet();
+    sl_sim_oracle_performed(&oracle, 0, 100, 2, SL_TS_NONE);
+    assert_fired(SL_SIM_ORACLE_ONCE);
+    sl_sim_oracle_performed(&oracle, 0, 200, 1, 100);
+    assert_fired(SL_SIM_ORACLE_ONCE);
+}
+
+static void checkpoint_covers_no_schema_change_that_was_not_performed(void **state)
+{
+    (void)state;
+    sl_sim_oracle_covers(&oracle, 0, 99, 100);
+    sl_sim_oracle_covers(&oracle, 0, 99, SL_TS_MAX);
+    assert_quiet();
+    sl_sim_oracle_covers(&oracle, 0, 100, 100);
+    assert_fired(SL_SIM_ORACLE_CHECKPOINT);
+}
+
 static struct sl_bytes bytes_of(const char *text)
 {
     return (struct sl_bytes){ (const uint8_t *)text, strlen(text) };
@@ -351,6 +383,109 @@ static void sink_refuses_a_writer_that_was_replaced(void **state)
     sl_sim_sink_deinit(&sink);
 }
 
+/* ---- schema changes at the sink ---- */
+
+static struct sl_sim_sink ddl_sink;
+static uint32_t ddl_session;
+
+static struct sl_sim_writer ddl_writer(int64_t table)
+{
+    return (struct sl_sim_writer){ .session = ddl_session, .table_id = table, .placement = { 1, 1 } };
+}
+
+/* Two tables and the trigger, written by process 1 up to 100; at 101 there is a change of table 1. */
+static void ddl_begin(bool by_trigger)
+{
+    const int64_t touched[] = { 1 };
+    sl_sim_sink_init(&ddl_sink, &engine, &oracle);
+    uint32_t feed = sl_sim_sink_add_feed(&ddl_sink);
+    ddl_session = sl_sim_sink_open_session(&ddl_sink, feed, 1, 0);
+    for (int64_t table = 0; table < 3; table++) {
+        struct sl_sim_writer w = ddl_writer(table);
+        sl_sim_sink_add_table(&ddl_sink, feed, table, 50);
+        assert_true(sl_sim_sink_claim(&ddl_sink, &w, 50) && sl_sim_sink_write(&ddl_sink, &w, 100));
+    }
+    struct sl_sim_sink_change change = { .ts = 101, .touched = touched, .touched_count = 1, .by_trigger = by_trigger };
+    sl_sim_sink_add_change(&ddl_sink, feed, &change);
+}
+
+static void ddl_end(void)
+{
+    sl_sim_sink_close_session(&ddl_sink, ddl_session);
+    sl_sim_sink_deinit(&ddl_sink);
+}
+
+static void ddl_run(sl_ns at)
+{
+    struct sl_sim_event event;
+    while (sl_sim_engine_take(&engine, at, &event))
+        (void)sl_sim_sink_on_event(&ddl_sink, &event);
+}
+
+static void rows_behind_a_change_wait_until_the_server_has_performed_it(void **state)
+{
+    (void)state;
+    sl_ns until;
+    ddl_begin(false);
+    struct sl_sim_writer one = ddl_writer(1), two = ddl_writer(2);
+    sl_assert_u64(sl_sim_sink_first_open(&ddl_sink, 0), 101);
+    assert_true(sl_sim_sink_write(&ddl_sink, &two, 200)); /* it is about another table */
+    assert_int_equal(sl_sim_sink_begin_change(&ddl_sink, &one, 0, 40, &until), SL_SIM_VERDICT_RUNS);
+    assert_quiet();
+    assert_true(sl_sim_sink_write(&ddl_sink, &one, 101));
+    assert_fired(SL_SIM_ORACLE_SCHEMA);
+    ddl_run(engine.now + 40);
+    assert_int_equal(sl_sim_sink_begin_change(&ddl_sink, &one, 0, 40, &until), SL_SIM_VERDICT_DONE);
+    assert_true(sl_sim_sink_end_change(&ddl_sink, &one, 0) && sl_sim_sink_write(&ddl_sink, &one, 300));
+    assert_quiet();
+    sl_assert_u64(sl_sim_sink_first_open(&ddl_sink, 0), SL_TS_MAX);
+    ddl_end();
+}
+
+static void followers_pass_no_change_of_theirs(void **state)
+{
+    (void)state;
+    ddl_begin(false);
+    struct sl_sim_writer one = ddl_writer(1);
+    sl_sim_sink_progress(&ddl_sink, ddl_session, 100);
+    assert_true(sl_sim_sink_follow(&ddl_sink, &one));
+    assert_quiet();
+    sl_sim_sink_progress(&ddl_sink, ddl_session, 150);
+    assert_fired(SL_SIM_ORACLE_SCHEMA);
+    ddl_end();
+}
+
+/* The journal is by span: two that perform the same change do not see each other. */
+static void one_change_performed_by_two_spans_is_performed_twice(void **state)
+{
+    (void)state;
+    sl_ns until;
+    ddl_begin(true);
+    struct sl_sim_writer trigger = ddl_writer(0), one = ddl_writer(1);
+    assert_int_equal(sl_sim_sink_begin_change(&ddl_sink, &trigger, 0, 40, &until), SL_SIM_VERDICT_RUNS);
+    assert_int_equal(sl_sim_sink_begin_change(&ddl_sink, &one, 0, 40, &until), SL_SIM_VERDICT_RUNS);
+    assert_quiet();
+    ddl_run(engine.now + 40);
+    assert_fired(SL_SIM_ORACLE_ONCE);
+    ddl_end();
+}
+
+static void statement_runs_on_without_its_client_unless_it_never_arrived(void **state)
+{
+    (void)state;
+    sl_ns until;
+    ddl_begin(true);
+    struct sl_sim_writer trigger = ddl_writer(0);
+    assert_int_equal(sl_sim_sink_begin_change(&ddl_sink, &trigger, 0, 40, &until), SL_SIM_VERDICT_RUNS);
+    ddl_run(engine.now + 15); /* it is there */
+    sl_sim_sink_process_dies(&ddl_sink, 1);
+    ddl_run(engine.now + 40);
+    assert_true(sl_sim_sink_is_performed(&ddl_sink, 0, 0));
+    assert_false(sl_sim_sink_was_performed(&ddl_sink, 0, 0)); /* the journal does not know */
+    assert_quiet();
+    ddl_end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -367,9 +502,16 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(node_epoch_grows_with_an_undrain_and_never_goes_back, begin, end),
         cmocka_unit_test_setup_teardown(epoch_that_is_not_durable_must_not_be_used, begin, end),
         cmocka_unit_test_setup_teardown(safe_to_stop_means_no_work_then_and_later, begin, end),
+        cmocka_unit_test_setup_teardown(schema_change_divides_rows, begin, end),
+        cmocka_unit_test_setup_teardown(schema_change_is_performed_once_and_in_order, begin, end),
+        cmocka_unit_test_setup_teardown(checkpoint_covers_no_schema_change_that_was_not_performed, begin, end),
         cmocka_unit_test_setup_teardown(password_is_found_wherever_it_stands, begin, end),
         cmocka_unit_test_setup_teardown(followers_move_together_and_hold_what_they_had_when_they_stop, begin, end),
         cmocka_unit_test_setup_teardown(sink_refuses_a_writer_that_was_replaced, begin, end),
+        cmocka_unit_test_setup_teardown(rows_behind_a_change_wait_until_the_server_has_performed_it, begin, end),
+        cmocka_unit_test_setup_teardown(followers_pass_no_change_of_theirs, begin, end),
+        cmocka_unit_test_setup_teardown(one_change_performed_by_two_spans_is_performed_twice, begin, end),
+        cmocka_unit_test_setup_teardown(statement_runs_on_without_its_client_unless_it_never_arrived, begin, end),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
