@@ -333,9 +333,9 @@ bool sl_sim_sink_write(struct sl_sim_sink *s, const struct sl_sim_writer *w, sl_
     span->stored = sl_ts_max(span->stored, to);
     if (to <= span->durable)
         return true;
-    span->durable = to;
-    if (span->heap_position != SL_HEAP_NOWHERE)
-        sl_heap_update(&s->feeds[sl_sim__sink_session(s, w->session)->feed].detached, span->heap_position, to);
+    uint32_t feed = sl_sim__sink_session(s, w->session)->feed;
+    sl_sim__sink_judge_rows(s, feed, w->table_id, span->durable, to);
+    sl_sim__sink_raise(&s->feeds[feed], span, to);
     return true;
 }
 
