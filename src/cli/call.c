@@ -115,6 +115,19 @@ static bool call_was_sent(CURLcode result)
            result != CURLE_SSL_CERTPROBLEM && result != CURLE_SSL_CACERT_BADFILE;
 }
 
+/* What an error of the connection most often comes from. */
+static const char *call_hint(const char *server, CURLcode result)
+{
+    bool is_tls = strncmp(server, "https:", 6) == 0;
+    if (is_tls && result == CURLE_SSL_CONNECT_ERROR)
+        return "a node without TLS wants http://, one that knows its clients --cert and --key";
+    if (is_tls && result == CURLE_PEER_FAILED_VERIFICATION)
+        return "--ca names the authority that made the node's certificate";
+    if (!is_tls && (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_WEIRD_SERVER_REPLY))
+        return "a node with TLS wants https:// and --ca";
+    return NULL;
+}
+
 static void call_conclude(struct sl_cli_client *c, CURL *easy, CURLcode result, struct sl_cli_buf *body,
                           struct sl_cli_answer *a)
 {
@@ -129,6 +142,7 @@ static void call_conclude(struct sl_cli_client *c, CURL *easy, CURLcode result, 
     }
     a->reach = SL_CLI_UNREACHED;
     a->was_sent = a->was_sent || call_was_sent(result);
+    a->hint = call_hint(c->servers[c->first], result);
     (void)snprintf(a->error, sizeof a->error, "%s: %s", c->servers[c->first], curl_easy_strerror(result));
 }
 
@@ -151,6 +165,8 @@ static void call_once(struct sl_cli_client *c, const struct sl_cli_call *call, s
     }
     if (easy) {
         a->was_sent = a->was_sent || a->reach == SL_CLI_INTERRUPTED;
+        if (call->is_idempotent && a->reach == SL_CLI_UNREACHED)
+            a->was_sent = false;
         (void)curl_multi_remove_handle(c->multi, easy);
         curl_easy_cleanup(easy);
     }

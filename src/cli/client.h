@@ -46,7 +46,8 @@ struct sl_cli_answer {
     struct json_object *json; /* null: the body is not JSON; owned */
     char error[512];          /* for people, clean: why it is not a success */
     char code[64];            /* of the API's error, such as "CDC:ErrCaptureNotExist"; empty = none */
-    bool was_sent;            /* the cluster may have seen the request */
+    bool was_sent;            /* the cluster may have seen the request, and another one like it would be one too many */
+    const char *hint;         /* what to do when nobody was reached, if that can be told; else null. Static */
 };
 void sl_cli_answer_deinit(struct sl_cli_answer *a);
 bool sl_cli_answer_is_good(const struct sl_cli_answer *a); /* 2xx */

@@ -26,6 +26,8 @@ int sl_cli_fail(struct sl_cli *c, int exit, const char *what, const char *why, c
 
 static const char *out_remedy(const struct sl_cli_answer *a)
 {
+    if (a->reach == SL_CLI_UNREACHED && a->hint && !a->was_sent)
+        return a->hint;
     if (a->reach == SL_CLI_UNREACHED)
         return a->was_sent ? "it may have been done all the same: look before you repeat it"
                            : "is sluiced running there? --server names other nodes";

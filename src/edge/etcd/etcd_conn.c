@@ -34,15 +34,34 @@ static void conn_tell_refused(struct etcd_store *s, const struct sl_grpc_status 
     s->opts.on_health(s->opts.health_ctx, &e);
 }
 
+void sl__etcd_tell_refusal(struct etcd_store *s, const struct sl_grpc_status *status)
+{
+    struct sl_err e = { 0 };
+    if (s->is_told_unwell || !s->opts.on_health)
+        return;
+    s->is_told_unwell = true;
+    if (status->code == SL_GRPC_UNIMPLEMENTED)
+        (void)sl_err_set(&e, SL_BAD_CONFIG, "what answers at %s:%u is no etcd (or one before 3.4)",
+                         s->endpoints.list[s->endpoint].host, s->endpoints.list[s->endpoint].port);
+    else
+        (void)sl_err_set(&e, SL_BAD_CONFIG, "etcd refuses: %.90s", status->message);
+    s->opts.on_health(s->opts.health_ctx, &e);
+}
+
+void sl__etcd_tell_well(struct etcd_store *s)
+{
+    if (!s->is_told_unwell)
+        return;
+    s->is_told_unwell = false;
+    s->opts.on_health(s->opts.health_ctx, &(struct sl_err){ .code = SL_OK });
+}
+
 static void conn_is_ready(struct etcd_store *s)
 {
     s->state = ETCD_CONN_READY;
     s->fail_count = s->bad_count = 0;
     sl_turn_wake(s->turn);
-    if (s->is_told_unwell) {
-        s->is_told_unwell = false;
-        s->opts.on_health(s->opts.health_ctx, &(struct sl_err){ .code = SL_OK });
-    }
+    sl__etcd_tell_well(s);
 }
 
 /* ---- the token ---- */

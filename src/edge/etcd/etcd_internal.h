@@ -89,6 +89,9 @@ void sl__etcd_dial(struct etcd_store *s);
 void sl__etcd_redial(struct etcd_store *s);
 /* Fetches a new token before anything more is sent. */
 void sl__etcd_login(struct etcd_store *s);
+/* Told once, until it works again: etcd, or what stands in its place, refuses what a node has to ask. */
+void sl__etcd_tell_refusal(struct etcd_store *s, const struct sl_grpc_status *status);
+void sl__etcd_tell_well(struct etcd_store *s);
 void sl__etcd_conn_close(struct etcd_store *s);
 /* Overwrites and frees; null allowed. */
 void sl__etcd_wipe(uint8_t *secret, size_t size);

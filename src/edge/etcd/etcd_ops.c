@@ -220,11 +220,23 @@ static bool op_logs_in(struct etcd_op *op)
     return true;
 }
 
+/* Refusals that somebody has to mend: they would meet the next operation too. */
+static void op_note_refusal(struct etcd_store *s, const struct sl_grpc_status *status)
+{
+    bool is_refusal = status->code == SL_GRPC_UNIMPLEMENTED || status->code == SL_GRPC_PERMISSION_DENIED ||
+                      (status->code == SL_GRPC_INVALID_ARGUMENT && status_says(status, "user name is empty"));
+    if (is_refusal)
+        sl__etcd_tell_refusal(s, status);
+    else if (status->code == SL_GRPC_OK)
+        sl__etcd_tell_well(s);
+}
+
 static void op_on_end(void *ctx, const struct sl_grpc_status *status)
 {
     struct etcd_op *op = ctx;
     enum op_verdict verdict = op->is_answered ? VERDICT_NOT_DONE : op_verdict(status);
     op_note_member(op->store, status);
+    op_note_refusal(op->store, status);
     if (verdict == VERDICT_LOGIN && op_logs_in(op))
         return;
     if (verdict == VERDICT_AGAIN) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/http/openapi.h"
 #include "edge/http/stream.h"
 
 #include "wire/json_doc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,12 +304,38 @@ static bool call_is_elsewhere(struct sl__call *c)
     return true;
 }
 
+/*
+ * A member of a body that nobody reads is a wish that would be passed over in silence, such as a deadline with a slip of
+ * the pen in it. Clients of the reference send what they like.
+ */
+static bool call_knows_members(struct sl__call *c)
+{
+    bool is_strict = c->route->flavor == SL__OWN && c->doc && strcmp(c->route->request, "NONE") != 0;
+    if (!is_strict)
+        return true;
+    json_object_object_foreach(c->doc, key, value)
+    {
+        (void)value;
+        if (!sl_openapi_has_member(c->route->request, key)) {
+            char text[120];
+            bool is_plain = sl_str_is_printable_utf8(sl_str_of(key)) && strlen(key) < 40;
+            (void)snprintf(text, sizeof text, "the body has a member that this request does not know: %s",
+                           is_plain ? key : "its name is not printable, or long");
+            sl__answer_bad(c, text);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void call_run(struct sl__call *c)
 {
     if (!call_parse_body(c)) {
         sl__answer_bad(c, "the body is not a JSON object, or it is too deep or has numbers out of range");
         return;
     }
+    if (!call_knows_members(c))
+        return;
     if (call_is_elsewhere(c))
         return;
     c->route->handler(c);

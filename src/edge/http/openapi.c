@@ -36,6 +36,18 @@ static const struct openapi_row *openapi_find(const char *name)
     SL_UNREACHABLE();
 }
 
+bool sl_openapi_has_member(const char *schema, const char *member)
+{
+    const struct openapi_row *row = openapi_find(schema), *end = openapi_rows + OPENAPI_ROW_COUNT;
+    if (strcmp(schema, "Anything") == 0)
+        return true;
+    for (row++; row < end && row->kind == OPENAPI_FIELD; row++) {
+        if (strcmp(row->name, member) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- schemas ---- */
 
 static void openapi_put_ref(struct sl_json_out *j, struct sl_str name)

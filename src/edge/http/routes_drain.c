@@ -127,11 +127,9 @@ static const char *drain_read(const struct sl__call *c, struct sl_request *r)
         return "deadline must be a time such as \"10m\" (or deadline_ms a number)";
     if (!sl__body_time(c, "max_lag", "lag_budget_ms", &r->lag_budget_ms))
         return "max_lag must be a time such as \"5s\" (or lag_budget_ms a number)";
-    bool stop_too; /* as the drain shows it, and as the command calls it */
     if (!sl__body_bool(c, "dry_run", &r->dry_run) || !sl__body_bool(c, "stop", &r->stop_node) ||
-        !sl__body_bool(c, "stop_node", &stop_too) || !sl__body_bool(c, "cancel_at_deadline", &r->cancel_at_deadline))
+        !sl__body_bool(c, "cancel_at_deadline", &r->cancel_at_deadline))
         return "dry_run, stop and cancel_at_deadline must be true or false";
-    r->stop_node = r->stop_node || stop_too;
     if (r->cancel_at_deadline && r->deadline_ms == 0)
         return "cancel_at_deadline needs a deadline";
     return NULL;
