@@ -170,6 +170,18 @@ static bool batch_grow_rows(struct sl_batch *b)
     return true;
 }
 
+static void batch_link(struct sl_batch *b, uint32_t index)
+{
+    struct sl_batch_table *t = &b->tables[b->rows[index].table];
+    b->rows[index].next = SL_ROW_NONE;
+    if (t->last == SL_ROW_NONE)
+        t->first = index;
+    else
+        b->rows[t->last].next = index;
+    t->last = index;
+    t->count++;
+}
+
 bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
                   struct sl_row_images *images)
 {
@@ -187,20 +199,23 @@ bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op o
     images->before = op == SL_ROW_INSERT ? NULL : values;
     images->after = op == SL_ROW_DELETE ? NULL : values + (image_count - 1) * def->column_count;
     uint32_t index = b->row_count++;
-    b->rows[index] = (struct sl_row){ .ts = ts,
-                                      .before = images->before,
-                                      .after = images->after,
-                                      .table = table - 1,
-                                      .next = SL_ROW_NONE,
-                                      .op = (uint8_t)op };
-    struct sl_batch_table *t = &b->tables[table - 1];
-    if (t->last == SL_ROW_NONE)
-        t->first = index;
-    else
-        b->rows[t->last].next = index;
-    t->last = index;
-    t->count++;
+    b->rows[index] = (struct sl_row){
+        .ts = ts, .before = images->before, .after = images->after, .table = table - 1, .op = (uint8_t)op
+    };
+    batch_link(b, index);
     return true;
+}
+
+void sl_batch_cut(struct sl_batch *b, uint32_t row_count)
+{
+    SL_REQUIRE(!b->is_sealed && !b->has_ddl && row_count <= b->row_count);
+    if (row_count == b->row_count)
+        return;
+    for (uint32_t i = 0; i < b->table_count; i++)
+        b->tables[i] = (struct sl_batch_table){ .def = b->tables[i].def, .first = SL_ROW_NONE, .last = SL_ROW_NONE };
+    b->row_count = row_count;
+    for (uint32_t i = 0; i < row_count; i++)
+        batch_link(b, i);
 }
 
 static bool batch_copy(struct sl_batch *b, struct sl_str *text)

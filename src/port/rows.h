@@ -168,6 +168,8 @@ SL_CHECKED bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum 
                              struct sl_row_images *images);
 /* Memory in the batch for the bytes of a value, 8-byte aligned; null without memory. */
 uint8_t *sl_batch_bytes(struct sl_batch *b, size_t size);
+/* Takes back all rows but the first row_count: the source says that they were rolled back. Their memory stays. */
+void sl_batch_cut(struct sl_batch *b, uint32_t row_count);
 /* Copies all it points to. Nothing may be added after it. */
 SL_CHECKED bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl);
 /* Before the rows are added, and instead of a change of the schema. Copies all it points to; takes def. */
@@ -175,7 +177,7 @@ SL_CHECKED bool sl_batch_set_chunk(struct sl_batch *b, struct sl_table_def *def,
 /* Afterwards, still before it is sealed: what was not known before the rows. */
 SL_CHECKED bool sl_batch_end_chunk(struct sl_batch *b, bool is_last, struct sl_bytes place);
 /*
- * Everything of the source up to and with through is in this batch or in an earlier one, so a transaction is never split
+ * Everything of the source up to and with through is in this batch or in an earlier one, so what has one ts is never split
  * over batches. arrived_ns: when the oldest row was read, on CLOCK_MONOTONIC.
  */
 void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns);

@@ -92,7 +92,7 @@ struct sl_sink_driver {
     bool (*open_writer)(struct sl_writer **out, struct sl_sink *s, uint32_t index, struct sl_trouble *t);
     /* All or none, in one transaction where there are transactions. A refused claim is no failure. */
     bool (*raise)(struct sl_writer *w, struct sl_sink_claim *claims, uint32_t count, struct sl_trouble *t);
-    /* Takes rows of one table, all of whole transactions, into the open batch. The run is valid until commit or
+    /* Takes rows of one table, all that have their ts, into the open batch. The run is valid until commit or
      * discard. */
     bool (*append)(struct sl_writer *w, const struct sl_sink_span *span, const struct sl_row_run *run,
                    struct sl_trouble *t);

@@ -13,7 +13,8 @@
  *
  * Contract:
  *   S1  ts is a total order of the source's commits, the same on every node and for every reader.
- *   S2  A reader opened from ts gives every change after ts, once, in order: all of one transaction have one ts.
+ *   S2  A reader opened from ts gives every change after ts, once, in order: all of one transaction have one ts, unless it
+ *       is so large that the driver splits it; its parts then have growing ts, the same for every reader.
  *   S3  through never goes back, and grows without rows where the source can tell that there are none (idle tables).
  *   S4  Table ids are the source's own, the same on every node and in list.
  *   S5  A driver that cannot replicate something exactly says so (LASTING) before it loses a row.

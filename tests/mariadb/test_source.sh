@@ -56,10 +56,30 @@ sql -e "begin; insert into d.a values (5, 'x'); savepoint s; insert into d.a val
 [[ $("$read_source" "$uri" from "$now" | cut -f 1 | sort -u | wc -l) == 1 ]]
 from "$now" | expect $'insert\td.a\t5\tx' $'insert\td.b\t2\tx'
 
+echo "== rows that the log has, and takes back later: the transaction made a temporary table, or changed one without transactions"
+now=$(head)
+sql d -e "create table m (id int primary key) engine=myisam"
+sql d -e "begin; insert into a values (100, 'no'); create temporary table x (id int); rollback; insert into a values (101, 'yes')"
+sql d -e "begin; insert into a values (102, 'yes'); savepoint s; insert into m values (1); insert into a values (103, 'no');
+    savepoint t; insert into b values (103, 'no'); rollback to T; insert into b values (104, 'no'); rollback to s; insert into b values (105, 'yes');
+    savepoint s; insert into a values (106, 'no'); insert into m values (2); rollback to s; rollback to s; insert into a values (107, 'yes'); commit"
+from "$now" '{"filter":{"rules":["d.a","d.b"]}}' |
+    expect $'insert\td.a\t101\tyes' $'insert\td.a\t102\tyes' $'insert\td.b\t105\tyes' $'insert\td.a\t107\tyes'
+sql d -e "drop table m"
+
 echo "== schema changes come as they were written"
 now=$(head)
 sql d -e "alter table a add w int default 3; insert into a values (8, 'w', 9)"
 from "$now" | expect $'ddl\td\talter table a add w int default 3' $'insert\td.a\t8\tw\t9'
+
+now=$(head)
+sql d -e "create table chosen (primary key (id)) select 5 as id union select 6" # one transaction: the rows come behind the table
+from "$now" | grep -P '^(ddl|insert)\t' | sed 's/CREATE.*/made/' | expect $'ddl\td\tmade' $'insert\td.chosen\t5' $'insert\td.chosen\t6'
+made=$("$read_source" "$uri" from "$now" | awk '$2 == "ddl" { print $1 }')
+from "$made" | expect $'insert\td.chosen\t5' $'insert\td.chosen\t6'
+[[ -z $(from "$((made + 1))") ]]
+from "$now" "{\"filter\":{\"ignore-txn-start-ts\":[$made]}}" | expect $'insert\td.chosen\t5' $'insert\td.chosen\t6'
+sql d -e "drop table chosen"
 
 echo "== filter rules"
 now=$(head)
@@ -106,16 +126,41 @@ sql -e "set global binlog_format=STATEMENT"
 refused "the source has binlog_format=STATEMENT" "$now"
 sql -e "set global binlog_format=ROW"
 now=$(head)
+sql d -e "set session binlog_format=MIXED; begin; insert into b values (22, left(uuid(), 8)); create temporary table x (id int);
+    insert into b values (23, 'statement'); commit"
+refused "set binlog_format=ROW" "$now"
+now=$(head)
 sql -e "xa start 'x'; insert into d.b values (30, 'xa'); xa end 'x'; xa prepare 'x'; xa commit 'x'"
 refused "XA transaction" "$now"
 
-echo "== a transaction that is larger than the limit, and the same below it"
+echo "== a large transaction comes in parts, from each of which it can be gone on with exactly"
+sql d -e "create table large (id int primary key, v varchar(1000)); create table m (id int primary key) engine=myisam"
 now=$(head)
-sql d -e "insert into d.b select 1000 + seq, repeat('x', 10) from seq_1_to_20000"
-small=$uri uri="${uri}?max-transaction-mib=1"
+sql d -e "begin; insert into b values (1000, 'before'); savepoint s; insert into large select seq, repeat('x', 900) from seq_1_to_30000;
+    update b set v = 'behind' where id = 1000; commit; insert into b values (1001, 'next')"
+parts() { "$read_source" "$uri" from "$1" | cut -f 1-4; }
+parts "$now" >"$SL_MARIADB_DIR/all"
+cut -f 1 "$SL_MARIADB_DIR/all" | sort -un >"$SL_MARIADB_DIR/places"
+[[ $(wc -l <"$SL_MARIADB_DIR/all") == 30003 && $(wc -l <"$SL_MARIADB_DIR/places") == 8 ]] # 27 MB in sevenths, and the next transaction
+while read -r place; do
+    awk -v place="$place" '$1 > place' "$SL_MARIADB_DIR/all" | cmp - <(parts "$place")
+done <"$SL_MARIADB_DIR/places"
+
+echo "== one that is rolled back is none, however large; what it took back of a savepoint is held until then, up to a limit"
+now=$(head)
+sql d -e "begin; create temporary table x (id int); insert into large select 100000 + seq, repeat('x', 900) from seq_1_to_30000; rollback;
+    insert into b values (1002, 'next')"
+parts "$now" | cut -f 2- | expect $'insert\td.b\t1002'
+now=$(head)
+sql d -e "begin; insert into m values (10); insert into large select 100000 + seq, repeat('x', 900) from seq_1_to_20000; savepoint s;
+    insert into large select 200000 + seq, repeat('x', 900) from seq_1_to_9000; insert into m values (11); rollback to s; commit"
+[[ $("$read_source" "$uri" count "$now" '{"filter":{"rules":["d.large"]}}' | cut -d' ' -f1) == 20000 ]]
+small=$uri uri="${uri}?max-transaction-mib=20"
 refused "max-transaction-mib" "$now"
 uri=$small
-[[ $("$read_source" "$uri" count "$now" | cut -d' ' -f1) == 20000 ]]
+now=$(head)
+sql d -e "create table copied (primary key (id)) select * from large where id <= 30000" # one group with the statement
+[[ $("$read_source" "$uri" from "$now" | grep -P "^[0-9]+\t" | cut -f 1 | sort -u | wc -l) == 8 && $("$read_source" "$uri" count "$now" | cut -d' ' -f1) == 30000 ]]
 
 echo "== a purged log"
 now=4294967300

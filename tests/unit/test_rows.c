@@ -64,6 +64,33 @@ static void rows_of_each_table_keep_their_order(void **state)
     sl_assert_u64(defs_alive, 0);
 }
 
+static void what_is_taken_back_is_gone_and_the_rest_keeps_its_order(void **state)
+{
+    (void)state;
+    struct sl_table_def *a = new_def(1, 1), *b = new_def(2, 1);
+    struct sl_batch *batch = sl_batch_new();
+    for (sl_ts ts = 1; ts <= 6; ts++)
+        add_row(batch, ts % 2 == 0 ? b : a, ts);
+    sl_batch_cut(batch, 6);
+    sl_assert_u64(sl_batch_row_count(batch), 6);
+    sl_batch_cut(batch, 1);
+    add_row(batch, a, 3);
+    sl_batch_seal(batch, 7, 0);
+    sl_assert_u64(sl_batch_row_count(batch), 2);
+    sl_assert_u64(sl_batch_table(batch, 1)->count, 0);
+    struct sl_row_run run = { .batch = batch, .table = 1, .through = 7 };
+    assert_null(sl_row_run_next(&run, NULL));
+    run.table = 0;
+    const struct sl_row *row = sl_row_run_next(&run, NULL);
+    sl_assert_u64(row->ts, 1);
+    row = sl_row_run_next(&run, row);
+    sl_assert_u64(row->ts, 3);
+    assert_null(sl_row_run_next(&run, row));
+    sl_batch_unref(batch);
+    sl_table_def_unref(a);
+    sl_table_def_unref(b);
+}
+
 static void run_holds_what_is_after_and_through(void **state)
 {
     (void)state;
@@ -119,6 +146,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_each_table_keep_their_order),
+        cmocka_unit_test(what_is_taken_back_is_gone_and_the_rest_keeps_its_order),
         cmocka_unit_test(run_holds_what_is_after_and_through),
         cmocka_unit_test(images_are_those_of_the_operation),
         cmocka_unit_test(large_values_live_in_the_batch_as_long_as_it_is_counted_on),

@@ -170,7 +170,8 @@ static enum sl_code stream_begin_group(struct sl_binlog_stream *s, const struct 
         return stream_refuse(s, e, err, "a position that goes back",
                              "the log file exceeds 4 GiB or was replaced; resume by GTID");
     s->state = state;
-    s->group_ts = s->last_ts = ts;
+    s->group_ts = s->rows_ts = s->last_ts = ts;
+    s->group_bytes = 0;
     s->at_statement_start = true;
     item->kind = SL_BINLOG_BEGIN;
     item->gtid = s->gtid;
@@ -204,6 +205,14 @@ static void stream_end_group(struct sl_binlog_stream *s, struct sl_binlog_item *
     item->ends_group = true;
 }
 
+static void stream_end_rows(struct sl_binlog_stream *s, struct sl_binlog_item *item, bool is_undone)
+{
+    item->kind = SL_BINLOG_END;
+    item->ts = s->last_ts;
+    item->is_undone = is_undone;
+    stream_end_group(s, item);
+}
+
 static bool query_begins_with(struct sl_str sql, const char *word)
 {
     size_t len = strlen(word);
@@ -217,11 +226,22 @@ static bool query_begins_with(struct sl_str sql, const char *word)
     return true;
 }
 
-/* What a server writes inside of a transaction beside rows. */
-static bool query_is_bookkeeping(struct sl_str sql)
+/* What a server writes inside of a transaction beside rows; names as it quotes them. */
+static bool stream_on_bookkeeping(struct sl_str sql, struct sl_binlog_item *item)
 {
-    return query_begins_with(sql, "SAVEPOINT") || query_begins_with(sql, "ROLLBACK TO") ||
-           query_begins_with(sql, "RELEASE SAVEPOINT") || query_begins_with(sql, "BEGIN");
+    static const char savepoint[] = "SAVEPOINT ", undo[] = "ROLLBACK TO ";
+    if (query_begins_with(sql, savepoint)) {
+        item->kind = SL_BINLOG_SAVEPOINT;
+        item->name = (struct sl_str){ sql.ptr + (sizeof savepoint - 1), sql.len - (sizeof savepoint - 1) };
+        return true;
+    }
+    if (query_begins_with(sql, undo)) {
+        item->kind = SL_BINLOG_UNDO;
+        item->name = (struct sl_str){ sql.ptr + (sizeof undo - 1), sql.len - (sizeof undo - 1) };
+        return true;
+    }
+    return query_begins_with(sql, "RELEASE SAVEPOINT") || query_begins_with(sql, "BEGIN") ||
+           query_begins_with(sql, "CREATE TEMPORARY") || query_begins_with(sql, "DROP TEMPORARY");
 }
 
 static bool query_ends_group(struct sl_str sql)
@@ -271,18 +291,19 @@ static enum sl_code stream_on_query(struct sl_binlog_stream *s, const struct sl_
         return stream_open_group(s, e, &q, item, err);
     bool is_ddl = (s->gtid.flags & SL_GTID_DDL) != 0;
     if (s->state == SL_BINLOG_INSIDE && query_ends_group(q.sql)) {
-        item->kind = SL_BINLOG_END;
-        stream_end_group(s, item);
+        stream_end_rows(s, item, sl_str_eq(q.sql, SL_STR("ROLLBACK")));
         return SL_OK;
     }
-    if (s->state == SL_BINLOG_INSIDE && query_is_bookkeeping(q.sql))
+    if (s->state == SL_BINLOG_INSIDE && stream_on_bookkeeping(q.sql, item))
         return SL_OK;
-    if (s->state == SL_BINLOG_BETWEEN || s->state == SL_BINLOG_STARTING || !is_ddl)
+    if (s->state == SL_BINLOG_BETWEEN || s->state == SL_BINLOG_STARTING || !is_ddl || s->group_bytes > 0)
         return stream_refuse_statement(s, e, err);
     item->kind = SL_BINLOG_STATEMENT;
     item->statement = q;
     if (s->state == SL_BINLOG_STANDALONE)
         stream_end_group(s, item);
+    else
+        s->rows_ts = s->group_ts + 1;
     return SL_OK;
 }
 
@@ -291,8 +312,7 @@ static enum sl_code stream_on_xid(struct sl_binlog_stream *s, const struct sl_bi
 {
     if (s->state != SL_BINLOG_INSIDE)
         return stream_refuse(s, e, err, "a commit without a transaction", "the log is damaged: copy the tables anew");
-    item->kind = SL_BINLOG_END;
-    stream_end_group(s, item);
+    stream_end_rows(s, item, false);
     return SL_OK;
 }
 
@@ -341,6 +361,14 @@ static void rows_read_bitmaps(struct sl_binlog_rows *rows, struct sl_cursor *c, 
     }
 }
 
+static void stream_count_rows(struct sl_binlog_stream *s, struct sl_binlog_item *item)
+{
+    item->kind = SL_BINLOG_ROWS;
+    item->ts = s->last_ts = sl_binlog_part_ts(s->rows_ts, s->group_bytes);
+    s->group_bytes += item->rows.rows.len;
+    item->ends_part = sl_binlog_part_ts(s->rows_ts, s->group_bytes) != item->ts;
+}
+
 static enum sl_code stream_on_rows(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
                                    struct sl_binlog_item *item, struct sl_err *err)
 {
@@ -368,8 +396,10 @@ static enum sl_code stream_on_rows(struct sl_binlog_stream *s, const struct sl_b
     if (c.failed)
         return sl_err_set(err, SL_TRUNCATED, "binlog: rows at %s:%u end too early", s->file, e->next_pos - e->size);
     rows->rows = (struct sl_bytes){ c.at, sl_cursor_left(&c) };
-    item->kind = SL_BINLOG_ROWS;
-    return is_compressed ? sl_inflate_event(&rows->rows, rows->rows, &s->inflated, err) : SL_OK;
+    enum sl_code code = is_compressed ? sl_inflate_event(&rows->rows, rows->rows, &s->inflated, err) : SL_OK;
+    if (code == SL_OK)
+        stream_count_rows(s, item);
+    return code;
 }
 
 /* ---- events ---- */
@@ -451,7 +481,7 @@ enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes b
     struct sl_binlog_event event;
     const size_t type_at = 4;
     item->kind = SL_BINLOG_NOTHING; /* field by field: to clear all of it costs more than to read a small event */
-    item->ends_group = false;
+    item->ends_group = item->ends_part = item->is_undone = false;
     item->ts = SL_TS_NONE;
     item->time = 0;
     if (s->state == SL_BINLOG_FAILED)

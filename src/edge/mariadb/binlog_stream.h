@@ -30,9 +30,18 @@
  *   STANDALONE  that one statement follows, which the source has committed already.
  *   FAILED      the text. No event is looked at any more.
  *
+ * A large group has several: its rows count bytes (as they are after decompression), and each whole SL_BINLOG_PART_BYTES
+ * begins another part of it. So ts is a function of the log alone, whoever reads it and from where. The ts of a part is an
+ * offset inside of the group at which nothing begins; one can tell by its low bits that it may be such a one. The rows of
+ * CREATE TABLE ... SELECT come one behind the ts of their group, which is that of the statement.
+ *
+ * Rows may be taken back: by a return to a savepoint, or because the group ends with ROLLBACK. A server writes such
+ * groups when something in the transaction could not be rolled back (a temporary table, a table without transactions),
+ * and nothing in front of them tells.
+ *
  * Invariants:
  *   B1  items of a group come between its BEGIN and an item with ends_group; groups do not nest.
- *   B2  ts of BEGIN items grows strictly.
+ *   B2  ts of BEGIN items grows strictly, and is above that of all parts of the group before.
  *   B3  a table that a ROWS item names is as the last TABLE_MAP of the same statement said; ids of other server runs
  *       or files are forgotten (the same id may mean another table).
  *   B4  what cannot be replicated exactly (statement format, XA, incidents, unknown events) ends in FAILED with a
@@ -51,6 +60,8 @@ enum sl_binlog_item_kind {
     SL_BINLOG_NOTHING, /* nothing to tell */
     SL_BINLOG_BEGIN,
     SL_BINLOG_ROWS,
+    SL_BINLOG_SAVEPOINT, /* name */
+    SL_BINLOG_UNDO,      /* all rows since the savepoint of this name never happened */
     SL_BINLOG_STATEMENT, /* a schema change: DDL as its writer spelled it */
     SL_BINLOG_END,       /* of a group without a statement */
     SL_BINLOG_IDLE,      /* heartbeat: the source has nothing newer than ts */
@@ -68,11 +79,14 @@ struct sl_binlog_rows {
 struct sl_binlog_item {
     enum sl_binlog_item_kind kind;
     bool ends_group;
-    sl_ts ts;                   /* of the group; IDLE: everything up to it has come */
+    bool ends_part;             /* ROWS: the next ones have another ts */
+    bool is_undone;             /* END: no row of the group ever happened */
+    sl_ts ts;                   /* of the group; ROWS, END: of the part; IDLE: everything up to it has come */
     uint32_t time;              /* seconds, as the source says */
     struct sl_binlog_gtid gtid; /* of a BEGIN; not set in other kinds, nor are the next two */
     struct sl_binlog_rows rows;
     struct sl_binlog_query statement;
+    struct sl_str name;
 };
 
 struct sl_binlog_stream_opts {
@@ -91,6 +105,8 @@ struct sl_binlog_stream {
     uint32_t file_number;
     struct sl_binlog_gtid gtid;      /* of the open group */
     sl_ts group_ts, last_ts;         /* of the open group; of the last one begun */
+    sl_ts rows_ts;                   /* of its first rows */
+    uint64_t group_bytes;            /* of its rows */
     bool at_statement_start;         /* no row of the statement has come: the tables may be forgotten */
     struct sl_binlog_table **tables; /* open addressing by id */
     uint32_t table_count, table_cap;
@@ -112,6 +128,29 @@ SL_CHECKED enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct
 static inline sl_ts sl_binlog_ts(uint8_t epoch, uint32_t file_number, uint32_t pos)
 {
     return (sl_ts)epoch << 56 | (sl_ts)file_number << 32 | pos;
+}
+
+/* Checkpoints are made of these numbers: they never change. */
+#define SL_BINLOG_PART_BYTES (UINT64_C(4) << 20)
+#define SL_BINLOG_PART_STEP 2048u /* a part takes more of a log than this, however well it is compressed */
+
+/*
+ * Of rows that have bytes of the group's before them. Always below the next group; behind 4 GiB, where offsets end, the
+ * rest of the group is one part.
+ */
+static inline sl_ts sl_binlog_part_ts(sl_ts group, uint64_t bytes)
+{
+    uint64_t part = bytes / SL_BINLOG_PART_BYTES;
+    uint64_t pos = ((group & UINT32_MAX) | (SL_BINLOG_PART_STEP - 1)) + part * SL_BINLOG_PART_STEP;
+    if (part == 0)
+        return group;
+    return (group & ~(sl_ts)UINT32_MAX) | (pos < UINT32_MAX ? pos : UINT32_MAX);
+}
+
+/* What stands at this offset may be a row, which can say anything: nobody may take it for an event. */
+static inline bool sl_binlog_may_be_part(uint32_t pos)
+{
+    return (pos & (SL_BINLOG_PART_STEP - 1)) == SL_BINLOG_PART_STEP - 1;
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "edge/mariadb/ddl_effect.h"
 #include "edge/mariadb/mariadb_history.h"
 #include "edge/mariadb/mariadb_source_internal.h"
+#include "edge/mariadb/source_group.h"
 #include "edge/mariadb/source_rows.h"
 
 #include <inttypes.h>
@@ -22,6 +23,7 @@
 #define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
 #define SOURCE_INFLATE_MAX ((size_t)1 << 30)
 #define SOURCE_TABLES_MAX 65536u
+#define SOURCE_HELD_BYTES ((size_t)16 << 20) /* of a group that may still be rolled back, before it is read ahead */
 #define SOURCE_TRANSACTION_MIB 1024u
 #define SOURCE_TRANSACTION_MIB_MAX 65536u
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
@@ -40,7 +42,11 @@ struct mariadb_reader {
     struct sl_binlog_stream stream;
     sl_ts from, through;
     uint32_t alone_left; /* so many transactions come in batches of their own */
-    bool is_skipped;     /* the open group is not wanted: at or before from */
+    bool is_skipped;     /* the open group is not wanted, or begins at or before from */
+    bool is_ignored;     /* all of it is not wanted */
+    struct sl_source_group group;
+    sl_ts scouted; /* the large group of which this is known: */
+    bool is_kept;  /* none of its rows is taken back */
     struct sl_source_rows rows;
     struct sl_ddl_effects effects; /* of the last schema change */
     struct sl_bytes pending;       /* the event that was read to test the position; null once it was taken */
@@ -189,6 +195,26 @@ static bool source_file_name(char *out, size_t size, MYSQL *db, uint32_t number,
                                     "the source has no log file number %u any more", number);
 }
 
+/* The connection that interrupt ends. False (trouble ENDED): it came earlier. */
+static bool source_expose(struct mariadb_reader *r, struct sl_trouble *t)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->fd = (int)mysql_get_socket(r->dump);
+    bool is_interrupted = r->is_interrupted;
+    pthread_mutex_unlock(&r->mutex);
+    return !is_interrupted || sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted");
+}
+
+static void source_drop_dump(struct mariadb_reader *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->fd = -1;
+    pthread_mutex_unlock(&r->mutex);
+    if (r->dump)
+        mysql_close(r->dump);
+    r->dump = NULL;
+}
+
 /* One packet: an event, or the end. is_first: the server says only now whether it accepts the position. */
 static bool source_next_event(struct mariadb_reader *r, struct sl_bytes *out, struct sl_trouble *t)
 {
@@ -216,9 +242,7 @@ static bool source_try_position(struct mariadb_reader *r, const char *file, uint
 {
     struct sl_binlog_item item;
     struct sl_err err = { 0 };
-    if (r->dump)
-        mysql_close(r->dump);
-    r->dump = NULL;
+    source_drop_dump(r);
     sl_binlog_stream_deinit(&r->stream);
     const struct sl_binlog_stream_opts opts = { .epoch = (uint8_t)r->opts.epoch,
                                                 .is_checksum_announced = true,
@@ -246,9 +270,42 @@ static bool source_try_position(struct mariadb_reader *r, const char *file, uint
                           "no transaction starts at %s:%u", file, pos);
 }
 
+static bool source_begins_group(const struct sl_binlog_event *e)
+{
+    return e->type == SL_BINLOG_GTID || e->type == SL_BINLOG_MYSQL_GTID || e->type == SL_BINLOG_MYSQL_ANONYMOUS_GTID ||
+           e->type == SL_BINLOG_MYSQL_TAGGED_GTID;
+}
+
+/* The last group that starts at or before pos, found by the headers alone: what stands before it is nobody's any more. */
+static bool source_find_group(struct mariadb_reader *r, uint32_t pos, uint32_t *out, struct sl_trouble *t)
+{
+    struct sl_bytes bytes = r->pending;
+    for (;;) {
+        struct sl_binlog_event e;
+        struct sl_err err = { 0 };
+        enum sl_code code = sl_binlog_event_parse(&e, bytes, &r->stream.format, false, &err);
+        if (code != SL_OK)
+            return sl_source_log_trouble(t, code, &err);
+        if (source_begins_group(&e) && e.next_pos - e.size <= pos)
+            *out = e.next_pos - e.size;
+        bool is_made_up = (e.flags & SL_BINLOG_FLAG_ARTIFICIAL) != 0;
+        if (e.type == SL_BINLOG_HEARTBEAT || e.type == SL_BINLOG_ROTATE || (!is_made_up && e.next_pos > pos))
+            return true;
+        if (!source_next_event(r, &bytes, t))
+            return false;
+    }
+}
+
+static bool source_open_around(struct mariadb_reader *r, const char *file, uint32_t pos, struct sl_trouble *t)
+{
+    uint32_t start = SOURCE_LOG_START;
+    return source_try_position(r, file, start, t) && source_find_group(r, pos, &start, t) &&
+           source_try_position(r, file, start, t);
+}
+
 /*
- * from is the start of a transaction that is done, or one below a place behind which everything is wanted. The server
- * refuses a position that is none, so they are tried in this order; the start of the file is always one.
+ * from is the start of a transaction that is done, or one below a place behind which everything is wanted; the server
+ * refuses a position that is none, so they are tried in this order. Or it is inside of a transaction.
  */
 static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
 {
@@ -256,18 +313,19 @@ static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
     char file[256];
     if (!source_file_name(file, sizeof file, r->details, number, t))
         return false;
-    const uint32_t tries[] = { pos, pos + 1, SOURCE_LOG_START };
-    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
-        if (tries[i] < SOURCE_LOG_START)
+    const uint32_t tries[] = { pos, pos + 1 };
+    bool is_open = false;
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0] && !is_open; i++) {
+        if (tries[i] < SOURCE_LOG_START || sl_binlog_may_be_part(pos))
             continue;
-        if (source_try_position(r, file, tries[i], t)) {
-            *t = (struct sl_trouble){ 0 }; /* of the places that were none */
-            return true;
-        }
-        if (t->kind == SL_TROUBLE_PASSING)
+        is_open = source_try_position(r, file, tries[i], t);
+        if (!is_open && t->kind == SL_TROUBLE_PASSING)
             return false;
     }
-    return false;
+    is_open = is_open || source_open_around(r, file, pos, t);
+    if (is_open)
+        *t = (struct sl_trouble){ 0 }; /* of the places that were none */
+    return is_open;
 }
 
 /* ---- reading ---- */
@@ -291,22 +349,15 @@ static bool source_has_more(const struct mariadb_reader *r)
 
 enum source_next { SOURCE_GO_ON, SOURCE_SEAL, SOURCE_FAIL };
 
-/*
- * CREATE TABLE ... SELECT is one group: the statement, and then the rows. They have one ts, but the table has to be there
- * before them: so the change comes right before its group, at a place where nothing else is.
- */
 static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_batch *into,
                                             const struct sl_binlog_item *item, struct sl_trouble *t)
 {
-    sl_ts ts = item->ends_group ? item->ts : item->ts - 1;
     if (item->ends_group)
-        r->through = ts;
-    if (ts <= r->from || sl_table_filter_ignores(r->filter, ts))
-        return SOURCE_GO_ON;
+        r->through = item->ts;
     sl_ddl_effect(&r->effects, item->statement.database, item->statement.sql, item->statement.sql_mode, r->filter);
     if (r->effects.ddl.effect == SL_DDL_NOTHING)
         return SOURCE_GO_ON;
-    r->effects.ddl.ts = r->through = ts;
+    r->effects.ddl.ts = r->through = item->ts;
     if (!sl_batch_set_ddl(into, &r->effects.ddl)) {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
         return SOURCE_FAIL;
@@ -323,7 +374,7 @@ static enum source_next source_on_ignored(struct mariadb_reader *r, const struct
     return SOURCE_SEAL;
 }
 
-/* A transaction is not split over batches, so it has to fit one; nothing of one that does not has reached the sink. */
+/* What cannot be handed on in parts has to fit a batch; nothing of it has reached the sink. */
 static enum source_next source_check_size(const struct mariadb_reader *r, const struct sl_batch *into,
                                           const struct sl_binlog_item *item, struct sl_trouble *t)
 {
@@ -331,11 +382,94 @@ static enum source_next source_check_size(const struct mariadb_reader *r, const 
         return SOURCE_GO_ON;
     sl_trouble_set(
         t, SL_TROUBLE_LASTING, "TRANSACTION_TOO_LARGE",
-        "write it in smaller transactions, or raise max-transaction-mib of the source's URI: the node needs as "
-        "much memory",
-        "one transaction has more than %llu MiB of rows (ts %llu)", (unsigned long long)r->opts.transaction_mib,
-        (unsigned long long)item->ts);
+        "raise max-transaction-mib of the source's URI (the node needs as much memory), and do not return to "
+        "savepoints in large transactions",
+        "a transaction that returns to a savepoint has more than %llu MiB of rows (ts %llu)",
+        (unsigned long long)r->opts.transaction_mib, (unsigned long long)item->ts);
     return SOURCE_FAIL;
+}
+
+/* Enough for now: nothing more is there, or the batch is full. */
+static enum source_next source_pause(const struct mariadb_reader *r, const struct sl_batch *into, size_t bytes_max)
+{
+    return sl_batch_size(into) >= bytes_max || !source_has_more(r) ? SOURCE_SEAL : SOURCE_GO_ON;
+}
+
+/* How the open group goes on and ends; nothing of it is decoded. *returns: it goes back to a savepoint. */
+static bool source_read_ahead(struct mariadb_reader *r, struct sl_binlog_item *end, bool *returns, struct sl_trouble *t)
+{
+    struct sl_err err = { 0 };
+    *returns = false;
+    do {
+        struct sl_bytes event = { 0 };
+        if (!source_next_event(r, &event, t))
+            return false;
+        enum sl_code code = sl_binlog_stream_feed(&r->stream, event, end, &err);
+        if (code != SL_OK)
+            return sl_source_log_trouble(t, code, &err);
+        *returns = *returns || end->kind == SL_BINLOG_UNDO;
+    } while (!end->ends_group);
+    return true;
+}
+
+/*
+ * The open group is too large to be held until its end, and until then nobody knows whether its rows are there to stay:
+ * so it is read to its end first, and then again from its beginning. The batch has all of it up to through.
+ */
+static enum source_next source_scout(struct mariadb_reader *r, struct sl_batch *into, sl_ts through,
+                                     struct sl_trouble *t)
+{
+    struct sl_binlog_item end = { 0 };
+    bool returns;
+    char file[sizeof r->stream.file];
+    memcpy(file, r->stream.file, sizeof file);
+    if (!source_read_ahead(r, &end, &returns, t))
+        return SOURCE_FAIL;
+    if (end.is_undone) {
+        r->through = end.ts;
+        return sl_source_group_undo_all(&r->group, into, t) ? SOURCE_SEAL : SOURCE_FAIL;
+    }
+    r->scouted = r->group.ts;
+    r->is_kept = !returns;
+    if (returns)
+        sl_batch_cut(into, r->group.first);
+    else
+        r->from = r->through = through;
+    return source_try_position(r, file, (uint32_t)r->group.ts, t) && source_expose(r, t) ? SOURCE_SEAL : SOURCE_FAIL;
+}
+
+static enum source_next source_on_rows(struct mariadb_reader *r, struct sl_batch *into,
+                                       const struct sl_binlog_item *item, size_t bytes_max, struct sl_trouble *t)
+{
+    if (r->is_ignored)
+        return SOURCE_GO_ON;
+    if (item->ts <= r->from) {
+        sl_source_group_split(&r->group); /* who read it before has handed these on */
+        return SOURCE_GO_ON;
+    }
+    if (!sl_source_rows_add(&r->rows, into, item, &r->stream.inflated, t))
+        return SOURCE_FAIL;
+    if (item->ends_part && sl_batch_size(into) >= SOURCE_HELD_BYTES && r->scouted != r->group.ts)
+        return source_scout(r, into, item->ts, t);
+    if (!item->ends_part || r->scouted != r->group.ts || !r->is_kept)
+        return source_check_size(r, into, item, t);
+    r->through = item->ts;
+    return source_pause(r, into, bytes_max);
+}
+
+static enum source_next source_on_end(struct mariadb_reader *r, struct sl_batch *into,
+                                      const struct sl_binlog_item *item, size_t bytes_max, struct sl_trouble *t)
+{
+    bool is_wanted = !r->is_ignored && item->ts > r->from;
+    if (is_wanted && item->is_undone && !sl_source_group_undo_all(&r->group, into, t))
+        return SOURCE_FAIL;
+    if (is_wanted)
+        r->through = item->ts;
+    if (sl_batch_row_count(into) > 0 && r->alone_left > 0) {
+        r->alone_left--;
+        return SOURCE_SEAL;
+    }
+    return source_pause(r, into, bytes_max);
 }
 
 static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch *into,
@@ -343,22 +477,23 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
 {
     switch (item->kind) {
     case SL_BINLOG_BEGIN:
-        r->is_skipped = item->ts <= r->from || sl_table_filter_ignores(r->filter, item->ts);
+        r->is_ignored = sl_table_filter_ignores(r->filter, item->ts);
+        r->is_skipped = r->is_ignored || item->ts <= r->from;
+        sl_source_group_begin(&r->group, item->ts, into);
         return SOURCE_GO_ON;
     case SL_BINLOG_ROWS:
-        if (!r->is_skipped && !sl_source_rows_add(&r->rows, into, item, &r->stream.inflated, t))
-            return SOURCE_FAIL;
-        return source_check_size(r, into, item, t);
+        return source_on_rows(r, into, item, bytes_max, t);
+    case SL_BINLOG_SAVEPOINT:
+        sl_source_group_save(&r->group, item->name, into);
+        return SOURCE_GO_ON;
+    case SL_BINLOG_UNDO:
+        return sl_source_group_undo(&r->group, item->name, into, t) ? SOURCE_GO_ON : SOURCE_FAIL;
     case SL_BINLOG_STATEMENT:
+        if (!item->ends_group) /* CREATE TABLE ... SELECT: to leave the statement out is not to leave out its rows */
+            r->is_ignored = sl_table_filter_ignores(r->filter, item->ts + 1);
         return r->is_skipped ? source_on_ignored(r, item) : source_on_statement(r, into, item, t);
     case SL_BINLOG_END:
-        if (!r->is_skipped)
-            r->through = item->ts;
-        if (sl_batch_row_count(into) > 0 && r->alone_left > 0) {
-            r->alone_left--;
-            return SOURCE_SEAL;
-        }
-        return sl_batch_size(into) >= bytes_max || !source_has_more(r) ? SOURCE_SEAL : SOURCE_GO_ON;
+        return source_on_end(r, into, item, bytes_max, t);
     case SL_BINLOG_IDLE:
         if (item->ts > r->through)
             r->through = item->ts;
@@ -402,6 +537,7 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
     }
     if (next == SOURCE_FAIL)
         return false; /* what the batch holds may be half a transaction */
+    sl_source_group_split(&r->group);
     sl_batch_seal(into, r->through, arrived);
     return true;
 }
@@ -411,11 +547,7 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
 static void source_close(struct sl_reader *base)
 {
     struct mariadb_reader *r = reader_of(base);
-    pthread_mutex_lock(&r->mutex);
-    r->fd = -1;
-    pthread_mutex_unlock(&r->mutex);
-    if (r->dump)
-        mysql_close(r->dump);
+    source_drop_dump(r);
     if (r->details)
         mysql_close(r->details);
     sl_binlog_stream_deinit(&r->stream);
@@ -435,8 +567,7 @@ static bool source_start(struct mariadb_reader *r, const struct sl_source_open *
         return false;
     if (!sl_source_rows_init(&r->rows, r->filter, r->details))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for table definitions");
-    r->fd = (int)mysql_get_socket(r->dump);
-    return true;
+    return source_expose(r, t);
 }
 
 static bool source_open(struct sl_reader **out, const struct sl_source_open *o, struct sl_trouble *t)
