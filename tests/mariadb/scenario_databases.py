@@ -4,93 +4,9 @@ transactions."""
 
 import sys
 
-import servers
-from cluster import Cluster, Failure, main, tests_of, wait
+from pair import Pair, wait_noted, wait_stopped  # first: it says where the next one is
+from cluster import Failure, main, tests_of
 from proxy import Proxy
-
-LEASE = "20s"  # nobody is killed here, and the machine may stand still
-LIMIT_S = 90
-
-
-class Pair:
-    """A cluster, a source and a sink; users repl and apply have the documented grants."""
-
-    def __init__(self, count=2, databases=("d",), more=(), secure=False):
-        self.cluster, self.databases, self.secure = Cluster(count, lease_ttl=LEASE), databases, secure
-        folder, options, self.params = self.cluster.folder, list(more), {}
-        if secure:
-            tls, self.params = servers.tls_options(folder)
-            options += tls
-        self.source = servers.Server(folder, "source", [*servers.SOURCE_OPTIONS, *options])
-        self.sink = servers.Server(folder, "sink", options)
-
-    def __enter__(self):
-        self.cluster.__enter__()
-        try:
-            self.source.start()
-            self.sink.start()
-            servers.grant_source(self.source)
-            servers.grant_sink(self.sink, self.databases)
-            if self.secure:
-                self.source.sql("alter user repl@'%' require ssl")
-                self.sink.sql("alter user apply@'%' require ssl")
-            self.cluster.wait_formed()
-        except BaseException:
-            self.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def __exit__(self, kind, value, trace):
-        for server in (self.source, self.sink):
-            if kind is not None:
-                print(f"---- {server.name}: {server.log_end()}", file=sys.stderr)
-            if server.process is not None:
-                server.kill()
-        self.cluster.__exit__(kind, value, trace)
-
-    def uris(self):
-        return self.source.uri("repl", **self.params), self.sink.uri("apply", **self.params)
-
-    def create(self, name="f1", databases=None, source=None, sink=None):
-        uris = self.uris()
-        body = {"changefeed_id": name, "source_uri": source or uris[0], "sink_uri": sink or uris[1],
-                "replica_config": {"filter": {"rules": [database + ".*" for database in databases or self.databases]}}}
-        wait(lambda: self.cluster.nodes[0].post("/api/v2/changefeeds", body), f"{name} to be created", LIMIT_S)
-
-    def feed(self, name="f1"):
-        return self.cluster.nodes[0].get("/api/v2/changefeeds/" + name)
-
-    def wait_equal(self, limit=LIMIT_S):
-        """The checkpoint comes to where the source is now; then all is equal, at once."""
-        head = self.source.head()
-
-        def is_there():
-            feed = self.feed()
-            if feed["state"] not in ("normal", "warning"):
-                raise Failure(f"the feed is {feed['state']}: {feed.get('error')}")
-            return feed["checkpoint_ts"] >= head
-        wait(is_there, f"the checkpoint to come to {head}", limit)
-        rows, differing = servers.compare(self.source, self.sink)
-        assert not differing, differing
-        return rows
-
-
-def wait_stopped(pair, name, *words):
-    """The feed's error, which says all of these."""
-    def error():
-        feed = pair.feed(name)
-        return feed["state"] in ("failed", "warning") and feed["error"]
-    found = wait(error, f"{name} to stop", LIMIT_S)
-    text = str(found).lower()
-    assert all(word.lower() in text for word in words), found
-    return found
-
-
-def wait_noted(pair, word, count):
-    """A node has said as often that a feed that goes on has this trouble."""
-    node = pair.cluster.nodes[0]
-    wait(lambda: sum(word in event["detail"] for event in node.events("FEED_NOTE")) >= count, f"'{word}' to be noted", LIMIT_S)
-
 
 # ---- tests ----
 

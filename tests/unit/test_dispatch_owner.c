@@ -313,6 +313,21 @@ static void oldest_tombstone_gives_way_when_the_table_is_full(void **state)
     dispatch_stop(&d);
 }
 
+static void post_bootstrap_says_why_the_trigger_has_failed(void **state)
+{
+    (void)state;
+    struct dispatch_driver d;
+    dispatch_start(&d, NULL);
+    dispatch_bootstrap(&d, DISPATCH_N1, 1, 5, 42, 100);
+    dispatch_report_feed(&d, SL_REPORT_FEED_OPENED, dispatch_command(&d, SL_COMMAND_OPEN_FEED, 0)->feed, 0);
+    dispatch_report(&d, SL_REPORT_FAILED, dispatch_command(&d, SL_COMMAND_OPEN, 0)->dispatcher, 110, false);
+    dispatch_post_bootstrap(&d, DISPATCH_N1, 1, 5, 42);
+    const Pb__MaintainerPostBootstrapResponse *response =
+        dispatch_sent(&d, SL_MSG_MAINTAINER_POST_BOOTSTRAP_RESPONSE, 0);
+    sl_assert_str(response->err->code, "ROW");
+    dispatch_stop(&d);
+}
+
 static void post_bootstrap_needs_the_owner_and_its_trigger(void **state)
 {
     (void)state;
@@ -458,6 +473,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(bootstrap_not_newer_than_the_tombstone_is_refused),
         cmocka_unit_test(tombstone_of_epoch_zero_exists_only_for_a_removed_feed),
         cmocka_unit_test(oldest_tombstone_gives_way_when_the_table_is_full),
+        cmocka_unit_test(post_bootstrap_says_why_the_trigger_has_failed),
         cmocka_unit_test(post_bootstrap_needs_the_owner_and_its_trigger),
         cmocka_unit_test(owner_that_left_cannot_use_and_a_newer_one_adopts),
         cmocka_unit_test(owner_that_left_while_the_sink_opened_is_not_answered),

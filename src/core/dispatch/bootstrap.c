@@ -201,7 +201,9 @@ enum sl_refusal sl__on_post_bootstrap(struct sl_orchestrator *o, sl_node_ref fro
         return refusal;
     enum sl_code code = post_bootstrap_check(o, dm, sl_dispatcher_id_of(request->table_trigger_id));
     Pb__ChangefeedID feed_pb = sl_feed_id_pb(feed);
-    Pb__RunningError error = sl__error_pb(o, sl_code_name(code), sl_code_text(code));
+    bool has_reason = code == SL_NOT_FOUND && dm->has_error; /* the trigger has failed since: what of is worth more */
+    Pb__RunningError error = has_reason ? sl__error_pb(o, dm->error.code, dm->error.text)
+                                        : sl__error_pb(o, sl_code_name(code), sl_code_text(code));
     Pb__MaintainerPostBootstrapResponse response = PB__MAINTAINER_POST_BOOTSTRAP_RESPONSE__INIT;
     response.changefeed = &feed_pb;
     response.table_trigger_id = request->table_trigger_id;
