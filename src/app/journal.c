@@ -67,6 +67,10 @@ static void journal_finish(struct sl_journal *j, size_t at)
     journal_put_u32(b->ptr + at + 4, journal_checksum(b->ptr + at + JOURNAL_HEAD_BYTES, len));
 }
 
+/*
+ * In the loop's thread, on purpose: an input is in the file before the core sees it, so that a crash leaves it there. It
+ * goes to the page cache; who journals to a disk that stands still has a node that stands still.
+ */
 static void journal_write(struct sl_journal *j)
 {
     const uint8_t *at = j->pending.ptr;

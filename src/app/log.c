@@ -175,8 +175,11 @@ static int log_open_file(const char *path, struct sl_err *err)
 {
     if (!path || path[0] == '\0')
         return STDERR_FILENO;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, S_IRUSR | S_IWUSR | S_IRGRP);
-    if (fd < 0)
+    /* Not to wait for a reader of a named pipe: the loop's thread is here. Writing may wait, it has a thread. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, S_IRUSR | S_IWUSR | S_IRGRP);
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFL, O_APPEND);
+    else
         sl_err_set(err, SL_BAD_CONFIG, "--log-file %.80s: %s", path, strerror(errno));
     return fd;
 }

@@ -52,6 +52,7 @@ static bool reload_parts(struct sl_shell *s, struct sl_err *err)
     return sl_api_reload(s->api, err) == SL_OK;
 }
 
+/* Reads a few small files in the loop's thread: somebody asked for it, and they are local. */
 void sl__shell_reload(struct sl_shell *s)
 {
     struct sl_options read;

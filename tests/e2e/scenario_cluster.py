@@ -128,6 +128,8 @@ def test_what_cannot_work_is_one_line_and_a_status():
             file.write("name: a\nlease-ttl: soon\n")
         closed = os.path.join(folder, "closed")
         os.mkdir(closed, 0o000)
+        pipe = os.path.join(folder, "pipe")
+        os.mkfifo(pipe)  # that nobody reads
         meta, free = "sqlite:" + os.path.join(folder, "other.db"), "127.0.0.1:0"
         cases = [
             (["--lease-tll", "3s"], USAGE, "did you mean 'lease-ttl'?"),
@@ -139,6 +141,7 @@ def test_what_cannot_work_is_one_line_and_a_status():
             (["--addr", free, "--cluster-id", "a/b"], CONFIG, "--cluster-id"),
             (["--addr", free, "--meta", "sqlite:/nonexistent/x.db", "--data-dir", folder], STORE, "/nonexistent"),
             (["--addr", free, "--meta", meta, "--data-dir", "/nonexistent/x"], FILES, "/nonexistent"),
+            (["--addr", free, "--meta", meta, "--data-dir", folder, "--log-file", pipe], FILES, pipe),
             (["--addr", free, "--meta", "etcd://127.0.0.1:1", "--data-dir", folder, "--meta-timeout", "1s",
               "--log-level", "error"], STORE, "connection refused"),
             (["--replay", bad], 9, "not a journal"),

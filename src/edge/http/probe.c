@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBE_AT_ONCE_MAX = 4, PROBE_TABLES_BYTES_MAX = 16 << 20, PROBE_ROW_BYTES_MAX = 2048 };
+/*
+ * A probe may take as long as a connection does to a database that is not there. Of the four threads that libuv has for
+ * such things two stay free for those who need them for a moment: names of peers, and passwords.
+ */
+enum { PROBE_AT_ONCE_MAX = 2, PROBE_TABLES_BYTES_MAX = 16 << 20, PROBE_ROW_BYTES_MAX = 2048 };
 
 struct probe_work {
     uv_work_t work;
