@@ -8,8 +8,9 @@
 #include <string.h>
 
 #define CLIENT_TICK_NS (100 * SL_MS)
-#define CLIENT_AGAIN_NS (300 * SL_MS) /* between questions */
-#define CLIENT_PATIENCE_NS (3 * SL_S) /* for an answer */
+#define CLIENT_AGAIN_NS (300 * SL_MS)       /* between questions */
+#define CLIENT_PATIENCE_NS (3 * SL_S)       /* for an answer */
+#define CLIENT_MOVE_PATIENCE_NS (40 * SL_S) /* a move waits for what it needs, and then says what it waited for */
 #define CLIENT_WAY_NS (1 * SL_MS)
 #define CLIENT_ZEROS 5 /* how often an old client asks again after it was told 0 */
 #define CLIENT_CONFIG_BYTES 4096
@@ -87,7 +88,8 @@ static void client_look_after(struct sl_sim *sim, uint32_t index)
         client_stop(sim, w);
     if (w->state == SL_SIM_WISH_DONE)
         return;
-    if (w->ticket != 0 && sim->engine.now - w->asked_at >= CLIENT_PATIENCE_NS) {
+    sl_ns patience = w->kind == SL_SIM_WISH_MOVE ? CLIENT_MOVE_PATIENCE_NS : CLIENT_PATIENCE_NS;
+    if (w->ticket != 0 && sim->engine.now - w->asked_at >= patience) {
         w->ticket = 0;
         w->host++;
     }

@@ -251,6 +251,8 @@ static void api_drain_node(struct sl_drains *d, sl_ns now, const struct sl_reque
     struct drain_session *s = d->is_loaded ? api_session_of(d, r->node) : NULL;
     bool is_open = s && sl__drain_is_open(s);
     bool is_being_proved = s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded;
+    if (is_being_proved && sl__drain_has_vanished(d, &s->intent.target))
+        node = SL_NODE_NONE; /* it was safe to stop, and has stopped: not yet for its members alone */
     if (s && api_is_about(d, s, node) && (is_open || node == SL_NODE_NONE))
         reply.remaining = api_remaining(d, now, s);
     if (d->is_settled && node == SL_NODE_NONE && reply.remaining > 0 && !is_being_proved)

@@ -107,6 +107,17 @@ static void drains_check(const struct sl_drains *d)
 
 /* ---- nodes ---- */
 
+bool sl__drain_has_vanished(const struct sl_drains *d, const struct sl_node_id *id)
+{
+    return d->opts.membership && sl_membership_has_vanished(d->opts.membership, id);
+}
+
+/* Who has lost its lease is still a member for a while, and not somebody else. */
+static sl_node_ref drains_living(const struct sl_drains *d, const struct sl_node_id *id)
+{
+    return sl__drain_has_vanished(d, id) ? SL_NODE_NONE : sl_members_find(d->opts.members, id);
+}
+
 void sl__drain_lose_target(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
     struct sl_proof_facts f;
@@ -117,7 +128,7 @@ void sl__drain_lose_target(struct sl_drains *d, sl_ns now, struct drain_session 
     }
     if (s->node != SL_NODE_NONE)
         sl_feeds_set_draining(d->opts.feeds, now, s->node, false, out);
-    s->is_superseded = sl_members_find(d->opts.members, &s->intent.target) != SL_NODE_NONE;
+    s->is_superseded = drains_living(d, &s->intent.target) != SL_NODE_NONE;
     s->node = SL_NODE_NONE;
     if (s->intent.phase <= SL_DRAIN_SAFE)
         sl__drain_set_phase(s, SL_DRAIN_CLEARING);
@@ -163,7 +174,7 @@ static bool drains_is_about(const struct sl_intent *i)
 
 void sl__drain_take_over(struct sl_drains *d, sl_ns now, struct drain_session *s, struct sl_outbox *out)
 {
-    sl_node_ref node = sl_members_find(d->opts.members, &s->intent.target);
+    sl_node_ref node = drains_living(d, &s->intent.target);
     s->is_superseded |= node != SL_NODE_NONE && !drains_is_about(&s->intent);
     if (!sl__drain_is_open(s))
         return;

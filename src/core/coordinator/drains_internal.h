@@ -109,7 +109,9 @@ void sl__drain_check_soon(struct sl_drains *d, sl_ns now);
 /* ---- drain_store.c ---- */
 /* The phase for actions: what the store holds. */
 enum sl_drain_phase sl__drain_phase(const struct drain_session *s);
-bool sl__drain_is_open(const struct drain_session *s);    /* PENDING .. CLEARING, by what is wanted */
+bool sl__drain_is_open(const struct drain_session *s); /* PENDING .. CLEARING, by what is wanted */
+/* It has lost its lease; a member for a while yet. */
+bool sl__drain_has_vanished(const struct sl_drains *d, const struct sl_node_id *id);
 bool sl__drain_is_in_step(const struct drain_session *s); /* the store is known to hold what is wanted */
 bool sl__drain_is_sane(const struct sl_intent *i);        /* whether its members can come from a session */
 void sl__drain_set_phase(struct drain_session *s, enum sl_drain_phase phase);
