@@ -242,6 +242,7 @@ static void a_node_that_was_safe_stays_so_for_a_coordinator_that_saw_it_go_later
     assert_code(wc_ask(w, owner, SL_REQUEST_RESIGN, ""), "OK");
     wc_run(w, SL_S);
     sl_assert_u64(wc_owner(w), third);
+    assert_code(drain(w, target), "NOT_FOUND");
     sl_assert_u64(wc_ask(w, third, SL_REQUEST_DRAIN_NODE, w->hosts[target].id)->remaining, 0);
     wc_teardown(w);
 }

@@ -164,6 +164,13 @@ static struct drain_session *api_session_named(struct sl_drains *d, struct sl_st
     return found;
 }
 
+/* The node was safe to stop, and has stopped, if it is a member for a while yet. */
+static bool api_has_stopped(const struct sl_drains *d, const struct drain_session *s)
+{
+    return s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded &&
+           sl__drain_has_vanished(d, &s->intent.target);
+}
+
 /* By drain id or unique prefix, else by the node's id or prefix. */
 static struct drain_session *api_session(struct sl_drains *d, const struct sl_request *r)
 {
@@ -251,8 +258,8 @@ static void api_drain_node(struct sl_drains *d, sl_ns now, const struct sl_reque
     struct drain_session *s = d->is_loaded ? api_session_of(d, r->node) : NULL;
     bool is_open = s && sl__drain_is_open(s);
     bool is_being_proved = s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded;
-    if (is_being_proved && sl__drain_has_vanished(d, &s->intent.target))
-        node = SL_NODE_NONE; /* it was safe to stop, and has stopped: not yet for its members alone */
+    if (api_has_stopped(d, s))
+        node = SL_NODE_NONE;
     if (s && api_is_about(d, s, node) && (is_open || node == SL_NODE_NONE))
         reply.remaining = api_remaining(d, now, s);
     if (d->is_settled && node == SL_NODE_NONE && reply.remaining > 0 && !is_being_proved)
@@ -313,13 +320,13 @@ static const char *api_check_options(const struct sl_request *r)
 }
 
 /* A node that is gone: what its last drain came to is more than that it is not there. */
-static void api_not_here(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
+static void api_not_here(struct sl_drains *d, sl_ns now, uint64_t ticket, const struct drain_session *s,
+                         struct sl_outbox *out)
 {
-    const struct drain_session *s = r->node.len > 0 ? api_session_of(d, r->node) : NULL;
     if (s)
-        api_answer_drain(d, now, r->ticket, s, SL_NOT_FOUND, "the node has left; this was its last drain", out);
+        api_answer_drain(d, now, ticket, s, SL_NOT_FOUND, "the node has left; this was its last drain", out);
     else
-        api_answer(r->ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
+        api_answer(ticket, SL_NOT_FOUND, "no such node, or more than one begins so", out);
 }
 
 static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r, struct sl_outbox *out)
@@ -330,12 +337,11 @@ static void api_drain(struct sl_drains *d, sl_ns now, const struct sl_request *r
         api_answer(r->ticket, SL_BAD_FIELD, wrong, out);
         return;
     }
-    if (node == SL_NODE_NONE) {
-        api_not_here(d, now, r, out);
-        return;
-    }
-    struct drain_session *s = api_session_of(d, sl_node_id_str(sl_members_id(d->opts.members, node)));
-    if (r->dry_run) {
+    struct sl_str id = node != SL_NODE_NONE ? sl_node_id_str(sl_members_id(d->opts.members, node)) : r->node;
+    struct drain_session *s = id.len > 0 ? api_session_of(d, id) : NULL;
+    if (node == SL_NODE_NONE || api_has_stopped(d, s)) {
+        api_not_here(d, now, r->ticket, s, out);
+    } else if (r->dry_run) {
         api_plan(d, now, node, r->ticket, out);
     } else if (s && sl__drain_is_open(s)) {
         api_join(d, now, s, r, out);
