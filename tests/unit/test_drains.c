@@ -365,6 +365,24 @@ static void a_drain_that_is_cleared_does_not_hide_the_next_one(void **state)
     cd_free(c);
 }
 
+/* The clock of an earlier coordinator was ahead. */
+static void the_last_drain_of_a_node_is_the_one_with_the_highest_epoch(void **state)
+{
+    (void)state;
+    struct cd *c = cd_new(3, 0);
+    struct sl_intent first = intent_of("first", "n7", SL_DRAIN_CANCELLED, 2000);
+    first.ended_from = SL_DRAIN_EVACUATING;
+    first.cancelled = true;
+    struct sl_intent last = intent_of("last", "n7", SL_DRAIN_DONE, 1000);
+    last.epoch = first.epoch + 1;
+    put_intent(c, &first);
+    put_intent(c, &last);
+    cd_start(c);
+    cd_run(c, SL_S);
+    sl_assert_u64(cd_drain_node(c, "n7"), 0);
+    cd_free(c);
+}
+
 static void history_is_limited_and_the_oldest_go_first(void **state)
 {
     (void)state;
@@ -564,6 +582,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_cancelled_drain_ends_when_its_node_is_stopping),
         cmocka_unit_test(a_cancelled_drain_does_not_undo_the_next_one),
         cmocka_unit_test(a_drain_that_is_cleared_does_not_hide_the_next_one),
+        cmocka_unit_test(the_last_drain_of_a_node_is_the_one_with_the_highest_epoch),
         cmocka_unit_test(history_is_limited_and_the_oldest_go_first),
         cmocka_unit_test(history_is_limited_also_when_drains_end_well),
         cmocka_unit_test(a_late_creation_does_not_bring_a_deleted_intent_back),

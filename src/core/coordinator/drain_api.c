@@ -137,6 +137,13 @@ static int api_rank(const struct drain_session *s)
     return s->intent.phase == SL_DRAIN_CLEARING ? 1 : 2;
 }
 
+/* Of two with the same target. Clocks of coordinators differ, epochs grow; 0 was cancelled before it had one. */
+static bool api_is_newer(const struct drain_session *s, const struct drain_session *than)
+{
+    int a = api_rank(s), b = api_rank(than);
+    return a > b || (a == b && s->intent.epoch >= than->intent.epoch);
+}
+
 /* The session for this target id: the one at work, else one that is being cleared, else the newest. */
 static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str target)
 {
@@ -144,7 +151,7 @@ static struct drain_session *api_session_of(struct sl_drains *d, struct sl_str t
     for (uint32_t i = 0; i < d->session_count; i++) {
         struct drain_session *s = &d->sessions[i];
         bool is_it = sl_str_eq(sl_node_id_str(&s->intent.target), target);
-        if (is_it && (!found || api_rank(s) > api_rank(found) || !sl__drain_is_open(found)))
+        if (is_it && (!found || api_is_newer(s, found)))
             found = s;
     }
     return found;
