@@ -159,6 +159,46 @@ static void api_collect_core(struct sl_shell *s, struct sl_metrics *m)
     api_metric(m, SL_METRIC_CHECKS_FAILED, sl_check_failures());
 }
 
+static uint32_t api_feed_labels(struct sl_label labels[SL_LABELS_MAX], const struct sl_feed_id *id)
+{
+    labels[0] = sl_label_of("namespace", sl_str_of(id->keyspace));
+    labels[1] = sl_label_of("changefeed", sl_str_of(id->name));
+    return 2;
+}
+
+/* Before a maintainer has heard from all nodes it knows neither its spans nor how far they are. */
+static void api_collect_maintainer(struct sl_metrics *m, const struct sl_maintainer *maintainer)
+{
+    struct sl_label labels[SL_LABELS_MAX];
+    struct sl_maintainer_stats stats;
+    uint32_t count = api_feed_labels(labels, sl_maintainer_feed(maintainer));
+    sl_metrics_u64(m, SL_METRIC_MAINTAINER_COUNT, labels, count, 1);
+    if (!sl_maintainer_is_bootstrapped(maintainer))
+        return;
+    sl_maintainer_stats(maintainer, &stats);
+    sl_api_collect_checkpoint(m, SL_METRIC_MAINTAINER_CHECKPOINT_TS, SL_METRIC_MAINTAINER_CHECKPOINT_LAG, labels, count,
+                              sl_maintainer_checkpoint(maintainer));
+    labels[count++] = sl_label_of("mode", SL_STR("default"));
+    sl_metrics_u64(m, SL_METRIC_SCHEDULER_TASK, labels, count, stats.operators);
+    sl_metrics_u64(m, SL_METRIC_SCHEDULER_SPAN_COUNT, labels, count, stats.spans);
+}
+
+static void api_collect_feeds(struct sl_shell *s, struct sl_metrics *m)
+{
+    struct sl_node *n = sl_host_node(s->host);
+    const struct sl_maintainer *maintainer;
+    struct sl_orchestrator_feed feed;
+    struct sl_label labels[SL_LABELS_MAX];
+    for (uint32_t at = 0; (at = sl_manager_next(sl_node_manager(n), at, &maintainer)) != 0;)
+        api_collect_maintainer(m, maintainer);
+    for (uint32_t at = 0; (at = sl_orchestrator_next(sl_node_orchestrator(n), at, &feed)) != 0;) {
+        uint32_t count = api_feed_labels(labels, feed.feed);
+        sl_metrics_u64(m, SL_METRIC_MANAGER_COUNT, labels, count, 1);
+        labels[count++] = sl_label_of("event_type", SL_STR("eventDispatcher"));
+        sl_metrics_u64(m, SL_METRIC_DISPATCHER_COUNT, labels, count, feed.dispatchers);
+    }
+}
+
 static void api_collect_lanes(struct sl_metrics *m, const struct sl_transport_stats *peers)
 {
     static const char *const lanes[] = { [SL_LANE_EVENT] = "event", [SL_LANE_COMMAND] = "command" };
@@ -206,6 +246,7 @@ static void api_collect(void *ctx, struct sl_metrics *m)
 {
     struct sl_shell *s = ctx;
     api_collect_core(s, m);
+    api_collect_feeds(s, m);
     api_collect_edges(s, m);
 }
 

@@ -241,6 +241,18 @@ uint32_t sl_orchestrator_dispatcher_count(const struct sl_orchestrator *o)
     return o->hosted_count;
 }
 
+uint32_t sl_orchestrator_next(const struct sl_orchestrator *o, uint32_t after, struct sl_orchestrator_feed *feed)
+{
+    uint32_t handle = sl_slab_next(&o->dms, after);
+    *feed = (struct sl_orchestrator_feed){ 0 };
+    if (handle != 0) {
+        const struct sl_dm *dm = sl_slab_at(&o->dms, handle);
+        feed->feed = &dm->feed;
+        feed->dispatchers = dm->quiet.count + dm->changed.count - (dm->trigger_handle != 0 ? 1 : 0);
+    }
+    return handle;
+}
+
 uint32_t sl_orchestrator_reader_count(const struct sl_orchestrator *o)
 {
     return o->readers;

@@ -88,6 +88,16 @@ uint32_t sl_orchestrator_dispatcher_count(const struct sl_orchestrator *o);
 uint32_t sl_orchestrator_reader_count(const struct sl_orchestrator *o);
 uint64_t sl_orchestrator_unflushed_rows(const struct sl_orchestrator *o);
 
+/*
+ * Walks the dispatch managers: from 0 on, 0 = end. For status pages. dispatchers: without the table trigger; those that
+ * have stopped count until it was reported. feed is valid until the next step.
+ */
+struct sl_orchestrator_feed {
+    const struct sl_feed_id *feed;
+    uint32_t dispatchers;
+};
+uint32_t sl_orchestrator_next(const struct sl_orchestrator *o, uint32_t after, struct sl_orchestrator_feed *feed);
+
 /* For the simulator's digest and benches. */
 size_t sl_orchestrator_bytes(const struct sl_orchestrator *o);
 

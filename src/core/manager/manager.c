@@ -279,6 +279,17 @@ uint32_t sl_manager_maintainer_count(const struct sl_manager *m)
     return m->set.order.count - m->set.closed_count;
 }
 
+uint32_t sl_manager_next(const struct sl_manager *m, uint32_t after, const struct sl_maintainer **maintainer)
+{
+    *maintainer = NULL;
+    while ((after = sl__set_next(m, after)) != 0) {
+        *maintainer = sl__set_entry(m, after)->maintainer;
+        if (!sl_maintainer_is_closed(*maintainer))
+            break;
+    }
+    return after;
+}
+
 struct sl_maintainer *sl_manager_find(struct sl_manager *m, const struct sl_feed_id *id)
 {
     uint32_t handle = sl__set_find(m, id);

@@ -110,5 +110,7 @@ const struct sl_drain_target *sl_manager_target(const struct sl_manager *m);
 uint32_t sl_manager_maintainer_count(const struct sl_manager *m); /* not yet closed ones */
 /* The maintainer of a feed, or null: for the node's composition, tests and status pages; valid until the next step. */
 struct sl_maintainer *sl_manager_find(struct sl_manager *m, const struct sl_feed_id *id);
+/* Walks the maintainers that are not closed: from 0 on, 0 = end. For status pages; nothing may happen to m meanwhile. */
+uint32_t sl_manager_next(const struct sl_manager *m, uint32_t after, const struct sl_maintainer **maintainer);
 
 #endif

@@ -129,4 +129,11 @@ SL_CHECKED enum sl_code sl_api_reload(struct sl_api *api, struct sl_err *err);
  */
 void sl_api_close(struct sl_api *api, void (*on_closed)(void *ctx), void *ctx);
 
+/*
+ * For collect: a feed's checkpoint as a time, and how old it is. Adds nothing if the position is no time (a count, as of
+ * generated rows) or not known.
+ */
+void sl_api_collect_checkpoint(struct sl_metrics *m, enum sl_metric position, enum sl_metric lag,
+                               const struct sl_label *labels, uint32_t label_count, sl_ts checkpoint);
+
 #endif

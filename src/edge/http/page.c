@@ -44,17 +44,23 @@ static uint64_t page_feed_status(enum sl_feed_state state)
     SL_UNREACHABLE();
 }
 
-static void page_feed(struct sl_metrics *m, const struct sl_feed_view *v, uint64_t now_ms)
+void sl_api_collect_checkpoint(struct sl_metrics *m, enum sl_metric position, enum sl_metric lag,
+                               const struct sl_label *labels, uint32_t label_count, sl_ts checkpoint)
+{
+    uint64_t now_ms = sl__time_wall_ms(), wall_ms = sl__feed_wall_ms(checkpoint);
+    if (wall_ms == 0)
+        return;
+    sl_metrics_u64(m, position, labels, label_count, wall_ms);
+    sl_metrics_real(m, lag, labels, label_count, now_ms > wall_ms ? (double)(now_ms - wall_ms) / 1000 : 0);
+}
+
+static void page_feed(struct sl_metrics *m, const struct sl_feed_view *v)
 {
     struct sl_label labels[SL_LABELS_MAX];
     uint32_t count = page_feed_labels(labels, v);
-    uint64_t wall_ms = sl__feed_wall_ms(v->checkpoint);
     sl_metrics_u64(m, SL_METRIC_OWNER_FEED_STATUS, labels, count, page_feed_status(v->record.state));
-    if (wall_ms > 0) {
-        sl_metrics_u64(m, SL_METRIC_OWNER_CHECKPOINT_TS, labels, count, wall_ms);
-        sl_metrics_real(m, SL_METRIC_OWNER_CHECKPOINT_LAG, labels, count,
-                        now_ms > wall_ms ? (double)(now_ms - wall_ms) / 1000 : 0);
-    }
+    sl_api_collect_checkpoint(m, SL_METRIC_OWNER_CHECKPOINT_TS, SL_METRIC_OWNER_CHECKPOINT_LAG, labels, count,
+                              v->checkpoint);
     if (!v->record.error.present)
         return;
     labels[count++] = sl_label_of("state", sl_str_of(sl_feed_state_name(v->record.state)));
@@ -72,9 +78,8 @@ static void page_feeds(struct sl_metrics *m, const struct sl_reply *r)
                    { "scheduling", "Scheduling" },
                    { "absent", "Absent" },
                    { "stopped", "Stopped" } };
-    uint64_t now_ms = sl__time_wall_ms();
     for (uint32_t i = 0; i < r->feed_count; i++)
-        page_feed(m, &r->feeds[i], now_ms);
+        page_feed(m, &r->feeds[i]);
     for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {
         uint64_t count = 0;
         for (uint32_t i = 0; i < r->feed_count; i++) {
@@ -116,7 +121,8 @@ static void page_drain_left(struct sl_metrics *m, const struct sl_drain_view *v,
     }
     sl_metrics_u64(m, SL_METRIC_DRAIN_MOVES, labels, 2, v->moves);
     sl_metrics_u64(m, SL_METRIC_DRAIN_STUCK, labels, 2, v->stuck);
-    sl_metrics_u64(m, SL_METRIC_DRAIN_MOVES_DONE, labels, 2, v->moves_done);
+    if (v->dispatchers_at_start > 0)
+        sl_metrics_u64(m, SL_METRIC_DRAIN_MOVES_DONE, labels, 2, v->moves_done);
     if (v->is_lag_known)
         sl_metrics_real(m, SL_METRIC_DRAIN_LAG_WORST, labels, 2, (double)v->lag_ms_worst / 1000);
 }
