@@ -14,7 +14,10 @@ install(FILES packaging/sluiced.yaml DESTINATION /etc/sluice
   PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ)
 install(FILES README.md LICENSE SECURITY.md DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/sluice")
 install(DIRECTORY docs/ DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/sluice"
-  FILES_MATCHING PATTERN "*.md" PATTERN "man" EXCLUDE)
+  FILES_MATCHING PATTERN "*.md" PATTERN "openapi.json" PATTERN "*.svg" PATTERN "*.pml" PATTERN "man" EXCLUDE)
+# What other programs load.
+install(FILES packaging/alerts.yml DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice")
+install(DIRECTORY packaging/grafana DESTINATION "${CMAKE_INSTALL_DATADIR}/sluice")
 
 # Manual pages, if what makes them is there.
 find_program(SL_SCDOC scdoc)

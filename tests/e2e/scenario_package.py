@@ -23,7 +23,8 @@ def test_a_node_runs_from_what_is_installed():
     try:
         for path in ("etc/sluice/sluiced.yaml", "usr/bin/sluice", "usr/lib/systemd/system/sluiced.service",
                      "usr/lib/sysusers.d/sluice.conf", "usr/lib/tmpfiles.d/sluice.conf",
-                     "usr/share/bash-completion/completions/sluice", "usr/share/doc/sluice/configuration.md"):
+                     "usr/share/bash-completion/completions/sluice", "usr/share/doc/sluice/configuration.md",
+                     "usr/share/doc/sluice/api/openapi.json", "usr/share/sluice/alerts.yml", "usr/share/sluice/grafana/sluice.json"):
             assert os.path.exists(os.path.join(root, path)), path
         cluster.SLUICED = os.path.join(root, "usr/bin/sluiced")
         with Cluster(2, options={"config": os.path.join(root, "etc/sluice/sluiced.yaml")}) as c:
