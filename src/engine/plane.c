@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/array.h"
 #include "base/hash.h"
 #include "engine/engine_internal.h"
 
@@ -104,14 +105,10 @@ static struct sl_flow *plane_flow(const struct sl_plane *p, sl_dispatcher_token 
 
 static void plane_refuse(struct sl_plane *p, const struct sl_command *c)
 {
-    if (p->refused_count == p->refused_cap) {
-        uint32_t cap = p->refused_cap == 0 ? 64 : p->refused_cap * 2;
-        struct sl_refused *grown = realloc(p->refused, cap * sizeof *grown);
-        if (!SL_EXPECT(grown != NULL)) /* the core waits for ever; so does all else in a process without 1 KiB */
-            return;
-        p->refused = grown;
-        p->refused_cap = cap;
-    }
+    struct sl_refused *refused = sl_array_room(p->refused, p->refused_count, &p->refused_cap, 64, sizeof *refused);
+    if (!SL_EXPECT(refused != NULL)) /* the core waits for ever; so does all else in a process without 1 KiB */
+        return;
+    p->refused = refused;
     p->refused[p->refused_count++] = (struct sl_refused){ c->feed, c->dispatcher, c->start_ts };
     sl__plane_wake(p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/blackhole/check.h"
 
+#include "base/array.h"
 #include "edge/blackhole/check_internal.h"
 #include "port/uri.h"
 
@@ -102,14 +103,10 @@ static void check_close_writer(struct sl_writer *writer)
 static struct sl_check_record *check_add(struct check_writer *w, enum sl_check_kind kind,
                                          const struct sl_sink_span *span)
 {
-    if (w->count == w->cap) {
-        uint32_t cap = w->cap == 0 ? 256 : w->cap * 2;
-        struct sl_check_record *grown = realloc(w->records, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        w->records = grown;
-        w->cap = cap;
-    }
+    struct sl_check_record *records = sl_array_room(w->records, w->count, &w->cap, 256, sizeof *records);
+    if (!records)
+        return NULL;
+    w->records = records;
     struct sl_check_record *r = &w->records[w->count++];
     *r = (struct sl_check_record){ .kind = (uint32_t)kind,
                                    .table_id = span->key.table_id,

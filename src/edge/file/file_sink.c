@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/file/file_sink.h"
 
+#include "base/array.h"
 #include "edge/file/file_batch.h"
 #include "edge/file/file_checkpoint.h"
 #include "edge/file/file_mark.h"
@@ -128,14 +129,10 @@ static bool file_append(struct sl_writer *base, const struct sl_sink_span *span,
                         struct sl_trouble *t)
 {
     struct file_writer *w = (struct file_writer *)base;
-    if (w->count == w->cap) {
-        uint32_t cap = w->cap == 0 ? 64 : w->cap * 2;
-        struct sl_file_item *grown = realloc(w->items, cap * sizeof *grown);
-        if (!grown)
-            return file_no_memory(t);
-        w->items = grown;
-        w->cap = cap;
-    }
+    struct sl_file_item *items = sl_array_room(w->items, w->count, &w->cap, 64, sizeof *items);
+    if (!items)
+        return file_no_memory(t);
+    w->items = items;
     w->items[w->count] = (struct sl_file_item){ *span, *run, w->count };
     w->count++;
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/mysql_sink.h"
 
+#include "base/array.h"
 #include "edge/mariadb/sink_apply.h"
 #include "edge/mariadb/sink_copy.h"
 #include "edge/mariadb/sink_ddl.h"
@@ -195,28 +196,21 @@ static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_spa
             return true;
         }
     }
-    if (w->advance_count == w->advance_cap) {
-        uint32_t cap = w->advance_cap > 0 ? w->advance_cap * 2 : 16;
-        struct sink_advance *grown = realloc(w->advances, cap * sizeof *grown);
-        if (!grown)
-            return false;
-        w->advances = grown;
-        w->advance_cap = cap;
-    }
+    struct sink_advance *advances =
+        sl_array_room(w->advances, w->advance_count, &w->advance_cap, 16, sizeof *advances);
+    if (!advances)
+        return false;
+    w->advances = advances;
     w->advances[w->advance_count++] = (struct sink_advance){ *span, through };
     return true;
 }
 
 static bool writer_keep_chunk(struct mysql_writer *w, const struct sl_sink_span *span, const struct sl_row_run *run)
 {
-    if (w->chunk_count == w->chunk_cap) {
-        uint32_t cap = w->chunk_cap > 0 ? w->chunk_cap * 2 : 4;
-        struct sink_chunk *grown = realloc(w->chunks, cap * sizeof *grown);
-        if (!grown)
-            return false;
-        w->chunks = grown;
-        w->chunk_cap = cap;
-    }
+    struct sink_chunk *chunks = sl_array_room(w->chunks, w->chunk_count, &w->chunk_cap, 4, sizeof *chunks);
+    if (!chunks)
+        return false;
+    w->chunks = chunks;
     w->chunks[w->chunk_count++] = (struct sink_chunk){ *span, *run };
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/sink_changes.h"
 
+#include "base/array.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -82,18 +83,16 @@ static uint32_t *changes_slot(struct sl_table_changes *t, const struct sl_value 
 
 static bool changes_grow(struct sl_table_changes *t)
 {
-    uint32_t cap = t->cap > 0 ? t->cap * 2 : CHANGES_CAP_MIN;
-    struct sl_change *changes = realloc(t->changes, cap * sizeof *changes);
+    struct sl_change *changes = sl_array_room(t->changes, t->count, &t->cap, CHANGES_CAP_MIN, sizeof *changes);
     if (!changes)
         return false;
     t->changes = changes;
-    t->cap = cap;
-    uint32_t *slots = calloc((size_t)cap * 2, sizeof *slots);
+    uint32_t *slots = calloc((size_t)t->cap * 2, sizeof *slots);
     if (!slots)
         return false;
     free(t->slots);
     t->slots = slots;
-    t->slot_cap = cap * 2;
+    t->slot_cap = t->cap * 2;
     for (uint32_t i = 0; i < t->count; i++)
         *changes_slot(t, t->changes[i].values, t->changes[i].hash) = i + 1;
     return true;
@@ -148,15 +147,10 @@ static struct sl_table_changes *changes_table(struct sl_changes *c, struct sl_ta
         if (c->tables[i - 1].def == def)
             return &c->tables[i - 1];
     }
-    if (c->table_count == c->table_cap) {
-        uint32_t cap = c->table_cap > 0 ? c->table_cap * 2 : 4;
-        struct sl_table_changes *grown = realloc(c->tables, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        memset(grown + c->table_cap, 0, (cap - c->table_cap) * sizeof *grown);
-        c->tables = grown;
-        c->table_cap = cap;
-    }
+    struct sl_table_changes *tables = sl_array_room(c->tables, c->table_count, &c->table_cap, 4, sizeof *tables);
+    if (!tables)
+        return NULL;
+    c->tables = tables;
     struct sl_table_changes *t = &c->tables[c->table_count++];
     t->def = def;
     return t;

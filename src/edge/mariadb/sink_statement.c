@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/sink_statement.h"
 
+#include "base/array.h"
 #include "edge/mariadb/binlog_table.h"
 
 #include <stdio.h>
@@ -277,14 +278,11 @@ static bool statement_keep(struct sl_apply *a, struct sl_apply_statement *s)
 {
     if (a->statement_count == SL_APPLY_STATEMENTS_MAX)
         statement_drop_oldest(a);
-    if (a->statement_count == a->statement_cap) {
-        uint32_t cap = a->statement_cap > 0 ? a->statement_cap * 2 : 16;
-        struct sl_apply_statement **grown = realloc(a->statements, cap * sizeof(struct sl_apply_statement *));
-        if (!grown)
-            return false;
-        a->statements = grown;
-        a->statement_cap = cap;
-    }
+    struct sl_apply_statement **statements =
+        sl_array_room(a->statements, a->statement_count, &a->statement_cap, 16, sizeof(struct sl_apply_statement *));
+    if (!statements)
+        return false;
+    a->statements = statements;
     a->statements[a->statement_count++] = s;
     return true;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/array.h"
 #include "edge/sqlite/sqlite_internal.h"
 
 #include <stdlib.h>
@@ -32,19 +33,6 @@ static void *rows_bytes(struct sqlite_rows *rows, const void *from, size_t size)
     return to;
 }
 
-static bool rows_grow(struct sqlite_rows *rows, void **array, size_t item_size)
-{
-    if (rows->count < rows->cap)
-        return true;
-    uint32_t cap = rows->cap > 0 ? rows->cap * 2 : 16;
-    void *grown = realloc(*array, cap * item_size);
-    if (!grown)
-        return false;
-    *array = grown;
-    rows->cap = cap;
-    return true;
-}
-
 void sl__sqlite_rows_drop(struct sqlite_rows *rows)
 {
     while (rows->blocks) {
@@ -75,10 +63,11 @@ static bool rows_pair(struct sqlite_rows *rows, sqlite3_stmt *s, struct sl_store
 
 bool sl__sqlite_rows_add_pair(struct sqlite_rows *rows, sqlite3_stmt *s)
 {
-    void *pairs = rows->pairs;
-    bool has_room = rows_grow(rows, &pairs, sizeof *rows->pairs);
+    struct sl_store_pair *pairs = sl_array_room(rows->pairs, rows->count, &rows->cap, 16, sizeof *pairs);
+    if (!pairs)
+        return false;
     rows->pairs = pairs;
-    if (!has_room || !rows_pair(rows, s, &rows->pairs[rows->count]))
+    if (!rows_pair(rows, s, &pairs[rows->count]))
         return false;
     rows->count++;
     return true;
@@ -86,10 +75,11 @@ bool sl__sqlite_rows_add_pair(struct sqlite_rows *rows, sqlite3_stmt *s)
 
 bool sl__sqlite_rows_add_event(struct sqlite_rows *rows, sqlite3_stmt *s, bool deleted)
 {
-    void *events = rows->events;
-    bool has_room = rows_grow(rows, &events, sizeof *rows->events);
+    struct sl_store_event *events = sl_array_room(rows->events, rows->count, &rows->cap, 16, sizeof *events);
+    if (!events)
+        return false;
     rows->events = events;
-    if (!has_room || !rows_pair(rows, s, &rows->events[rows->count].pair))
+    if (!rows_pair(rows, s, &events[rows->count].pair))
         return false;
     struct sl_store_event *e = &rows->events[rows->count++];
     e->deleted = deleted;
