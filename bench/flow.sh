@@ -24,6 +24,9 @@ per_second() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%.0f", n / (b 
 line() { printf '%-48s %12s %10s  %s\n' "$1" "$2" "${3-}" "${4-}"; }
 times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f times", a / b }'; }
 value() { awk -v name="$1" '{ for (i = 1; i < NF; i += 2) if ($i == name) print $(i + 1) }' <<<"$2"; } # NAME "name value ..."
+# Processor time of a process so far, in seconds; of a server by its name.
+pid_cpu_s() { awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15) / ticks }' "/proc/$1/stat"; }
+cpu_s() { pid_cpu_s "$(cat "$SL_MARIADB_DIR/$1/pid")"; }
 socket() { echo "$SL_MARIADB_DIR/$1/sock"; }
 port() { sed -n 's/^port=//p' "$SL_MARIADB_DIR/$1/my.cnf"; }
 head_ts() { "$flow" head "$uri"; }
@@ -49,13 +52,18 @@ flow_options() {
 flow_big=(innodb_buffer_pool_size=1G innodb_log_file_size=1G)
 
 # A source with sysbench's tables; sets uri, sysbench.
-flow_start_source() {
+flow_start_server() {
     mariadb_start source "$(mariadb_free_port)" "${MARIADB_SOURCE_OPTIONS[@]}" "${flow_big[@]}" max_binlog_size=1G
     uri="mysql://root@127.0.0.1:$(port source)/"
     mariadb_sql source -e 'create database sbtest'
     sysbench=(sysbench oltp_write_only --db-driver=mysql --mysql-socket="$(socket source)" --mysql-user=root
         --mysql-db=sbtest --tables="$tables" --table-size="$rows" --rand-type=uniform)
-    "${sysbench[@]}" prepare >"$work/prepare"
+    "${sysbench[@]}" --threads="$tables" prepare >"$work/prepare"
+}
+
+# The same, and what is in it kept for copies of it.
+flow_start_source() {
+    flow_start_server
     mariadb-dump --no-defaults -uroot --socket="$(socket source)" --databases sbtest >"$work/dump.sql"
 }
 
