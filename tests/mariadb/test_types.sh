@@ -11,8 +11,6 @@ read_source=$SL_BUILD_DIR/tests/read_source
 
 source_port=$(mariadb_free_port)
 mariadb_start source "$source_port" "${MARIADB_SOURCE_OPTIONS[@]}"
-sink_port=$(mariadb_free_port)
-mariadb_start sink "$sink_port"
 uri="mysql://root@127.0.0.1:$source_port/"
 from=$("$read_source" "$uri" head)
 
@@ -32,30 +30,54 @@ echo "== what the reader says of the rows that are there at the end"
 # Texts of utf8mb4 columns differ in the client's charset only: row 3 has none beyond latin1.
 diff "$SL_MARIADB_DIR/wanted" "$SL_MARIADB_DIR/got"
 
-echo "== what the sink has"
-mariadb-dump --no-defaults -uroot --socket="$SL_MARIADB_DIR/source/sock" --no-data --databases t | mariadb_sql sink
-"$read_source" "$uri" apply "$from" "mysql://root@127.0.0.1:$sink_port/"
-for name in source sink; do
-    mariadb_sql "$name" -e 'checksum table t.alltypes; select count(*) from t.alltypes' >"$SL_MARIADB_DIR/$name.sum"
-done
-diff "$SL_MARIADB_DIR/source.sum" "$SL_MARIADB_DIR/sink.sum"
-[[ $(tail -n 1 "$SL_MARIADB_DIR/sink.sum") == 2 ]]
-
-echo "== once more from the start: a replay changes nothing"
-"$read_source" "$uri" apply "$from" "mysql://root@127.0.0.1:$sink_port/"
-mariadb_sql sink -e 'checksum table t.alltypes; select count(*) from t.alltypes' | diff "$SL_MARIADB_DIR/source.sum" -
-
-echo "== many deletes, by keys of one and of two columns"
-for name in source sink; do
-    mariadb_sql "$name" -e "create database d; use d;
+make_d() { # NAME
+    mariadb_sql "$1" -e "create or replace database d; use d;
         create table d.one (id int unsigned primary key, v varchar(20));
         create table d.two (id bigint, w varchar(10), v int, primary key (id, w));
-        insert into d.one select seq, 'x' from seq_1_to_2000;
-        insert into d.two select seq, 'k', 1 from seq_1_to_1000"
-done
-from=$("$read_source" "$uri" head)
-mariadb_sql source -e "delete from d.one where id % 3 = 0; delete from d.two where id % 2 = 0;
-    delete from d.one where id = 4; update d.one set id = id + 100000 where id > 1000"
-"$read_source" "$uri" apply "$from" "mysql://root@127.0.0.1:$sink_port/"
-[[ $(mariadb_sql sink -e 'select count(*) from d.one; select count(*) from d.two') == $'1333\n500' ]]
-diff <(mariadb_sql source -e 'checksum table d.one, d.two') <(mariadb_sql sink -e 'checksum table d.one, d.two')
+        create table d.many (id bigint primary key, a varchar(30), b double, c decimal(20,5), d blob)"
+}
+# Twice: with arrays of rows bound to one statement, and with statements of many rows, as for a server that has no arrays.
+apply_all() { # NAME PARAMETERS
+    local name=$1 sink=$1 uri_of_sink from_d log=$SL_MARIADB_DIR/$1/general.log
+    mariadb_start "$name" "$(mariadb_free_port)" "general_log_file=$log"
+    uri_of_sink="mysql://root@127.0.0.1:$(sed -n 's/^port=//p' "$SL_MARIADB_DIR/$name/my.cnf")/$2"
+
+    echo "== $name: what it has"
+    make_d "$name" # the log has its rows when it is read for the second time
+    mariadb-dump --no-defaults -uroot --socket="$SL_MARIADB_DIR/source/sock" --no-data --databases t | mariadb_sql "$name"
+    "$read_source" "$uri" apply "$from" "$uri_of_sink"
+    for sink in source "$name"; do
+        mariadb_sql "$sink" -e 'checksum table t.alltypes; select count(*) from t.alltypes' >"$SL_MARIADB_DIR/$sink.sum"
+    done
+    diff "$SL_MARIADB_DIR/source.sum" "$SL_MARIADB_DIR/$name.sum"
+    [[ $(tail -n 1 "$SL_MARIADB_DIR/$name.sum") == 2 ]]
+
+    echo "== $name: once more from the start: a replay changes nothing"
+    "$read_source" "$uri" apply "$from" "$uri_of_sink"
+    mariadb_sql "$name" -e 'checksum table t.alltypes; select count(*) from t.alltypes' | diff "$SL_MARIADB_DIR/source.sum" -
+
+    echo "== $name: many rows, NULL among them, and many deletes, by keys of one and of two columns"
+    make_d source
+    make_d "$name"
+    from_d=$("$read_source" "$uri" head)
+    mariadb_sql "$name" -e 'set global general_log=1'
+    mariadb_sql source -e "use d; insert into one select seq, 'x' from seq_1_to_2000;
+        insert into two select seq, 'k', 1 from seq_1_to_1000;
+        insert into many select cast(seq as signed) - 500, if(seq % 3, repeat('ä', seq % 15), null), if(seq % 5, seq / 7, null),
+            if(seq % 2, seq * 1.5, null), if(seq % 7, repeat(char(seq % 256), seq % 300), null) from seq_1_to_3077"
+    "$read_source" "$uri" apply "$from_d" "$uri_of_sink"
+    mariadb_sql source -e "use d; delete from one where id % 3 = 0; delete from two where id % 2 = 0;
+        delete from one where id = 4; update one set id = id + 100000 where id > 1000;
+        update many set a = null where id % 11 = 0; delete from many where id % 13 = 0"
+    "$read_source" "$uri" apply "$from_d" "$uri_of_sink"
+    mariadb_sql "$name" -e 'set global general_log=0'
+    [[ $(mariadb_sql "$name" -e 'select count(*) from d.one; select count(*) from d.two') == $'1333\n500' ]]
+    diff <(mariadb_sql source -e 'checksum table d.one, d.two, d.many') \
+        <(mariadb_sql "$name" -e 'checksum table d.one, d.two, d.many')
+    many_rows=$(grep -a -c 'Prepare.*REPLACE INTO `d`.`many`.*), (' "$log" || true)
+    many_keys=$(grep -a -c 'Prepare.*DELETE FROM `d`.`two` WHERE (.*) OR (' "$log" || true)
+}
+apply_all arrays ""
+[[ $many_rows == 0 && $many_keys == 0 ]]
+apply_all statements "?array-binding=false"
+((many_rows > 0 && many_keys > 0))

@@ -96,6 +96,8 @@ static void conn_set_options(MYSQL *db, const struct sl_mariadb_target *target,
     mysql_options(db, MYSQL_INIT_COMMAND, "SET time_zone='+00:00'");
     if (session->init)
         mysql_options(db, MYSQL_INIT_COMMAND, session->init);
+    if (session->isolation)
+        mysql_options(db, MYSQL_INIT_COMMAND, session->isolation);
     if (target->is_tls) {
         const my_bool verify = 1;
         mysql_ssl_set(db, target->ssl_key[0] ? target->ssl_key : NULL, target->ssl_cert[0] ? target->ssl_cert : NULL,

@@ -34,8 +34,8 @@ void sl_mariadb_target_wipe(struct sl_mariadb_target *target);
 
 struct sl_mariadb_session {
     unsigned connect_timeout_s, read_timeout_s, write_timeout_s;
-    const char *init;          /* a statement for the new session, or null */
-    bool counts_matching_rows; /* affected rows are those that were found, changed or not */
+    const char *init, *isolation; /* statements for the new session, or null: MariaDB's and MySQL's variables differ */
+    bool counts_matching_rows;    /* affected rows are those that were found, changed or not */
 };
 
 /* Binary-safe character set, UTC. To be closed by mysql_close. */

@@ -21,7 +21,7 @@
 
 struct sink_opts {
     struct sl_mariadb_target target;
-    bool is_exact;
+    bool is_exact, takes_arrays;
     uint64_t silent_s;
 };
 
@@ -78,6 +78,8 @@ static bool sink_take_param(void *ctx, const struct sl_uri_param *param)
     struct sink_opts *o = ctx;
     if (sl_str_eq(param->name, SL_STR("exactly-once")))
         return sl_uri_bool(&o->is_exact, param->value);
+    if (sl_str_eq(param->name, SL_STR("array-binding")))
+        return sl_uri_bool(&o->takes_arrays, param->value);
     if (sl_str_eq(param->name, SL_STR("silent-s")))
         return sl_uri_u64(&o->silent_s, param->value, SINK_SILENT_S_MAX) && o->silent_s > 0;
     return sink_param_is_idle(param->name);
@@ -85,7 +87,7 @@ static bool sink_take_param(void *ctx, const struct sl_uri_param *param)
 
 static bool sink_parse(struct sink_opts *o, struct sl_secret uri, struct sl_trouble *t)
 {
-    o->is_exact = true;
+    o->is_exact = o->takes_arrays = true;
     o->silent_s = SINK_SILENT_S;
     return sl_mariadb_target_parse(&o->target, uri, sink_take_param, o, t);
 }
@@ -111,8 +113,8 @@ static bool sink_connect_for(MYSQL **out, const struct sink_opts *o, unsigned si
         .read_timeout_s = silent_s,
         .write_timeout_s = (unsigned)o->silent_s,
         .counts_matching_rows = true,
-        .init = "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0, "
-                "tx_isolation='READ-COMMITTED', autocommit=0",
+        .init = "SET NAMES binary, sql_mode='NO_AUTO_VALUE_ON_ZERO', foreign_key_checks=0, autocommit=0",
+        .isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     };
     return sl_mariadb_connect(out, &o->target, &session, t);
 }
@@ -148,7 +150,7 @@ static bool writer_connect(struct mysql_writer *w, struct sl_trouble *t)
         return true;
     if (!sink_connect(&w->db, &w->sink->opts, t))
         return false;
-    if (writer_expose(w, w->db, t) && sl_apply_init(&w->apply, w->db, t))
+    if (writer_expose(w, w->db, t) && sl_apply_init(&w->apply, w->db, w->sink->opts.takes_arrays, t))
         return true;
     writer_disconnect(w);
     return false;
@@ -196,8 +198,7 @@ static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_spa
             return true;
         }
     }
-    struct sink_advance *advances =
-        sl_array_room(w->advances, w->advance_count, &w->advance_cap, 16, sizeof *advances);
+    struct sink_advance *advances = sl_array_room(w->advances, w->advance_count, &w->advance_cap, 16, sizeof *advances);
     if (!advances)
         return false;
     w->advances = advances;

@@ -26,20 +26,29 @@ struct apply_column {
 
 struct sl_apply_arrays {
     struct apply_column *columns;
-    MYSQL_BIND *binds;
+    MYSQL_BIND *binds;      /* of each column */
+    MYSQL_BIND *cell_binds; /* without arrays: of each column of each row of a statement */
     uint32_t cap;
 };
+
+static void apply_free_arrays(struct sl_apply_arrays *arrays)
+{
+    free(arrays->columns);
+    free(arrays->binds);
+    free(arrays->cell_binds);
+    *arrays = (struct sl_apply_arrays){ 0 };
+}
 
 static bool apply_make_room(struct sl_apply *a, uint32_t columns, struct sl_trouble *t)
 {
     if (a->arrays->cap >= columns)
         return true;
-    free(a->arrays->columns);
-    free(a->arrays->binds);
-    a->arrays->cap = 0;
+    apply_free_arrays(a->arrays);
     a->arrays->columns = calloc(columns, sizeof *a->arrays->columns);
     a->arrays->binds = calloc(columns, sizeof *a->arrays->binds);
-    if (!a->arrays->columns || !a->arrays->binds)
+    if (!a->has_bulk)
+        a->arrays->cell_binds = calloc((size_t)columns * SL_STATEMENT_ROWS_MAX, sizeof *a->arrays->cell_binds);
+    if (!a->arrays->columns || !a->arrays->binds || !(a->has_bulk || a->arrays->cell_binds))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a batch of rows");
     a->arrays->cap = columns;
     return true;
@@ -122,9 +131,10 @@ static bool apply_bulk(struct sl_apply *a, MYSQL_STMT *stmt, uint32_t count, str
     return true;
 }
 
-/* Where there are no arrays: the binds point to one row after the other. */
-static void bind_step(MYSQL_BIND *bind, struct apply_column *c, uint32_t row)
+/* Where there are no arrays each value has a bind of its own. */
+static void bind_cell(MYSQL_BIND *bind, const MYSQL_BIND *of_column, struct apply_column *c, uint32_t row)
 {
+    *bind = *of_column;
     bool is_text = bind->buffer_type == MYSQL_TYPE_STRING || bind->buffer_type == MYSQL_TYPE_BLOB;
     bind->u.indicator = NULL;
     bind->is_null_value = c->indicators[row] == STMT_INDICATOR_NULL;
@@ -138,14 +148,29 @@ static void bind_step(MYSQL_BIND *bind, struct apply_column *c, uint32_t row)
     }
 }
 
-static bool apply_singly(struct sl_apply *a, MYSQL_STMT *stmt, uint32_t count, uint32_t parameters,
-                         struct sl_trouble *t)
+static bool apply_cells(struct sl_apply_arrays *arrays, MYSQL_STMT *stmt, uint32_t from, uint32_t rows,
+                        uint32_t parameters, struct sl_trouble *t)
 {
-    for (uint32_t row = 0; row < count; row++) {
-        for (uint32_t p = 0; p < parameters; p++)
-            bind_step(&a->arrays->binds[p], &a->arrays->columns[p], row);
-        if (mysql_stmt_bind_param(stmt, a->arrays->binds) != 0 || mysql_stmt_execute(stmt) != 0)
-            return sl_statement_trouble(t, stmt);
+    for (uint32_t i = 0; i < rows * parameters; i++) {
+        uint32_t p = i % parameters;
+        bind_cell(&arrays->cell_binds[i], &arrays->binds[p], &arrays->columns[p], from + i / parameters);
+    }
+    if (mysql_stmt_bind_param(stmt, arrays->cell_binds) != 0 || mysql_stmt_execute(stmt) != 0)
+        return sl_statement_trouble(t, stmt);
+    return true;
+}
+
+/* As many rows at once as there are statements for. */
+static bool apply_in_steps(struct sl_apply *a, struct sl_apply_statement *s, bool is_delete, uint32_t count,
+                           uint32_t parameters, struct sl_trouble *t)
+{
+    uint32_t row = 0;
+    for (uint32_t step = 0; step < SL_STATEMENT_STEPS; step++) {
+        for (uint32_t rows = sl_statement_rows[step]; count - row >= rows; row += rows) {
+            MYSQL_STMT *stmt = sl_statement_step(a, s, is_delete, (enum sl_statement_step)step, t);
+            if (!stmt || !apply_cells(a->arrays, stmt, row, rows, parameters, t))
+                return false;
+        }
     }
     return true;
 }
@@ -187,8 +212,10 @@ static bool apply_rows(struct sl_apply *a, struct sl_apply_statement *s, bool is
         if (is_delete ? s->columns[i].is_key : s->columns[i].is_written)
             apply_bind_column(a, rows, parameters++, i);
     }
-    MYSQL_STMT *stmt = is_delete ? s->del : s->replace;
-    return a->has_bulk ? apply_bulk(a, stmt, rows->count, t) : apply_singly(a, stmt, rows->count, parameters, t);
+    if (!a->has_bulk)
+        return apply_in_steps(a, s, is_delete, rows->count, parameters, t);
+    MYSQL_STMT *stmt = sl_statement_step(a, s, is_delete, SL_STATEMENT_1, t);
+    return stmt && apply_bulk(a, stmt, rows->count, t);
 }
 
 static size_t image_bytes(const struct sl_value *image, uint32_t columns)
@@ -277,7 +304,7 @@ static bool apply_ask_limits(struct sl_apply *a, struct sl_trouble *t)
     return true;
 }
 
-bool sl_apply_init(struct sl_apply *a, MYSQL *db, struct sl_trouble *t)
+bool sl_apply_init(struct sl_apply *a, MYSQL *db, bool takes_arrays, struct sl_trouble *t)
 {
     *a = (struct sl_apply){ .db = db, .bytes_max = APPLY_BYTES_MIN };
     a->arrays = calloc(1, sizeof *a->arrays);
@@ -286,7 +313,7 @@ bool sl_apply_init(struct sl_apply *a, MYSQL *db, struct sl_trouble *t)
     unsigned long capabilities = 0;
     const unsigned long bulk = MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32;
     mariadb_get_infov(db, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &capabilities);
-    a->has_bulk = (capabilities & bulk) != 0;
+    a->has_bulk = takes_arrays && (capabilities & bulk) != 0;
     return apply_ask_limits(a, t);
 }
 
@@ -301,10 +328,8 @@ void sl_apply_deinit(struct sl_apply *a)
 {
     sl_apply_forget(a);
     free(a->statements);
-    if (a->arrays) {
-        free(a->arrays->columns);
-        free(a->arrays->binds);
-    }
+    if (a->arrays)
+        apply_free_arrays(a->arrays);
     free(a->arrays);
     *a = (struct sl_apply){ 0 };
 }

@@ -26,8 +26,11 @@ struct sl_apply {
 #define SL_APPLY_IN_COUNT 64u /* keys of one DELETE ... IN */
 #define SL_APPLY_STATEMENTS_MAX 1024u
 
-/* Asks the server for its limits. To be deinitialised in any case. */
-SL_CHECKED bool sl_apply_init(struct sl_apply *a, MYSQL *db, struct sl_trouble *t);
+/*
+ * Asks the server for its limits. Without takes_arrays it is treated as one that has none, such as MySQL. To be
+ * deinitialised in any case.
+ */
+SL_CHECKED bool sl_apply_init(struct sl_apply *a, MYSQL *db, bool takes_arrays, struct sl_trouble *t);
 void sl_apply_deinit(struct sl_apply *a); /* before the connection is closed */
 /* A table of the sink has changed: its statements are made anew. */
 void sl_apply_forget(struct sl_apply *a);

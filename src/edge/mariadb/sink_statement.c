@@ -9,6 +9,11 @@
 #include <string.h>
 
 #define STATEMENT_SQL_MAX ((size_t)1 << 20)
+#define STATEMENT_NAME_BYTES_MAX 256u
+#define STATEMENT_COLUMNS_MAX 4096u
+#define STATEMENT_KEY_MAX 16384u /* of 32 parts, each with its name, charset and collation */
+
+const uint32_t sl_statement_rows[SL_STATEMENT_STEPS] = { SL_STATEMENT_ROWS_MAX, 8, 1 };
 
 void sl_statement_name(struct sl_text *sql, struct sl_str name)
 {
@@ -33,8 +38,6 @@ static void statement_table(struct sl_text *sql, const struct sl_table_def *def)
     sl_text_cstr(sql, ".");
     sl_statement_name(sql, def->table);
 }
-
-#define STATEMENT_NAME_BYTES_MAX 256u
 
 /* Of the table as it is at the sink: it has the shape of the rows that come now, when the source's may be years ahead. */
 static bool statement_ask_columns(MYSQL_RES **out, struct sl_apply *a, const struct sl_table_def *def, const char *what,
@@ -74,9 +77,21 @@ static bool statement_ask_written(struct sl_apply_statement *s, struct sl_apply 
     return true;
 }
 
-static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_statement *s,
-                                    const struct sl_table_def *def)
+/* once, and as often again as there are more rows */
+static void statement_repeat(struct sl_text *sql, struct sl_str once, const char *between, uint32_t rows)
 {
+    sl_text_str(sql, once);
+    for (uint32_t i = 1; i < rows && !sql->cut; i++) {
+        sl_text_cstr(sql, between);
+        sl_text_str(sql, once);
+    }
+}
+
+static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_statement *s,
+                                    const struct sl_table_def *def, uint32_t rows)
+{
+    char row[3 * STATEMENT_COLUMNS_MAX + 8];
+    struct sl_text marks;
     const char *between = "";
     sl_text_cstr(sql, "REPLACE INTO ");
     statement_table(sql, def);
@@ -88,15 +103,18 @@ static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_s
         sl_statement_name(sql, def->columns[i].name);
         between = ", ";
     }
-    sl_text_cstr(sql, ") VALUES (");
-    between = "?";
+    sl_text_cstr(sql, ") VALUES ");
+    sl_text_init(&marks, row, sizeof row);
+    between = "(?";
     for (uint32_t i = 0; i < def->column_count; i++) {
         if (!s->columns[i].is_written)
             continue;
-        sl_text_cstr(sql, between);
+        sl_text_cstr(&marks, between);
         between = ", ?";
     }
-    sl_text_cstr(sql, ")");
+    sl_text_cstr(&marks, ")");
+    sql->cut = sql->cut || marks.cut;
+    statement_repeat(sql, (struct sl_str){ row, marks.len }, ", ", rows);
 }
 
 /* ---- keys ---- */
@@ -144,11 +162,12 @@ static void statement_spell_key(struct sl_text *sql, const struct sl_column *col
 }
 
 static bool statement_spell_delete(struct sl_text *sql, struct sl_apply *a, const struct sl_table_def *def,
-                                   struct sl_trouble *t)
+                                   uint32_t rows, struct sl_trouble *t)
 {
-    const char *between = " WHERE ";
-    sl_text_cstr(sql, "DELETE FROM ");
-    statement_table(sql, def);
+    char row[STATEMENT_KEY_MAX];
+    struct sl_text key;
+    const char *between = "(";
+    sl_text_init(&key, row, sizeof row);
     for (uint32_t i = 0; i < def->column_count; i++) {
         const struct sl_column *column = &def->columns[i];
         struct statement_charset charset;
@@ -156,10 +175,16 @@ static bool statement_spell_delete(struct sl_text *sql, struct sl_apply *a, cons
             continue;
         if (!statement_ask_charset(&charset, a, def, column, t))
             return false;
-        sl_text_cstr(sql, between);
-        statement_spell_key(sql, column, &charset);
+        sl_text_cstr(&key, between);
+        statement_spell_key(&key, column, &charset);
         between = " AND ";
     }
+    sl_text_cstr(&key, ")");
+    sl_text_cstr(sql, "DELETE FROM ");
+    statement_table(sql, def);
+    sl_text_cstr(sql, " WHERE ");
+    sql->cut = sql->cut || key.cut;
+    statement_repeat(sql, (struct sl_str){ row, key.len }, " OR ", rows);
     return true;
 }
 
@@ -201,16 +226,29 @@ static bool statement_prepare(MYSQL_STMT **out, struct sl_apply *a, const struct
     return mysql_stmt_prepare(*out, sql->ptr, sql->len) == 0 || sl_statement_trouble(t, *out);
 }
 
-static bool statement_prepare_both(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
-                                   char *memory, struct sl_trouble *t)
+static bool statement_prepare_step(struct sl_apply_statement *s, struct sl_apply *a, bool is_delete,
+                                   enum sl_statement_step step, struct sl_trouble *t)
 {
+    char *memory = malloc(STATEMENT_SQL_MAX);
     struct sl_text sql;
+    if (!memory)
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
     sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
-    statement_spell_replace(&sql, s, def);
-    if (!statement_prepare(&s->replace, a, &sql, t))
-        return false;
-    sl_text_init(&sql, memory, STATEMENT_SQL_MAX);
-    return statement_spell_delete(&sql, a, def, t) && statement_prepare(&s->del, a, &sql, t);
+    bool is_good = true;
+    if (is_delete)
+        is_good = statement_spell_delete(&sql, a, s->def, sl_statement_rows[step], t);
+    else
+        statement_spell_replace(&sql, s, s->def, sl_statement_rows[step]);
+    is_good = is_good && statement_prepare(is_delete ? &s->del[step] : &s->replace[step], a, &sql, t);
+    free(memory);
+    return is_good;
+}
+
+MYSQL_STMT *sl_statement_step(struct sl_apply *a, struct sl_apply_statement *s, bool is_delete,
+                              enum sl_statement_step step, struct sl_trouble *t)
+{
+    MYSQL_STMT **stmt = is_delete ? &s->del[step] : &s->replace[step];
+    return *stmt || statement_prepare_step(s, a, is_delete, step, t) ? *stmt : NULL;
 }
 
 bool sl_statement_prepare_in(struct sl_apply *a, struct sl_apply_statement *s, struct sl_trouble *t)
@@ -226,10 +264,12 @@ void sl_statement_free(struct sl_apply_statement *s)
 {
     if (!s)
         return;
-    if (s->replace)
-        mysql_stmt_close(s->replace);
-    if (s->del)
-        mysql_stmt_close(s->del);
+    for (uint32_t step = 0; step < SL_STATEMENT_STEPS; step++) {
+        if (s->replace[step])
+            mysql_stmt_close(s->replace[step]);
+        if (s->del[step])
+            mysql_stmt_close(s->del[step]);
+    }
     if (s->del_in)
         mysql_stmt_close(s->del_in);
     free(s);
@@ -239,9 +279,8 @@ static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct
                                                 struct sl_trouble *t)
 {
     struct sl_apply_statement *s = calloc(1, sizeof *s + def->column_count * sizeof s->columns[0]);
-    char *memory = malloc(STATEMENT_SQL_MAX);
-    bool is_good = s && memory;
-    if (is_good) {
+    bool is_good = s != NULL;
+    if (s) {
         *s = (struct sl_apply_statement){
             .def = def, .table_id = def->table_id, .version = def->version, .column_count = def->column_count
         };
@@ -250,11 +289,11 @@ static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct
             s->columns[i].is_written = true;
         }
         s->has_in = statement_can_in(def);
-        is_good = statement_ask_written(s, a, def, t) && statement_prepare_both(s, a, def, memory, t);
+        is_good = statement_ask_written(s, a, def, t) && sl_statement_step(a, s, false, SL_STATEMENT_1, t) &&
+                  sl_statement_step(a, s, true, SL_STATEMENT_1, t);
     } else {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
     }
-    free(memory);
     if (is_good)
         return s;
     sl_statement_free(s);
@@ -276,7 +315,7 @@ static void statement_drop_oldest(struct sl_apply *a)
 
 static bool statement_keep(struct sl_apply *a, struct sl_apply_statement *s)
 {
-    if (a->statement_count == SL_APPLY_STATEMENTS_MAX)
+    if (a->statement_count == (a->has_bulk ? SL_APPLY_STATEMENTS_MAX : SL_APPLY_STATEMENTS_MAX / SL_STATEMENT_STEPS))
         statement_drop_oldest(a);
     struct sl_apply_statement **statements =
         sl_array_room(a->statements, a->statement_count, &a->statement_cap, 16, sizeof(struct sl_apply_statement *));
