@@ -205,7 +205,8 @@ static void bench_failover(void)
     }
     report("failover_calm_s", seconds(calm.virtual_ns), "s simulated", "four nodes");
     report("failover_killed_s", seconds(killed.virtual_ns), "s simulated", "the coordinator dies half way");
-    report("failover_extra_s", seconds(killed.virtual_ns - calm.virtual_ns), "s simulated", "goal < 13: 3 and the lease");
+    report("failover_extra_s", seconds(killed.virtual_ns - calm.virtual_ns), "s simulated",
+           "goal < 13: 3 and the lease");
 }
 
 /* ---- a hundred nodes ---- */

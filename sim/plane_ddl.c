@@ -69,9 +69,10 @@ void sl_sim__plane_stop(struct sl_sim_plane *p, uint32_t handle, uint32_t ddl)
     const struct sl_sim_feed *feed = ddl_feed(p, d->slot);
     if (d->state == PLANE_FOLLOWING) {
         struct sl_sim_writer w = sl_sim__plane_writer(p, d);
-        ((struct plane_feed *)sl_slab_at(&p->feeds, d->slot))->followers--;
+        struct plane_feed *f = sl_slab_at(&p->feeds, d->slot);
+        f->followers--;
         sl_sim_sink_unfollow(p->sink, &w);
-        d->is_stop_untold = true;
+        d->is_stop_untold = f->has_untold = true;
     }
     d->state = PLANE_BLOCKED;
     d->ddl = ddl;
@@ -132,11 +133,14 @@ static void ddl_tell_stop(struct sl_sim_plane *p, uint32_t handle)
 void sl_sim__plane_tell_stops(struct sl_sim_plane *p, uint32_t slot, uint32_t serial)
 {
     for (;;) {
-        const struct plane_feed *f = sl_sim__plane_feed(p, slot, serial);
-        uint32_t handle = f ? ddl_first_untold(p, f) : 0;
-        if (handle == 0)
+        struct plane_feed *f = sl_sim__plane_feed(p, slot, serial);
+        if (!f || !f->has_untold)
             return;
-        ddl_tell_stop(p, handle);
+        uint32_t handle = ddl_first_untold(p, f);
+        if (handle != 0)
+            ddl_tell_stop(p, handle);
+        else
+            f->has_untold = false;
     }
 }
 

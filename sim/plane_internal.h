@@ -18,6 +18,7 @@ struct plane_feed {
     uint32_t ddl_next; /* the first change that the followers have not met */
     enum plane_feed_state state;
     bool is_ticking;
+    bool has_untold; /* a dispatcher may be is_stop_untold */
 };
 
 enum plane_state { PLANE_OPENING, PLANE_LAGGING, PLANE_FOLLOWING, PLANE_BLOCKED, PLANE_CLOSING };

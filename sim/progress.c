@@ -31,11 +31,15 @@ bool sl_sim_feed_stats(struct sl_sim *sim, uint32_t feed, struct sl_maintainer_s
     return true;
 }
 
-static const struct sl_sim_host *progress_host_of(const struct sl_sim *sim, uint32_t process)
+/* *from: where to begin to look, and where it was found; tables lie on the nodes by turns. */
+static const struct sl_sim_host *progress_host_of(const struct sl_sim *sim, uint32_t process, uint32_t *from)
 {
     for (uint32_t i = 0; i < sim->host_count; i++) {
-        if (process != 0 && sim->hosts[i].process == process)
-            return &sim->hosts[i];
+        uint32_t at = (*from + i) % sim->host_count;
+        if (process != 0 && sim->hosts[at].process == process) {
+            *from = at;
+            return &sim->hosts[at];
+        }
     }
     return NULL;
 }
@@ -43,7 +47,7 @@ static const struct sl_sim_host *progress_host_of(const struct sl_sim *sim, uint
 static bool progress_tables(const struct sl_sim *sim, uint32_t feed, char why[SL_SIM_WHY])
 {
     const struct sl_sim_feed *f = &sim->catalog.feeds[feed];
-    uint32_t last_process = 0; /* tables of one node come in rows */
+    uint32_t last_process = 0, at = 0; /* tables of one node come in rows */
     for (uint32_t i = 0; i < f->table_count; i++) {
         const struct sl_sim_table *t = &f->tables[i];
         if (t->dropped != SL_TS_MAX)
@@ -51,7 +55,7 @@ static bool progress_tables(const struct sl_sim *sim, uint32_t feed, char why[SL
         uint32_t process = sl_sim_sink_writer(&sim->sink, feed, t->table_id);
         if (process != 0 && process == last_process)
             continue;
-        const struct sl_sim_host *h = progress_host_of(sim, process);
+        const struct sl_sim_host *h = progress_host_of(sim, process, &at);
         if (!h || !sl_sim_host_is_up(h) || h->is_unleased)
             return progress_no(why, "feed %s: nobody alive writes table %" PRId64, f->id.name, t->table_id);
         last_process = process;
@@ -112,10 +116,10 @@ bool sl_sim_is_balanced(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
     for (uint32_t feed = 0; feed < sim->catalog.feed_count; feed++) {
         const struct sl_sim_feed *f = &sim->catalog.feeds[feed];
-        uint32_t counts[SL_SIM_HOST_MAX] = { 0 }, low = UINT32_MAX, high = 0;
+        uint32_t counts[SL_SIM_HOST_MAX] = { 0 }, low = UINT32_MAX, high = 0, at = 0;
         for (uint32_t i = 0; i < f->table_count; i++) {
             const struct sl_sim_host *h =
-                progress_host_of(sim, sl_sim_sink_writer(&sim->sink, feed, f->tables[i].table_id));
+                progress_host_of(sim, sl_sim_sink_writer(&sim->sink, feed, f->tables[i].table_id), &at);
             if (h && f->tables[i].dropped == SL_TS_MAX)
                 counts[h->index]++;
         }

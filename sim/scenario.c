@@ -64,7 +64,7 @@ static bool scenario_is_content(struct sl_sim *sim, char why[SL_SIM_WHY])
 
 static bool scenario_has_ended(struct sl_sim *sim, char why[SL_SIM_WHY])
 {
-    return scenario_is_content(sim, why) && sim->stats.drains_done > 0;
+    return sim->stats.drains_done > 0 && scenario_is_content(sim, why);
 }
 
 static bool scenario_is_safe(struct sl_sim *sim, char why[SL_SIM_WHY])
