@@ -8,6 +8,7 @@ from cluster import Cluster, Failure, wait
 
 LEASE = "20s"  # nobody is killed here, and the machine may stand still
 LIMIT_S = 90
+MIB = 1 << 20
 
 
 class Pair:
@@ -90,3 +91,17 @@ def wait_noted(pair, word, count):
     """A node has said as often that a feed that goes on has this trouble."""
     node = pair.cluster.nodes[0]
     wait(lambda: sum(word in event["detail"] for event in node.events("FEED_NOTE")) >= count, f"'{word}' to be noted", LIMIT_S)
+
+
+# ---- large transactions ----
+
+def memory_used(node):
+    """The most that the process has had at once, in bytes."""
+    with open(f"/proc/{node.process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM"))
+
+
+def write_large(pair, rows):
+    """One transaction of so many rows of 1000 bytes, and a little behind it."""
+    pair.source.run_text(f"""use d; begin; insert into a select seq, repeat('x', 996), 1 from seq_1_to_{rows};
+        update a set n = 2 where id % 1000 = 0; delete from a where id % 1000 = 1; commit; insert into a values (0, '', 0)""")

@@ -5,23 +5,10 @@ rows, logs that are rotated while nothing happens, logs that are purged."""
 import os
 import sys
 
-from pair import LIMIT_S, Pair, wait_stopped  # first: it says where the next one is
+from pair import LIMIT_S, MIB, Pair, memory_used, wait_stopped, write_large  # first: it says where the next one is
 from cluster import main, tests_of, wait
 
-MIB = 1 << 20
 IS_SANITIZED = "asan" in os.environ.get("SL_BUILD_DIR", "")
-
-
-def memory_used(node):
-    """The most that the process has had at once, in bytes."""
-    with open(f"/proc/{node.process.pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM"))
-
-
-def write_large(pair, rows):
-    """One transaction of so many rows of 1000 bytes, and a little behind it."""
-    pair.source.run_text(f"""use d; begin; insert into a select seq, repeat('x', 996), 1 from seq_1_to_{rows};
-        update a set n = 2 where id % 1000 = 0; delete from a where id % 1000 = 1; commit; insert into a values (0, '', 0)""")
 
 
 def test_a_transaction_larger_than_the_memory_goes_on_behind_its_last_part_after_a_crash():
