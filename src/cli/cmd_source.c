@@ -4,12 +4,22 @@
 
 /* A node looks, not this program: what counts is what the nodes can reach. */
 
-static void source_table(struct sl_cli *c, struct json_object *tables)
+static bool source_has_id(struct json_object *tables, struct sl_cli_number id)
+{
+    for (size_t i = 0; i < sl_cli_item_count(tables); i++) {
+        struct sl_cli_number other = sl_cli_member_number(sl_cli_item(tables, i), "table_id");
+        if (id.is_known && other.is_known && other.v == id.v)
+            return true;
+    }
+    return false;
+}
+
+static void source_table(struct sl_cli *c, struct json_object *tables, struct json_object *without_key)
 {
     struct sl_cli_table t;
     struct sl_cli_buf b = { 0 };
     char text[200];
-    sl_cli_table_init(&t, "DATABASE|TABLE|>ID");
+    sl_cli_table_init(&t, "DATABASE|TABLE|>ID|PRIMARY KEY");
     for (size_t i = 0; i < sl_cli_item_count(tables); i++) {
         struct json_object *row = sl_cli_item(tables, i);
         sl_cli_member_text(row, "database_name", text, sizeof text);
@@ -18,6 +28,7 @@ static void source_table(struct sl_cli *c, struct json_object *tables)
         sl_cli_table_cell(&t, text);
         struct sl_cli_number id = sl_cli_member_number(row, "table_id");
         sl_cli_table_count(&t, id.is_known, id.v);
+        sl_cli_table_cell(&t, source_has_id(without_key, id) ? "none: refused by databases as sinks" : "yes");
     }
     sl_cli_table_render(&t, sl_cli_columns(c), &b);
     sl_cli_print(c, &b);
@@ -45,7 +56,7 @@ static int source_ask(struct sl_cli *c, const char *uri)
     else if (c->is_json)
         sl_cli_print_json(c, a.json);
     else
-        source_table(c, sl_cli_member(a.json, "all_tables"));
+        source_table(c, sl_cli_member(a.json, "all_tables"), sl_cli_member(a.json, "ineligible_tables"));
     sl_cli_answer_deinit(&a);
     json_object_put(body);
     return exit;

@@ -22,12 +22,14 @@
 struct sl_source_table {
     int64_t table_id, schema_id;
     struct sl_str schema, table;
+    bool has_no_key; /* of list with wants_keys: there is no primary key, nor one that takes its place */
 };
 
 struct sl_source_open {
     struct sl_secret uri;
     struct sl_secret config; /* the feed's flattened configuration (filters); may be empty */
-    sl_ts from;              /* the first change wanted is the first one after it */
+    bool wants_keys;
+    sl_ts from; /* the first change wanted is the first one after it */
     /* list: asked now and then; true: nobody waits for the answer any more (trouble ENDED). May be null. */
     bool (*is_over)(void *ctx);
     void *ctx;

@@ -170,10 +170,12 @@ class Feeds(CliCase):
     def test_a_source_is_looked_at_by_a_node(self):
         cluster = cluster_with_feeds()
         table = {"database_name": "shop", "table_name": "orders", "table_id": 7, "is_partition": False}
-        cluster.routes["POST", "/api/v2/verify_table"] = (200, {"all_tables": [table]})
+        cluster.routes["POST", "/api/v2/verify_table"] = (200, {
+            "all_tables": [table, {**table, "table_name": "log", "table_id": 8}], "ineligible_tables": [{**table, "table_id": 8}]})
         server = self.serve(cluster)
         done = self.run_sluice(["source", "check", "mysql://root:CANARY@h/"], server, 0)
-        self.assertEqual(done.stdout, "DATABASE  TABLE   ID\nshop      orders   7\n")
+        self.assertEqual(done.stdout, "DATABASE  TABLE   ID  PRIMARY KEY\nshop      orders   7  yes\n"
+                         "shop      log      8  none: refused by databases as sinks\n")
         self.assertEqual(server.seen[-1][2], {"source_uri": "mysql://root:CANARY@h/"})
         self.run_sluice(["source", "check"], server, 0, env={"SLUICE_SOURCE": "gen://"})
         self.assertEqual(server.seen[-1][2], {"source_uri": "gen://"})

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pair import LIMIT_S, MIB, Pair, memory_used, wait_stopped, write_large  # first: it says where the next one is
-from cluster import main, tests_of, wait
+from cluster import Failure, Unavailable, main, tests_of, wait
 
 IS_SANITIZED = "asan" in os.environ.get("SL_BUILD_DIR", "")
 
@@ -40,6 +40,35 @@ def test_a_transaction_larger_than_the_memory_goes_on_behind_its_last_part_after
         # A row that was changed or deleted may come with its last value alone, so some come once and some not at all.
         assert written[1] <= rows + 1 and written[0] <= written[1] + rows // 1000, written
         assert IS_SANITIZED or most < 45 * MIB, most
+
+
+def test_a_check_of_the_source_names_what_a_feed_would_be_refused_for():
+    with Pair(count=1) as pair:
+        node, source = pair.cluster.nodes[0], pair.source
+
+        def check(user="repl"):
+            return node.post("/api/v2/verify_table", {"source_uri": source.uri(user)})
+
+        def refused(*words, user="repl"):
+            try:
+                check(user)
+            except Unavailable as failure:
+                assert all(word in str(failure) for word in words), failure
+            else:
+                raise Failure(f"not refused: {words}")
+        source.run_text("""create database d; create table d.plain (id int); create table d.keyed (id int primary key);
+            create table d.only_unique (id int not null unique, v int); create table d.unique_or_null (id int unique);
+            create user reader@'%' identified by 'secret'; grant binlog monitor, select on *.* to reader@'%'""")
+        found = check()
+        assert sorted(table["table_name"] for table in found["ineligible_tables"]) == ["plain", "unique_or_null"], found
+        assert sorted(table["table_name"] for table in found["eligible_tables"]) == ["keyed", "only_unique"], found
+        assert len(found["all_tables"]) == 4, found
+        refused("REPLICATION SLAVE", user="reader")
+        source.run_text("set global binlog_format=MIXED; set global binlog_row_metadata=NO_LOG; set global binlog_row_image=MINIMAL")
+        refused("binlog_format=MIXED", "binlog_row_image=MINIMAL", "binlog_row_metadata=NO_LOG",
+                "SET GLOBAL binlog_format=ROW, binlog_row_image=FULL, binlog_row_metadata=FULL")
+        source.stop()
+        refused("can be reached")
 
 
 def test_rotations_of_an_idle_source_do_not_hold_the_checkpoint():

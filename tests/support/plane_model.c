@@ -231,7 +231,7 @@ static bool model_source_list(const struct sl_source_open *o,
     bool fails = model_fails(&model.source, "a list", t);
     model_unlock();
     for (uint32_t i = 1; !fails && i <= PLANE_MODEL_TABLES; i++) {
-        struct sl_source_table table = { i, 1, SL_STR("model"), sl_str_of(model.defs[i].name) };
+        struct sl_source_table table = { i, 1, SL_STR("model"), sl_str_of(model.defs[i].name), false };
         if (!each(ctx, &table))
             break;
     }

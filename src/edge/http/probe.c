@@ -29,7 +29,9 @@ bool sl__probe_init(struct sl__probe *p, struct sl_str source, struct sl_str sin
 {
     *p = (struct sl__probe){ .source = { .bytes_max = SL_SOURCE_URI_MAX },
                              .sink = { .bytes_max = SL_SOURCE_URI_MAX },
-                             .tables = { .bytes_max = PROBE_TABLES_BYTES_MAX } };
+                             .tables = { .bytes_max = PROBE_TABLES_BYTES_MAX },
+                             .with_key = { .bytes_max = PROBE_TABLES_BYTES_MAX },
+                             .without_key = { .bytes_max = PROBE_TABLES_BYTES_MAX } };
     if (sl__buf_add(&p->source, source.ptr, source.len) && sl__buf_add(&p->sink, sink.ptr, sink.len))
         return true;
     sl__buf_deinit(&p->source);
@@ -41,9 +43,16 @@ static void probe_wipe(struct sl__probe *p)
     sl__buf_deinit(&p->source);
     sl__buf_deinit(&p->sink);
     sl__buf_deinit(&p->tables);
+    sl__buf_deinit(&p->with_key);
+    sl__buf_deinit(&p->without_key);
 }
 
 /* ---- in the pool ---- */
+
+static bool probe_list(struct sl__buf *list, struct sl_str object)
+{
+    return (list->len == 0 || sl__buf_add(list, ",", 1)) && sl__buf_add(list, object.ptr, object.len);
+}
 
 /* The shape of the reference's lists of tables. */
 static bool probe_on_table(void *ctx, const struct sl_source_table *table)
@@ -56,7 +65,6 @@ static bool probe_on_table(void *ctx, const struct sl_source_table *table)
         return false;
     sl_text_init(&text, memory, sizeof memory);
     sl_json_out_init(&j, &text);
-    j.comma = p->table_count > 0;
     sl_json_open(&j, '{');
     sl__put_text(&j, "database_name", table->schema);
     sl__put_text(&j, "table_name", table->table);
@@ -64,7 +72,9 @@ static bool probe_on_table(void *ctx, const struct sl_source_table *table)
     sl__put_bool(&j, "is_partition", false);
     sl_json_close(&j, '}');
     p->table_count++;
-    return !text.cut && sl__buf_add(&p->tables, memory, text.len);
+    struct sl_str object = { memory, text.len };
+    return !text.cut && probe_list(&p->tables, object) &&
+           probe_list(table->has_no_key ? &p->without_key : &p->with_key, object);
 }
 
 /* Replaces the URI by the one that the driver wants to be stored. */
@@ -151,6 +161,19 @@ static bool probe_sink(const struct probe_work *w, struct sl__probe *p)
     return true;
 }
 
+/* Whether the log may be read is known when it is read. */
+static bool probe_log(const struct sl_source_driver *driver, struct sl__probe *p)
+{
+    struct sl_reader *reader = NULL;
+    const struct sl_source_open open = { .uri = probe_secret(&p->source), .from = p->head };
+    if (p->head == SL_TS_NONE || !driver->open)
+        return true; /* as of another time: the list tells */
+    if (!driver->open(&reader, &open, &p->trouble))
+        return false;
+    driver->close(reader);
+    return true;
+}
+
 static bool probe_source(const struct probe_work *w, struct sl__probe *p)
 {
     if (!w->sources || p->source.len == 0)
@@ -164,8 +187,9 @@ static bool probe_source(const struct probe_work *w, struct sl__probe *p)
     if (!p->wants_tables || !driver->list)
         return true;
     const struct sl_source_open open = { .uri = probe_secret(&p->source),
+                                         .wants_keys = true,
                                          .from = p->ts != SL_TS_NONE ? p->ts : p->head };
-    return driver->list(&open, probe_on_table, p, &p->trouble);
+    return probe_log(driver, p) && driver->list(&open, probe_on_table, p, &p->trouble);
 }
 
 static void probe_work(uv_work_t *work)

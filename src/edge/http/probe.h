@@ -24,7 +24,8 @@ struct sl__probe {
     struct sl_trouble trouble; /* kind NONE: fine */
     bool is_sink;              /* the sink is what is wrong */
     sl_ts head;
-    struct sl__buf tables; /* JSON: objects of the tables, joined by commas */
+    struct sl__buf tables;                /* JSON: objects of the tables, joined by commas */
+    struct sl__buf with_key, without_key; /* likewise, of those that have a primary key, and of the others */
     uint32_t table_count;
 };
 

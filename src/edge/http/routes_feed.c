@@ -498,13 +498,18 @@ struct feed_tables {
 static void feed_tables_render(struct sl_json_out *j, const void *ctx)
 {
     const struct feed_tables *t = ctx;
-    static const char *const none[] = { "ineligible_tables", "eligible_tables", "all_tables" };
+    const struct {
+        const char *name;
+        const struct sl__buf *tables;
+    } lists[] = { { "ineligible_tables", &t->probe->without_key },
+                  { "eligible_tables", &t->probe->with_key },
+                  { "all_tables", &t->probe->tables } };
     sl_json_open(j, '{');
-    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
-        sl_json_key(j, none[i]);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        sl_json_key(j, lists[i].name);
         sl_json_open(j, '[');
-        if (i > 0 && t->probe->table_count > 0)
-            sl__json_raw(j, sl__buf_str(&t->probe->tables));
+        if (lists[i].tables->len > 0)
+            sl__json_raw(j, sl__buf_str(lists[i].tables));
         sl_json_close(j, ']');
     }
     sl_json_close(j, '}');

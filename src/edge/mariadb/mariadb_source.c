@@ -98,14 +98,13 @@ bool sl__source_connect(MYSQL **out, const struct sl__source_opts *o, struct sl_
 /* ---- what the server must be set to ---- */
 
 struct source_setting {
-    const char *name, *wanted, *remedy;
+    const char *name, *wanted;
 };
 
 static const struct source_setting source_settings[] = {
-    { "log_bin", "1", "start the server with log_bin" },
-    { "binlog_format", "ROW", "SET GLOBAL binlog_format=ROW and reconnect all clients" },
-    { "binlog_row_image", "FULL", "SET GLOBAL binlog_row_image=FULL and reconnect all clients" },
-    { "binlog_row_metadata", "FULL", "SET GLOBAL binlog_row_metadata=FULL" },
+    { "binlog_format", "ROW" },
+    { "binlog_row_image", "FULL" },
+    { "binlog_row_metadata", "FULL" },
 };
 
 static bool source_read_setting(char *out, size_t size, MYSQL *db, const char *name, struct sl_trouble *t)
@@ -122,18 +121,39 @@ static bool source_read_setting(char *out, size_t size, MYSQL *db, const char *n
     return true;
 }
 
+static void source_put_setting(struct sl_text *out, const char *begin, const char *name, const char *value)
+{
+    sl_text_cstr(out, out->len == 0 ? begin : ", ");
+    sl_text_cstr(out, name);
+    sl_text_cstr(out, "=");
+    sl_text_cstr(out, value);
+}
+
+/* All that is wrong at once: whoever repairs it does so with one statement. */
 static bool source_check_settings(MYSQL *db, struct sl_trouble *t)
 {
+    char value[64], found_memory[sizeof t->detail], wanted_memory[sizeof t->remedy];
+    struct sl_text found, wanted;
+    sl_text_init(&found, found_memory, sizeof found_memory);
+    sl_text_init(&wanted, wanted_memory, sizeof wanted_memory);
+    if (!source_read_setting(value, sizeof value, db, "log_bin", t))
+        return false;
+    if (strcmp(value, "1") != 0)
+        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", "start the server with log_bin",
+                              "the source has log_bin=%s", value);
     for (size_t i = 0; i < sizeof source_settings / sizeof source_settings[0]; i++) {
         const struct source_setting *s = &source_settings[i];
-        char value[64];
         if (!source_read_setting(value, sizeof value, db, s->name, t))
             return false;
-        if (strcmp(value, s->wanted) != 0)
-            return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", s->remedy, "the source has %s=%s", s->name,
-                                  value);
+        if (strcmp(value, s->wanted) != 0) {
+            source_put_setting(&found, "the source has ", s->name, value);
+            source_put_setting(&wanted, "SET GLOBAL ", s->name, s->wanted);
+        }
     }
-    return true;
+    if (found.len == 0)
+        return true;
+    sl_text_cstr(&wanted, ", and reconnect all clients");
+    return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", wanted_memory, "%s", found_memory);
 }
 
 /* ---- the dump ---- */
@@ -626,7 +646,11 @@ static void source_list_present(struct source_list *list, MYSQL_RES *result, con
             continue;
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): source_merge_lists has looked */
         list->tables[list->count++] = (struct sl_source_table){
-            .table_id = id, .schema_id = sl_mariadb_schema_id(schema), .schema = schema, .table = table
+            .table_id = id,
+            .schema_id = sl_mariadb_schema_id(schema),
+            .schema = schema,
+            .table = table,
+            .has_no_key = row[2] == NULL,
         };
     }
 }
@@ -696,6 +720,15 @@ static bool source_merge_lists(MYSQL_RES *result, const struct sl_table_filter *
     return is_good;
 }
 
+/* Names, and something if there is a primary key or a unique one that takes its place (which the server calls PRI too). To
+ * look for keys is to open each table, so it is done for who asks only. */
+static const char source_tables[] =
+    "SELECT table_schema, table_name, 1 FROM information_schema.tables WHERE table_type = 'BASE TABLE'";
+static const char source_tables_and_keys[] =
+    "SELECT t.table_schema, t.table_name, k.found FROM information_schema.tables t LEFT JOIN (SELECT DISTINCT "
+    "table_schema, table_name, 1 AS found FROM information_schema.columns WHERE column_key = 'PRI') k USING "
+    "(table_schema, table_name) WHERE t.table_type = 'BASE TABLE'";
+
 /* The list of now comes first: what changes between it and the head is told by the log. */
 static bool source_list_at(MYSQL *db, const struct sl__source_opts *opts, const struct sl_source_open *o,
                            const struct sl_table_filter *filter,
@@ -705,10 +738,7 @@ static bool source_list_at(MYSQL *db, const struct sl__source_opts *opts, const 
     struct sl_history history = { 0 };
     MYSQL_RES *result;
     sl_ts head;
-    if (!sl_mariadb_select(&result, db,
-                           "SELECT table_schema, table_name FROM information_schema.tables "
-                           "WHERE table_type = 'BASE TABLE'",
-                           t))
+    if (!sl_mariadb_select(&result, db, o->wants_keys ? source_tables_and_keys : source_tables, t))
         return false;
     bool is_good = sl_history_init(&history, t) && source_read_head(db, opts, &head, t) &&
                    (o->from == SL_TS_NONE || sl_history_read(&history, &sl_mariadb_source_driver, o, head, t)) &&
