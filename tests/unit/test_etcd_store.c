@@ -404,6 +404,8 @@ static void a_wrong_password_is_refused_and_said(void **state)
     f.opts.user = NULL;
     store = open_told(&f, &t);
     sl_assert_i64(put(&f, store, &t, "a").outcome, SL_STORE_REFUSED);
+    sl_assert_i64(t.health, SL_BAD_CONFIG);
+    assert_non_null(strstr(t.health_text, "etcd refuses: etcdserver: user name is empty"));
     sl_assert_i64(range(&f, store, &t, "a").outcome, SL_STORE_REFUSED);
     struct sl_store_op watch = { .verb = SL_STORE_WATCH, .key = SL_STR("a") };
     sl_assert_i64(call(&f, store, &t, watch).outcome, SL_STORE_REFUSED);
