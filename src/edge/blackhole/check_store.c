@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/blackhole/check_internal.h"
+#include "edge/fs/make_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,16 +26,8 @@ static bool check_io(struct sl_trouble *t, const char *what)
 
 bool sl_check_make_directory(const char *path, struct sl_trouble *t)
 {
-    char part[SL_CHECK_PATH_MAX];
-    for (size_t i = 1; path[i - 1] != '\0'; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return check_io(t, "make the directory");
-    }
-    return true;
+    errno = sl_fs_make_path(path);
+    return errno == 0 || check_io(t, "make the directory");
 }
 
 /* ---- the files ---- */

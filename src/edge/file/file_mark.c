@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/file/file_mark.h"
 
+#include "edge/fs/make_path.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,16 +57,8 @@ static bool mark_read(struct sl_file_mark *m, int root, bool *is_there, struct s
 
 static bool mark_make_directory(const char *path, struct sl_trouble *t)
 {
-    char part[SL_FILE_PATH_MAX];
-    for (size_t i = 1; path[i - 1] != '\0'; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return sl_file_trouble(t, errno, "make the directory", NULL);
-    }
-    return true;
+    int failure = sl_fs_make_path(path);
+    return failure == 0 || sl_file_trouble(t, failure, "make the directory", NULL);
 }
 
 static int mark_open_directory(const char *path, struct sl_trouble *t)
