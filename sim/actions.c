@@ -146,10 +146,12 @@ void sl_sim__do_sink_away(struct sl_sim *sim, const struct sl_sim_fault *fault)
     }
 }
 
-/* Block statuses go there, acknowledgements and actions come from there; one of both to and from everybody. */
+/* Block statuses go there, acknowledgements and actions come from there; not those of its own dispatchers. */
 void sl_sim__do_lose_blocks(struct sl_sim *sim, const struct sl_sim_fault *fault)
 {
     for (uint32_t i = 0; i < sim->host_count; i++) {
+        if (i == fault->host)
+            continue;
         (void)sl_sim_net_lose(&sim->net, i, fault->host, SL_MSG_BLOCK_STATUS_REQUEST, 1 + fault->count % 4);
         (void)sl_sim_net_lose(&sim->net, fault->host, i, SL_MSG_HEART_BEAT_RESPONSE, 1 + fault->count % 4);
     }

@@ -18,7 +18,8 @@ static struct sl_sim_echo *mischief_slot(struct sl_sim *sim, const struct sl_sim
     if (type == SL_MSG_SET_DISPATCHER_DRAIN_TARGET_REQUEST || type == SL_MSG_SET_NODE_LIVENESS_REQUEST ||
         type == SL_MSG_ADD_MAINTAINER_REQUEST)
         return &c->echoes[c->echo_count++ % SL_SIM_ECHOES_MAX];
-    if (type == SL_MSG_BLOCK_STATUS_REQUEST || type == SL_MSG_HEART_BEAT_RESPONSE)
+    bool is_block = type == SL_MSG_BLOCK_STATUS_REQUEST || type == SL_MSG_HEART_BEAT_RESPONSE;
+    if (is_block && message->from != message->to) /* what stays in a process comes once */
         return &c->blocks[c->block_count++ % SL_SIM_BLOCKS_MAX];
     /* Without extensions nobody can tell an old one. */
     if (type != SL_MSG_HEART_BEAT_REQUEST || message->from == message->to || message->size > MISCHIEF_BEAT_BYTES ||
