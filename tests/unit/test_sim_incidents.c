@@ -51,6 +51,36 @@ static void incident_ticdc_2655(void **state)
     run("ticdc-2655");
 }
 
+static void incident_ticdc_6069(void **state)
+{
+    (void)state;
+    run("ticdc-6069");
+}
+
+static void incident_ticdc_3677(void **state)
+{
+    (void)state;
+    run("ticdc-3677");
+}
+
+static void incident_ticdc_3974(void **state)
+{
+    (void)state;
+    run("ticdc-3974");
+}
+
+static void incident_ticdc_1643(void **state)
+{
+    (void)state;
+    run("ticdc-1643");
+}
+
+static void incident_ticdc_5401(void **state)
+{
+    (void)state;
+    run("ticdc-5401");
+}
+
 static void incident_ticdc_5710(void **state)
 {
     (void)state;
@@ -105,20 +135,23 @@ static void every_incident_has_a_test(void **state)
     (void)state;
     while (sl_sim_incident_name(count))
         count++;
-    assert_int_equal(count, 13);
+    assert_int_equal(count, 18);
     assert_false(sl_sim_incident_is_known("none"));
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(incident_ticdc_5083),  cmocka_unit_test(incident_ticdc_4065),
-        cmocka_unit_test(incident_ticdc_4421),  cmocka_unit_test(incident_ticdc_4526),
-        cmocka_unit_test(incident_ticdc_2655),  cmocka_unit_test(incident_ticdc_5710),
-        cmocka_unit_test(incident_ticdc_6144),  cmocka_unit_test(incident_ticdc_6316),
-        cmocka_unit_test(incident_ticdc_4115),  cmocka_unit_test(incident_tiflow_6112),
-        cmocka_unit_test(incident_tiflow_6266), cmocka_unit_test(incident_nomad_14293),
-        cmocka_unit_test(incident_crdb_123370), cmocka_unit_test(every_incident_has_a_test),
+        cmocka_unit_test(incident_ticdc_5083),       cmocka_unit_test(incident_ticdc_4065),
+        cmocka_unit_test(incident_ticdc_4421),       cmocka_unit_test(incident_ticdc_4526),
+        cmocka_unit_test(incident_ticdc_2655),       cmocka_unit_test(incident_ticdc_6069),
+        cmocka_unit_test(incident_ticdc_3677),       cmocka_unit_test(incident_ticdc_3974),
+        cmocka_unit_test(incident_ticdc_1643),       cmocka_unit_test(incident_ticdc_5401),
+        cmocka_unit_test(incident_ticdc_5710),       cmocka_unit_test(incident_ticdc_6144),
+        cmocka_unit_test(incident_ticdc_6316),       cmocka_unit_test(incident_ticdc_4115),
+        cmocka_unit_test(incident_tiflow_6112),      cmocka_unit_test(incident_tiflow_6266),
+        cmocka_unit_test(incident_nomad_14293),      cmocka_unit_test(incident_crdb_123370),
+        cmocka_unit_test(every_incident_has_a_test),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
