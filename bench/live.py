@@ -59,11 +59,12 @@ class Live:
     def node(self):
         return self.cluster.running()[0]
 
-    def create_feed(self):
-        """From now on; returns when all tables that there are are replicated."""
+    def create_feed(self, databases=None):
+        """Of all databases or of these, from now on; returns when all their tables that there are are replicated."""
+        databases = databases or self.databases
         body = {"changefeed_id": "bench", "source_uri": self.source.uri("repl"), "sink_uri": self.sink.uri("apply"),
-                "replica_config": {"filter": {"rules": [name + ".*" for name in self.databases]}}}
-        count = sum(database in self.databases for database, _ in self.source.tables())
+                "replica_config": {"filter": {"rules": [name + ".*" for name in databases]}}}
+        count = sum(database in databases for database, _ in self.source.tables())
         wait(lambda: self.node().post("/api/v2/changefeeds", body, timeout=60), "the feed to be created", 60)
         wait(lambda: len(self.places()) >= count, "all tables to have a place", 120)
 
@@ -71,6 +72,15 @@ class Live:
         """The id of the node that has a table, by the table's id; without the table trigger."""
         items = self.node().get(FEED + "/tables", timeout=60)["items"]
         return {table: item["node_id"] for item in items for table in item["table_ids"] if table != 0}
+
+    def trigger_place(self):
+        """The id of the node that has the maintainer, and so the table trigger, which reads the source too."""
+        address = self.node().get(FEED)["maintainer_addr"]
+        return next(node.id() for node in self.cluster.running() if node.address() == address)
+
+    def readers(self):
+        """How many connections read the source's log."""
+        return sum(row[0] == "Binlog Dump" for row in self.source.sql("select command from information_schema.processlist"))
 
     # ---- load ----
 
