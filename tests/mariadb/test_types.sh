@@ -74,7 +74,9 @@ apply_all() { # NAME PARAMETERS
     [[ $(mariadb_sql "$name" -e 'select count(*) from d.one; select count(*) from d.two') == $'1333\n500' ]]
     diff <(mariadb_sql source -e 'checksum table d.one, d.two, d.many') \
         <(mariadb_sql "$name" -e 'checksum table d.one, d.two, d.many')
+    # shellcheck disable=SC2016 # the names are quoted as SQL has them
     many_rows=$(grep -a -c 'Prepare.*REPLACE INTO `d`.`many`.*), (' "$log" || true)
+    # shellcheck disable=SC2016
     many_keys=$(grep -a -c 'Prepare.*DELETE FROM `d`.`two` WHERE (.*) OR (' "$log" || true)
 }
 apply_all arrays ""
