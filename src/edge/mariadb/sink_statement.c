@@ -131,7 +131,7 @@ static bool statement_ask_charset(struct statement_charset *out, struct sl_apply
                                   const struct sl_column *column, struct sl_trouble *t)
 {
     char name[2 * STATEMENT_NAME_BYTES_MAX + 1], rest[sizeof name + 64];
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     *out = (struct statement_charset){ { 0 }, { 0 } };
     if (column->name.len > STATEMENT_NAME_BYTES_MAX)
         return sl_trouble_set(t, SL_TROUBLE_LASTING, "TABLE_NAME", "", "a name is too long");
