@@ -62,7 +62,7 @@ void sl_sim__sink_raise(struct sl_sim_sink_feed *f, struct sl_sim_span *span, sl
 
 /* A table's rows in (after, to] are about to be durable; of all that follow the session. */
 void sl_sim__sink_judge_rows(struct sl_sim_sink *s, uint32_t feed, int64_t table_id, sl_ts after, sl_ts to);
-void sl_sim__sink_judge_session(struct sl_sim_sink *s, uint32_t session, sl_ts to);
+void sl_sim__sink_judge_session(struct sl_sim_sink *s, uint32_t handle, sl_ts to);
 void sl_sim__sink_free_ddls(struct sl_sim_sink *s, struct sl_sim_sink_feed *f);
 
 #endif
