@@ -75,9 +75,9 @@ def test_rotations_of_an_idle_source_do_not_hold_the_checkpoint():
     with Pair(count=1) as pair:
         pair.create()
         pair.source.run_text("create database d; create table d.a (id int primary key)")
-        for number in range(12):
+        for number in range(6):
             pair.source.run_text("flush binary logs")
-            if number % 5 == 0:
+            if number % 2 == 0:
                 pair.source.run_text(f"insert into d.a values ({number})")
             pair.wait_behind()
         assert pair.wait_equal() == 3
