@@ -265,6 +265,75 @@ int sl_cli_feed_resync(struct sl_cli *c)
     return exit;
 }
 
+/* ---- repoint ---- */
+
+static void feed_describe_repoint(struct sl_cli *c, const char *name, struct json_object *json)
+{
+    struct sl_cli_buf b = { 0 };
+    char gtid[1100];
+    bool is_done = sl_cli_member_bool(json, "done");
+    struct sl_cli_number copies = sl_cli_member_number(json, "tables_copied_again");
+    sl_cli_member_text(json, "gtid", gtid, sizeof gtid);
+    sl_cli_addf(&b, "%s: %s behind %s\n", name, is_done ? "goes on at the new source" : "can go on at this source",
+                gtid);
+    sl_cli_addf(&b,
+                "checkpoint  %" PRIu64 "\nahead of it %" PRIu64 " tables, %" PRIu64
+                " schema changes, each found by its GTID\n",
+                sl_cli_member_number(json, "checkpoint_ts").v, sl_cli_member_number(json, "tables_ahead").v,
+                sl_cli_member_number(json, "changes_ahead").v);
+    if (copies.v > 0)
+        sl_cli_addf(&b, "copied      %" PRIu64 " tables %s copied from the new source\n", copies.v,
+                    is_done ? "are" : "would be");
+    sl_cli_addf(&b, "%s\n", is_done ? "sluice feed resume starts it" : "nothing was changed");
+    sl_cli_print(c, &b);
+    sl_cli_buf_free(&b);
+}
+
+static int feed_repoint(struct sl_cli *c, const char *uri)
+{
+    struct sl_cli_answer a;
+    struct sl_cli_buf path = { 0 };
+    char *name;
+    int exit;
+    if (!feed_find(c, "feed repoint", &name, &exit))
+        return exit;
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "source_uri", json_object_new_string(uri));
+    json_object_object_add(body, "dry_run", json_object_new_boolean(sl_cli_has(c, SL_CLI_OPT_DRY_RUN)));
+    feed_path(c, &path, name, "/repoint");
+    const struct sl_cli_call call = { .method = "POST",
+                                      .path = path.ptr,
+                                      .body = json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN),
+                                      .timeout_ms = FEED_SLOW_MS };
+    sl_cli_client_call(c->client, &call, &a);
+    exit = SL_CLI_EXIT_OK;
+    if (!sl_cli_answer_is_good(&a))
+        exit = sl_cli_fail_answer(c, "feed repoint", &a);
+    else if (c->is_json)
+        sl_cli_print_json(c, a.json);
+    else
+        feed_describe_repoint(c, name, a.json);
+    sl_cli_answer_deinit(&a);
+    json_object_put(body);
+    sl_cli_buf_free(&path);
+    free(name);
+    return exit;
+}
+
+int sl_cli_feed_repoint(struct sl_cli *c)
+{
+    struct sl_cli_buf uri = { 0 };
+    int exit = SL_CLI_EXIT_USAGE;
+    bool ok = sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SOURCE], SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &uri);
+    if (ok && uri.ptr[0] != '\0')
+        exit = feed_repoint(c, uri.ptr);
+    else if (ok)
+        (void)sl_cli_fail(c, exit, "feed repoint", "no URI is given",
+                          "give --source mysql://NEW-SERVER/, or --source-file");
+    sl_cli_buf_free(&uri);
+    return exit;
+}
+
 /* ---- show ---- */
 
 static void feed_describe_copy(struct sl_cli_buf *b, const struct sl_cli_feed *f)

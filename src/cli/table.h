@@ -112,6 +112,12 @@ extern const struct sl_cli_option_row sl_cli_options[SL_CLI_OPTION_COUNT];
     X("feed resync", "FEED", SL_CLI_BIT(TABLE) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_resync,                             \
       "copy the table given by --table afresh, while the others go on",                                                \
       "The table at the sink is emptied, or made anew if it is defined otherwise than at the source.")                 \
+    X("feed repoint", "FEED",                                                                                          \
+      SL_CLI_BIT(SOURCE) | SL_CLI_BIT(SOURCE_FILE) | SL_CLI_BIT(DRY_RUN) | SL_CLI_BIT(KEYSPACE), sl_cli_feed_repoint,  \
+      "move a paused feed to another server with its source's data, such as a promoted replica",                       \
+      "Nothing is lost and nothing comes twice: every position is found by its GTID, or it is refused. Pause the "     \
+      "feed\n"                                                                                                         \
+      "first and resume it afterwards.")                                                                               \
     X("source check", "[URI]", SL_CLI_BIT(SOURCE_FILE), sl_cli_source_check,                                           \
       "let a node connect to a source and list its tables",                                                            \
       "Without URI it is read from --source-file or SLUICE_SOURCE.")                                                   \

@@ -303,6 +303,9 @@ struct sl_plane_feed {
     uint32_t lanes_opened, lanes_running, follower_count;
     sl_ts checkpoint, resolved; /* last reported */
     sl_ts told_checkpoint;      /* of the whole feed, as the core said */
+    struct sl_place place;      /* of a moment ago; kept by the sink when the checkpoint has passed it. ts none: none */
+    sl_ts place_kept;           /* the last one that the sink was given */
+    sl_ns place_due_ns;         /* when it may be bothered with the next one */
     struct sl_trouble trouble;  /* FAILED, or a note */
     bool is_dirty, is_told, is_noted, is_removed;
 };
@@ -472,6 +475,15 @@ bool sl__copy_is_in_the_way(const struct sl_flow *f, const struct sl_ddl *ddl);
 bool sl__copy_restart_behind(struct sl_flow *f, const struct sl_ddl *ddl);
 void sl__copy_refuse(struct sl_flow *f, const struct sl_ddl *ddl);         /* otherwise it fails */
 void sl__copy_chunk_done(struct sl_flow *f, const struct sl_batch *batch); /* it is durable */
+
+/* ---- place.c; under the hub's mutex ---- */
+
+/* What the source says of a batch of the shared reader, for feeds that wait for a place; lanes that can keep one wake up. */
+void sl__place_note(struct sl_hub *h, const struct sl_batch *batch);
+/* The lane is the one that keeps it, and it is time. */
+bool sl__place_is_due(const struct sl_plane_lane *l);
+/* A copy for the sink, and the feed waits for another one. */
+struct sl_place sl__place_take(struct sl_plane_feed *f);
 
 /* ---- lane.c ---- */
 

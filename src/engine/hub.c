@@ -411,6 +411,8 @@ static bool hub_route_batch(struct sl_reader_slot *r, struct sl_batch *batch)
 bool sl__hub_route(struct sl_reader_slot *r, struct sl_batch *batch)
 {
     sl_ts through = sl_ts_max(r->routed, sl_batch_through(batch));
+    if (r->is_shared)
+        sl__place_note(r->hub, batch);
     if (sl_batch_row_count(batch) == 0 && !sl_batch_ddl(batch))
         sl_batch_unref(batch);
     else if (!hub_route_batch(r, batch))

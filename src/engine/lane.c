@@ -136,7 +136,9 @@ static uint32_t lane_list_claims(struct sl_flow **flows, uint32_t count, struct 
         if (f->state != SL_FLOW_CLAIMING || f->is_close_asked || !lane_is_claimed(f))
             continue;
         asked[asked_count] = f;
-        claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f), .wants_copy = sl__copy_is_wanted(f) };
+        claims[asked_count++] = (struct sl_sink_claim){ .span = lane_span(f),
+                                                        .start_ts = f->is_table_trigger ? SL_TS_NONE : f->start_ts,
+                                                        .wants_copy = sl__copy_is_wanted(f) };
     }
     return asked_count;
 }
@@ -437,6 +439,21 @@ static void lane_ask_for_copies(struct sl_plane_lane *l)
         lane_begin_copies(l, table_ids, count);
 }
 
+/* ---- the place of the source ---- */
+
+/* One that could not be kept is followed by others. */
+static void lane_keep_place(struct sl_plane_lane *l)
+{
+    struct sl_trouble t = { 0 };
+    struct sl_writer *w = l->writer;
+    const struct sl_place place = sl__place_take(l->feed);
+    lane_enter(l);
+    bool is_kept = !lane_has_lease(l) || w->driver->keep_place(w, &place, &t);
+    lane_leave(l);
+    if (!is_kept)
+        lane_drop_writer(l);
+}
+
 /* ---- what the writer does by itself ---- */
 
 static bool lane_must_tend(const struct sl_plane_lane *l)
@@ -483,6 +500,8 @@ static bool lane_work(struct sl_plane_lane *l, struct lane_claims *claims)
         lane_see_to_stop(l);
     else if (l->asks_copies)
         lane_ask_for_copies(l);
+    else if (sl__place_is_due(l) && lane_may_write(l))
+        lane_keep_place(l);
     else if (l->queue.head)
         lane_flush(l);
     else

@@ -32,6 +32,7 @@ struct sl_batch {
     sl_ns arrived_ns;
     struct sl_ddl ddl;
     struct sl_chunk chunk;
+    struct sl_str gtids;
     bool has_ddl, has_chunk, is_sealed;
 };
 
@@ -259,7 +260,8 @@ bool sl_batch_set_ddl(struct sl_batch *b, const struct sl_ddl *ddl)
     SL_REQUIRE(!b->is_sealed && !b->has_ddl);
     b->ddl = *ddl;
     b->has_ddl = batch_copy(b, &b->ddl.schema) && batch_copy(b, &b->ddl.statement) &&
-                 batch_copy(b, &b->ddl.table_schema) && batch_copy(b, &b->ddl.table) &&
+                 batch_copy(b, &b->ddl.table_schema) && batch_copy(b, &b->ddl.table) && batch_copy(b, &b->ddl.gtid) &&
+                 batch_copy(b, &b->ddl.gtids_before) && batch_copy(b, &b->ddl.gtids) &&
                  batch_copy_ids(b, &b->ddl.tables, ddl->table_count) &&
                  batch_copy_ids(b, &b->ddl.dropped, ddl->dropped_count) && batch_copy_added(b, &b->ddl);
     return b->has_ddl;
@@ -291,6 +293,16 @@ bool sl_batch_end_chunk(struct sl_batch *b, bool is_last, struct sl_bytes place)
     return batch_copy_place(b, place);
 }
 
+bool sl_batch_set_gtids(struct sl_batch *b, struct sl_str gtids)
+{
+    SL_REQUIRE(!b->is_sealed);
+    b->gtids = gtids;
+    if (batch_copy(b, &b->gtids))
+        return true;
+    b->gtids = (struct sl_str){ 0 };
+    return false;
+}
+
 void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns)
 {
     SL_REQUIRE(!b->is_sealed);
@@ -310,6 +322,11 @@ sl_ts sl_batch_through(const struct sl_batch *b)
 sl_ts sl_batch_rows_through(const struct sl_batch *b)
 {
     return b->has_ddl ? b->ddl.ts - 1 : b->through;
+}
+
+struct sl_str sl_batch_gtids(const struct sl_batch *b)
+{
+    return b->gtids;
 }
 
 sl_ns sl_batch_arrived(const struct sl_batch *b)

@@ -115,6 +115,8 @@ enum sl_ddl_effect {
  */
 struct sl_ddl {
     sl_ts ts;
+    struct sl_str gtid; /* of its transaction, as every server of the source's data knows it; empty: none */
+    struct sl_str gtids_before, gtids; /* of the place in front of it, and of ts, as sl_batch_set_gtids says */
     enum sl_ddl_effect effect;
     const char *kind;                  /* "alter table": static */
     struct sl_str schema;              /* in which it was given */
@@ -177,6 +179,11 @@ SL_CHECKED bool sl_batch_set_chunk(struct sl_batch *b, struct sl_table_def *def,
 /* Afterwards, still before it is sealed: what was not known before the rows. */
 SL_CHECKED bool sl_batch_end_chunk(struct sl_batch *b, bool is_last, struct sl_bytes place);
 /*
+ * What sl_batch_rows_through is called by every server that has the source's data: the last transaction of each replication
+ * domain up to it ("0-1-100,3-7-5", ascending). Copied. Never called, or empty: it is not known. Before it is sealed.
+ */
+SL_CHECKED bool sl_batch_set_gtids(struct sl_batch *b, struct sl_str gtids);
+/*
  * Everything of the source up to and with through is in this batch or in an earlier one, so what has one ts is never split
  * over batches. arrived_ns: when the oldest row was read, on CLOCK_MONOTONIC.
  */
@@ -187,6 +194,7 @@ void sl_batch_seal(struct sl_batch *b, sl_ts through, sl_ns arrived_ns);
 sl_ts sl_batch_through(const struct sl_batch *b);
 /* How far one is who has the rows of the batch: not behind the change of the schema that ends it. */
 sl_ts sl_batch_rows_through(const struct sl_batch *b);
+struct sl_str sl_batch_gtids(const struct sl_batch *b); /* of rows_through; NUL-terminated */
 sl_ns sl_batch_arrived(const struct sl_batch *b);
 size_t sl_batch_size(const struct sl_batch *b); /* bytes of memory */
 uint32_t sl_batch_row_count(const struct sl_batch *b);

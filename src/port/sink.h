@@ -3,6 +3,7 @@
 #define SL_PORT_SINK_H
 
 #include "core/common/data_plane.h"
+#include "port/marks.h"
 #include "port/rows.h"
 #include "port/trouble.h"
 
@@ -65,6 +66,7 @@ struct sl_copy_stored {
 
 struct sl_sink_claim {
     struct sl_sink_span span;   /* in */
+    sl_ts start_ts;             /* in: from where its owner was told to go on; none: not to be judged by it */
     bool wants_copy;            /* in: one is wanted, if none was before */
     sl_ts stored_ts;            /* out: everything up to it is durable in the sink; SL_TS_NONE if it does not know */
     bool is_refused;            /* out: a larger placement owns the span */
@@ -123,6 +125,19 @@ struct sl_sink_driver {
     bool (*copies_asked)(struct sl_writer *w, int64_t *table_ids, uint32_t *count, struct sl_trouble *t);
     /* In any thread, without a writer: the state of a table that the feed has becomes AGAIN. */
     bool (*ask_copy)(struct sl_secret uri, const struct sl_feed_id *feed, int64_t table_id, struct sl_trouble *t);
+    /*
+     * Keeps a place of the source at or before the feed's checkpoint, between commits; one that is further replaces it. Null:
+     * a feed with this sink stays with its source's server.
+     */
+    bool (*keep_place)(struct sl_writer *w, const struct sl_place *place, struct sl_trouble *t);
+    /*
+     * In any thread, without a writer, while the feed is stopped. read_marks: all that is said in positions of the source.
+     * move_marks: marks[i].moved instead of what was read, all or none (STALE: it is not what was read any more), and no owner
+     * of before may write after it. Both null, if keep_place is.
+     */
+    bool (*read_marks)(struct sl_secret uri, const struct sl_feed_id *feed, struct sl_marks *out, struct sl_trouble *t);
+    bool (*move_marks)(struct sl_secret uri, const struct sl_feed_id *feed, const struct sl_marks *marks,
+                       struct sl_trouble *t);
     /* Any thread; may be null if no call ever blocks for long. */
     void (*interrupt)(struct sl_writer *w);
     void (*close_writer)(struct sl_writer *w);

@@ -3,6 +3,7 @@
 #define SL_PORT_SOURCE_H
 
 #include "base/secret.h"
+#include "port/marks.h"
 #include "port/rows.h"
 #include "port/trouble.h"
 
@@ -87,6 +88,13 @@ struct sl_source_driver {
     bool (*copy_read)(struct sl_copier *c, const struct sl_copy_ask *ask, struct sl_batch *into, struct sl_trouble *t);
     void (*copy_interrupt)(struct sl_copier *c); /* any thread: a read that runs ends soon */
     void (*copy_close)(struct sl_copier *c);
+    /*
+     * Another server with the same data, both null if there cannot be one. succeed writes the URI under which it is read, so
+     * that each of its ts is above last. find_marks finds what stands behind the base in its log, exactly, and sets moved of the
+     * base and of those; otherwise LASTING, with what is missing.
+     */
+    bool (*succeed)(struct sl_secret uri, sl_ts last, char *out, size_t size, struct sl_trouble *t);
+    bool (*find_marks)(struct sl_secret uri, struct sl_marks *marks, struct sl_trouble *t);
 };
 
 /* The driver of the URI's scheme; null (trouble UNKNOWN_SCHEME, BAD_URI) if there is none. drivers ends in null. */

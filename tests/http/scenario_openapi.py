@@ -14,6 +14,7 @@ BODIES = {
     "Anything": {}, "FeedConfig": dict(FEED, changefeed_id="second"), "FeedConfigV1": dict(FEED, changefeed_id="third"),
     "FeedResume": {}, "MoveTableV1": {"table_id": 1, "capture_id": "n2"}, "DrainStart": {"node": "n2", "reason": "test"},
     "Undrain": {"reason": "test"}, "FeedMove": {"node": "n2"}, "FeedResync": {"table": "s.t"},
+    "FeedRepoint": {"source_uri": "mysql://db/"},
     "ClusterStop": {"cancel": True},
 }
 # What changes something comes after what looks at it, and in an order in which it can work.

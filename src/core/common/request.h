@@ -60,7 +60,7 @@ struct sl_request {
     struct sl_secret source;             /* FEED_CREATE; FEED_UPDATE unless empty: URI, at most SL_SOURCE_URI_MAX */
     uint64_t deadline_ms, lag_budget_ms; /* DRAIN; relative; 0 = none / default */
     bool dry_run, stop_node, cancel_at_deadline; /* DRAIN */
-    sl_ts checkpoint;                            /* FEED_CREATE: start; FEED_RESUME: overwrite, 0 = keep */
+    sl_ts checkpoint;                            /* FEED_CREATE: start; FEED_RESUME, FEED_UPDATE: overwrite, 0 = keep */
     int64_t table_id;                            /* TABLE_MOVE */
     int64_t table_after;                         /* TABLE_LIST; INT64_MIN: from the start */
     uint32_t table_max;                          /* TABLE_LIST; 0 = as many as fit one answer */

@@ -379,6 +379,8 @@ static void admin_update(struct sl_feeds *f, struct sl__feed *feed, const struct
     }
     feed->want.start_ts = record.start_ts;
     feed->want.target_ts = record.target_ts;
+    if (r->checkpoint != SL_TS_NONE)
+        feed->want.checkpoint = r->checkpoint;
     admin_open(f, feed, r, SL_NODE_NONE, out);
     sl__feed_react(f, feed, out);
 }

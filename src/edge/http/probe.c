@@ -38,8 +38,18 @@ bool sl__probe_init(struct sl__probe *p, struct sl_str source, struct sl_str sin
     return false;
 }
 
-static void probe_wipe(struct sl__probe *p)
+static void probe_drop_repoint(struct sl__probe *p)
 {
+    if (!p->repoint)
+        return;
+    sl__buf_deinit(&p->repoint->old_source);
+    free(p->repoint);
+    p->repoint = NULL;
+}
+
+void sl__probe_deinit(struct sl__probe *p)
+{
+    probe_drop_repoint(p);
     sl__buf_deinit(&p->source);
     sl__buf_deinit(&p->sink);
     sl__buf_deinit(&p->tables);
@@ -192,12 +202,35 @@ static bool probe_source(const struct probe_work *w, struct sl__probe *p)
     return probe_log(driver, p) && driver->list(&open, probe_on_table, p, &p->trouble);
 }
 
+static bool probe_move(const struct probe_work *w, struct sl__probe *p)
+{
+    struct sl__probe_repoint *r = p->repoint;
+    const struct sl_repoint_ask ask = { .sources = w->sources,
+                                        .sinks = w->sinks,
+                                        .feed = &r->feed,
+                                        .old_source = probe_secret(&r->old_source),
+                                        .new_source = probe_secret(&p->source),
+                                        .sink = probe_secret(&p->sink),
+                                        .checkpoint = r->checkpoint,
+                                        .ignored = r->ignored,
+                                        .ignored_count = r->ignored_count,
+                                        .dry_run = r->dry_run };
+    return w->sources && w->sinks && sl_repoint(&ask, &r->result, &p->trouble);
+}
+
+static bool probe_look(const struct probe_work *w, struct sl__probe *p)
+{
+    if (p->repoint)
+        return probe_move(w, p);
+    if (p->asks_copy)
+        return probe_ask_copy(w, p);
+    return probe_can_copy(w, p) && probe_sink(w, p) && probe_source(w, p);
+}
+
 static void probe_work(uv_work_t *work)
 {
     struct probe_work *w = work->data;
-    bool ok = w->probe.asks_copy
-                  ? probe_ask_copy(w, &w->probe)
-                  : probe_can_copy(w, &w->probe) && probe_sink(w, &w->probe) && probe_source(w, &w->probe);
+    bool ok = probe_look(w, &w->probe);
     if (!ok && w->probe.trouble.kind == SL_TROUBLE_NONE)
         w->probe.trouble.kind = SL_TROUBLE_LASTING;
     if (ok)
@@ -218,7 +251,7 @@ static void probe_worked(uv_work_t *work, int status)
         if (c && c->state == SL__CALL_WAITING && status == 0)
             w->then(c, &w->probe);
     }
-    probe_wipe(&w->probe);
+    sl__probe_deinit(&w->probe);
     free(w);
 }
 
@@ -227,7 +260,7 @@ void sl__probe_start(struct sl__call *c, struct sl__probe *probe, sl__probe_done
     struct sl_api *api = c->api;
     struct probe_work *w = api->probe_count < PROBE_AT_ONCE_MAX && sl__call_take_slot(c) ? calloc(1, sizeof *w) : NULL;
     if (!w) {
-        probe_wipe(probe);
+        sl__probe_deinit(probe);
         sl__answer_overload(c);
         return;
     }
@@ -240,7 +273,7 @@ void sl__probe_start(struct sl__call *c, struct sl__probe *probe, sl__probe_done
     w->then = then;
     sl__call_set_deadline(c, (sl_ns)api->opts.answer_s_max * SL_S);
     if (uv_queue_work(api->opts.loop, &w->work, probe_work, probe_worked) != 0) {
-        probe_wipe(&w->probe);
+        sl__probe_deinit(&w->probe);
         free(w);
         sl__answer_overload(c);
         return;

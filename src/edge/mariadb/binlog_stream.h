@@ -130,6 +130,11 @@ static inline sl_ts sl_binlog_ts(uint8_t epoch, uint32_t file_number, uint32_t p
     return (sl_ts)epoch << 56 | (sl_ts)file_number << 32 | pos;
 }
 
+static inline uint8_t sl_binlog_epoch(sl_ts ts)
+{
+    return (uint8_t)(ts >> 56);
+}
+
 /* Checkpoints are made of these numbers: they never change. */
 #define SL_BINLOG_PART_BYTES (UINT64_C(4) << 20)
 #define SL_BINLOG_PART_STEP 2048u /* a part takes more of a log than this, however well it is compressed */

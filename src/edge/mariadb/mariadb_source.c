@@ -6,6 +6,7 @@
 #include "edge/mariadb/mariadb_history.h"
 #include "edge/mariadb/mariadb_source_internal.h"
 #include "edge/mariadb/source_group.h"
+#include "edge/mariadb/source_place.h"
 #include "edge/mariadb/source_rows.h"
 
 #include <inttypes.h>
@@ -14,22 +15,17 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #define SOURCE_HEARTBEAT_MS 100u
 #define SOURCE_HEARTBEAT_MS_MAX 60000u
 #define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
-#define SOURCE_INFLATE_MAX ((size_t)1 << 30)
-#define SOURCE_TABLES_MAX 65536u
 #define SOURCE_HELD_BYTES ((size_t)16 << 20) /* of a group that may still be rolled back, before it is read ahead */
 #define SOURCE_TRANSACTION_MIB 1024u
 #define SOURCE_TRANSACTION_MIB_MAX 65536u
 #define SOURCE_LOG_START 4u /* offset of the first event of a file */
-#define SOURCE_EOF 0xfeu
 #define SOURCE_ALONE_COUNT 4096u
-#define SOURCE_SQL_MAX 512u
 
 struct mariadb_reader {
     struct sl_reader base;
@@ -47,6 +43,9 @@ struct mariadb_reader {
     struct sl_source_group group;
     sl_ts scouted; /* the large group of which this is known: */
     bool is_kept;  /* none of its rows is taken back */
+    bool is_placed;      /* the place is that of through: nothing at or before from is still to come */
+    sl_ns now;           /* of the read that goes on */
+    struct sl_source_place place;
     struct sl_source_rows rows;
     struct sl_ddl_effects effects; /* of the last schema change */
     struct sl_bytes pending;       /* the event that was read to test the position; null once it was taken */
@@ -95,125 +94,7 @@ bool sl__source_connect(MYSQL **out, const struct sl__source_opts *o, struct sl_
     return sl_mariadb_connect(out, &o->target, &session, t);
 }
 
-/* ---- what the server must be set to ---- */
-
-struct source_setting {
-    const char *name, *wanted;
-};
-
-static const struct source_setting source_settings[] = {
-    { "binlog_format", "ROW" },
-    { "binlog_row_image", "FULL" },
-    { "binlog_row_metadata", "FULL" },
-};
-
-static bool source_read_setting(char *out, size_t size, MYSQL *db, const char *name, struct sl_trouble *t)
-{
-    char sql[SOURCE_SQL_MAX];
-    MYSQL_RES *result;
-    int len = snprintf(sql, sizeof sql, "SELECT @@global.%s", name);
-    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
-    if (!sl_mariadb_select(&result, db, sql, t))
-        return false;
-    MYSQL_ROW row = mysql_fetch_row(result);
-    snprintf(out, size, "%s", row && row[0] ? row[0] : "");
-    mysql_free_result(result);
-    return true;
-}
-
-static void source_put_setting(struct sl_text *out, const char *begin, const char *name, const char *value)
-{
-    sl_text_cstr(out, out->len == 0 ? begin : ", ");
-    sl_text_cstr(out, name);
-    sl_text_cstr(out, "=");
-    sl_text_cstr(out, value);
-}
-
-/* All that is wrong at once: whoever repairs it does so with one statement. */
-static bool source_check_settings(MYSQL *db, struct sl_trouble *t)
-{
-    char value[64], found_memory[sizeof t->detail], wanted_memory[sizeof t->remedy];
-    struct sl_text found, wanted;
-    sl_text_init(&found, found_memory, sizeof found_memory);
-    sl_text_init(&wanted, wanted_memory, sizeof wanted_memory);
-    if (!source_read_setting(value, sizeof value, db, "log_bin", t))
-        return false;
-    if (strcmp(value, "1") != 0)
-        return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", "start the server with log_bin",
-                              "the source has log_bin=%s", value);
-    for (size_t i = 0; i < sizeof source_settings / sizeof source_settings[0]; i++) {
-        const struct source_setting *s = &source_settings[i];
-        if (!source_read_setting(value, sizeof value, db, s->name, t))
-            return false;
-        if (strcmp(value, s->wanted) != 0) {
-            source_put_setting(&found, "the source has ", s->name, value);
-            source_put_setting(&wanted, "SET GLOBAL ", s->name, s->wanted);
-        }
-    }
-    if (found.len == 0)
-        return true;
-    sl_text_cstr(&wanted, ", and reconnect all clients");
-    return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_SETTING", wanted_memory, "%s", found_memory);
-}
-
 /* ---- the dump ---- */
-
-static uint32_t source_server_id(void)
-{
-    uint32_t id = 0;
-    const uint32_t high = UINT32_C(1) << 31; /* away from what people choose */
-    if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
-        id = (uint32_t)time(NULL);
-    return id | high;
-}
-
-static bool source_prepare_dump(struct mariadb_reader *r, struct sl_trouble *t)
-{
-    char sql[SOURCE_SQL_MAX];
-    int len = snprintf(sql, sizeof sql, "SET @master_heartbeat_period=%" PRIu64, r->opts.heartbeat_ms * 1000000);
-    SL_REQUIRE(len > 0 && (size_t)len < sizeof sql);
-    return sl_mariadb_execute(r->dump, "SET @master_binlog_checksum=@@global.binlog_checksum", t) &&
-           sl_mariadb_execute(r->dump, "SET @mariadb_slave_capability=4", t) && sl_mariadb_execute(r->dump, sql, t);
-}
-
-static void source_put_le32(uint8_t *out, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        out[i] = (uint8_t)(v >> (8 * i));
-}
-
-static bool source_send_dump(struct mariadb_reader *r, const char *file, uint32_t pos, struct sl_trouble *t)
-{
-    uint8_t request[10 + 256];
-    size_t file_len = strlen(file);
-    SL_REQUIRE(file_len < 256);
-    source_put_le32(request, pos);
-    request[4] = request[5] = 0;
-    source_put_le32(request + 6, source_server_id());
-    memcpy(request + 10, file, file_len);
-    if (r->dump->methods->db_command(r->dump, COM_BINLOG_DUMP, (const char *)request, 10 + file_len, 1, NULL) != 0)
-        return sl_mariadb_trouble(t, r->dump, "start of the dump");
-    return true;
-}
-
-/* The name of a log file by its number: they share what stands before the dot. */
-static bool source_file_name(char *out, size_t size, MYSQL *db, uint32_t number, struct sl_trouble *t)
-{
-    MYSQL_RES *result;
-    MYSQL_ROW row;
-    if (!sl_mariadb_select(&result, db, "SHOW BINARY LOGS", t))
-        return false;
-    out[0] = 0;
-    while (!out[0] && (row = mysql_fetch_row(result))) {
-        uint32_t found;
-        if (row[0] && sl_binlog_file_number(&found, sl_str_of(row[0]), NULL) == SL_OK && found == number)
-            snprintf(out, size, "%s", row[0]);
-    }
-    mysql_free_result(result);
-    return out[0] || sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_PURGED",
-                                    "copy the tables anew; keep logs longer (binlog_expire_logs_seconds)",
-                                    "the source has no log file number %u any more", number);
-}
 
 /* The connection that interrupt ends. False (trouble ENDED): it came earlier. */
 static bool source_expose(struct mariadb_reader *r, struct sl_trouble *t)
@@ -235,19 +116,6 @@ static void source_drop_dump(struct mariadb_reader *r)
     r->dump = NULL;
 }
 
-/* One packet: an event, or the end. is_first: the server says only now whether it accepts the position. */
-static bool source_next_event(struct mariadb_reader *r, struct sl_bytes *out, struct sl_trouble *t)
-{
-    unsigned long len = mysql_net_read_packet(r->dump);
-    if (len == packet_error)
-        return sl_mariadb_trouble(t, r->dump, "log of the source");
-    const uint8_t *packet = r->dump->net.read_pos;
-    if (len < 2 || (packet[0] == SOURCE_EOF && len < 9))
-        return sl_trouble_set(t, SL_TROUBLE_PASSING, "SOURCE_ENDED", "", "the source ended the log stream");
-    *out = (struct sl_bytes){ packet + 1, len - 1 };
-    return true;
-}
-
 /* A server that is asked for a place inside of an event may send what stands there as if it were one. */
 static bool source_is_event_at(const struct mariadb_reader *r, struct sl_bytes bytes, uint32_t pos)
 {
@@ -264,23 +132,10 @@ static bool source_try_position(struct mariadb_reader *r, const char *file, uint
     struct sl_err err = { 0 };
     source_drop_dump(r);
     sl_binlog_stream_deinit(&r->stream);
-    const struct sl_binlog_stream_opts opts = { .epoch = (uint8_t)r->opts.epoch,
-                                                .is_checksum_announced = true,
-                                                .verifies_checksums = true,
-                                                .inflate_bytes_max = SOURCE_INFLATE_MAX,
-                                                .table_count_max = SOURCE_TABLES_MAX };
-    if (sl_binlog_stream_init(&r->stream, &opts) != SL_OK)
-        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a log reader");
-    if (!sl__source_connect(&r->dump, &r->opts, t) || !source_prepare_dump(r, t))
-        return false;
-    char checksum[16];
-    if (!source_read_setting(checksum, sizeof checksum, r->dump, "binlog_checksum", t))
-        return false;
-    r->stream.format.has_checksum = strcmp(checksum, "NONE") != 0;
-    if (!source_send_dump(r, file, pos, t))
+    if (!sl__dump_open(&r->dump, &r->stream, &r->opts, t) || !sl__dump_send(r->dump, file, pos, t))
         return false;
     for (int i = 0; i < 3; i++) { /* rotation, format, and what stands at pos or a heartbeat */
-        if (!source_next_event(r, &r->pending, t))
+        if (!sl__dump_next(r->dump, &r->pending, t))
             return false;
         if (i < 2 && sl_binlog_stream_feed(&r->stream, r->pending, &item, &err) != SL_OK)
             return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_LOG", "", "%s", err.text);
@@ -311,7 +166,7 @@ static bool source_find_group(struct mariadb_reader *r, uint32_t pos, uint32_t *
         bool is_made_up = (e.flags & SL_BINLOG_FLAG_ARTIFICIAL) != 0;
         if (e.type == SL_BINLOG_HEARTBEAT || e.type == SL_BINLOG_ROTATE || (!is_made_up && e.next_pos > pos))
             return true;
-        if (!source_next_event(r, &bytes, t))
+        if (!sl__dump_next(r->dump, &bytes, t))
             return false;
     }
 }
@@ -331,7 +186,7 @@ static bool source_open_dump(struct mariadb_reader *r, struct sl_trouble *t)
 {
     uint32_t pos = (uint32_t)r->from, number = (uint32_t)(r->from >> 32) & 0xffffff;
     char file[256];
-    if (!source_file_name(file, sizeof file, r->details, number, t))
+    if (!sl__source_file_name(file, sizeof file, r->details, number, t))
         return false;
     const uint32_t tries[] = { pos, pos + 1 };
     bool is_open = false;
@@ -369,25 +224,70 @@ static bool source_has_more(const struct mariadb_reader *r)
 
 enum source_next { SOURCE_GO_ON, SOURCE_SEAL, SOURCE_FAIL };
 
+static void source_begin_group(struct mariadb_reader *r, const struct sl_binlog_item *item,
+                               const struct sl_batch *into)
+{
+    r->is_placed = r->is_placed || item->ts >= r->from;
+    sl_source_place_begin(&r->place, r->now, r->stream.file, (uint32_t)item->ts, &item->gtid.gtid);
+    r->is_ignored = sl_table_filter_ignores(r->filter, item->ts);
+    r->is_skipped = r->is_ignored || item->ts <= r->from;
+    sl_source_group_begin(&r->group, item->ts, into);
+}
+
+static void source_end_group(struct mariadb_reader *r, sl_ts ts)
+{
+    r->is_placed = r->is_placed || ts >= r->from;
+    sl_source_place_end(&r->place);
+}
+
+static void source_be_idle(struct mariadb_reader *r, sl_ts ts)
+{
+    r->is_placed = r->is_placed || ts >= r->from;
+    sl_source_place_begin(&r->place, r->now, r->stream.file, (uint32_t)ts + 1, NULL);
+    r->through = sl_ts_max(r->through, ts);
+}
+
+static struct sl_str source_gtids(struct mariadb_reader *r, char *memory)
+{
+    struct sl_str gtids = sl_source_place_text(&r->place, r->now, memory);
+    return r->is_placed ? gtids : (struct sl_str){ "", 0 };
+}
+
+static bool source_set_ddl(struct mariadb_reader *r, struct sl_batch *into, const struct sl_binlog_item *item,
+                           struct sl_trouble *t)
+{
+    char gtid[SL_GTIDS_TEXT_MAX], before[SL_GTIDS_TEXT_MAX], after[SL_GTIDS_TEXT_MAX];
+    struct sl_str known = source_gtids(r, before);
+    struct sl_ddl *ddl = &r->effects.ddl;
+    if (item->ends_group)
+        source_end_group(r, item->ts);
+    ddl->gtids_before = known;
+    ddl->gtids = source_gtids(r, after);
+    ddl->gtid = known.len > 0 ? sl_gtid_format(gtid, r->place.group) : (struct sl_str){ "", 0 };
+    return (sl_batch_set_gtids(into, known) && sl_batch_set_ddl(into, ddl)) ||
+           sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
+}
+
 static enum source_next source_on_statement(struct mariadb_reader *r, struct sl_batch *into,
                                             const struct sl_binlog_item *item, struct sl_trouble *t)
 {
     if (item->ends_group)
         r->through = item->ts;
     sl_ddl_effect(&r->effects, item->statement.database, item->statement.sql, item->statement.sql_mode, r->filter);
-    if (r->effects.ddl.effect == SL_DDL_NOTHING)
+    if (r->effects.ddl.effect == SL_DDL_NOTHING) {
+        if (item->ends_group)
+            source_end_group(r, item->ts);
         return SOURCE_GO_ON;
-    r->effects.ddl.ts = r->through = item->ts;
-    if (!sl_batch_set_ddl(into, &r->effects.ddl)) {
-        sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");
-        return SOURCE_FAIL;
     }
-    return SOURCE_SEAL;
+    r->effects.ddl.ts = r->through = item->ts;
+    return source_set_ddl(r, into, item, t) ? SOURCE_SEAL : SOURCE_FAIL;
 }
 
 /* A batch has one definition of each table: rows behind a change are in another one, also if nobody is told of it. */
 static enum source_next source_on_ignored(struct mariadb_reader *r, const struct sl_binlog_item *item)
 {
+    if (item->ends_group)
+        source_end_group(r, item->ts);
     if (item->ts <= r->from)
         return SOURCE_GO_ON;
     r->through = item->ts;
@@ -422,7 +322,7 @@ static bool source_read_ahead(struct mariadb_reader *r, struct sl_binlog_item *e
     *returns = false;
     do {
         struct sl_bytes event = { 0 };
-        if (!source_next_event(r, &event, t))
+        if (!sl__dump_next(r->dump, &event, t))
             return false;
         enum sl_code code = sl_binlog_stream_feed(&r->stream, event, end, &err);
         if (code != SL_OK)
@@ -447,6 +347,7 @@ static enum source_next source_scout(struct mariadb_reader *r, struct sl_batch *
         return SOURCE_FAIL;
     if (end.is_undone) {
         r->through = end.ts;
+        source_end_group(r, end.ts);
         return sl_source_group_undo_all(&r->group, into, t) ? SOURCE_SEAL : SOURCE_FAIL;
     }
     r->scouted = r->group.ts;
@@ -481,6 +382,7 @@ static enum source_next source_on_end(struct mariadb_reader *r, struct sl_batch 
                                       const struct sl_binlog_item *item, size_t bytes_max, struct sl_trouble *t)
 {
     bool is_wanted = !r->is_ignored && item->ts > r->from;
+    source_end_group(r, item->ts);
     if (is_wanted && item->is_undone && !sl_source_group_undo_all(&r->group, into, t))
         return SOURCE_FAIL;
     if (is_wanted)
@@ -497,9 +399,7 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
 {
     switch (item->kind) {
     case SL_BINLOG_BEGIN:
-        r->is_ignored = sl_table_filter_ignores(r->filter, item->ts);
-        r->is_skipped = r->is_ignored || item->ts <= r->from;
-        sl_source_group_begin(&r->group, item->ts, into);
+        source_begin_group(r, item, into);
         return SOURCE_GO_ON;
     case SL_BINLOG_ROWS:
         return source_on_rows(r, into, item, bytes_max, t);
@@ -515,8 +415,7 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
     case SL_BINLOG_END:
         return source_on_end(r, into, item, bytes_max, t);
     case SL_BINLOG_IDLE:
-        if (item->ts > r->through)
-            r->through = item->ts;
+        source_be_idle(r, item->ts);
         return SOURCE_SEAL;
     case SL_BINLOG_FILE:
     case SL_BINLOG_NOTHING:
@@ -532,7 +431,7 @@ static bool source_take(struct mariadb_reader *r, struct sl_bytes *event, struct
         r->pending = (struct sl_bytes){ 0 };
         return true;
     }
-    return source_next_event(r, event, t);
+    return sl__dump_next(r->dump, event, t);
 }
 
 static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t bytes_max, sl_ns wait_ns,
@@ -552,12 +451,16 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
         if (code != SL_OK)
             return sl_source_log_trouble(t, code, &err);
         if (arrived == 0)
-            arrived = source_now();
+            arrived = r->now = source_now();
         next = source_on_item(r, into, &item, bytes_max, t);
     }
     if (next == SOURCE_FAIL)
         return false; /* what the batch holds may be half a transaction */
     sl_source_group_split(&r->group);
+    char gtids[SL_GTIDS_TEXT_MAX];
+    struct sl_str known = r->place.is_open ? SL_STR("") : source_gtids(r, gtids); /* half a group has no name */
+    if (!sl_batch_ddl(into) && !sl_batch_set_gtids(into, known))
+        return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a batch of rows");
     sl_batch_seal(into, r->through, arrived);
     return true;
 }
@@ -570,6 +473,7 @@ static void source_close(struct sl_reader *base)
     source_drop_dump(r);
     if (r->details)
         mysql_close(r->details);
+    sl_source_place_deinit(&r->place);
     sl_binlog_stream_deinit(&r->stream);
     sl_source_rows_deinit(&r->rows);
     sl_table_filter_free(r->filter);
@@ -582,7 +486,7 @@ static bool source_start(struct mariadb_reader *r, const struct sl_source_open *
 {
     if (!sl__source_parse(&r->opts, o->uri, t) || !sl_table_filter_new(&r->filter, o->config, t))
         return false;
-    if (!sl__source_connect(&r->details, &r->opts, t) || !source_check_settings(r->details, t) ||
+    if (!sl__source_connect(&r->details, &r->opts, t) || !sl__source_check_settings(r->details, t) ||
         !source_open_dump(r, t))
         return false;
     if (!sl_source_rows_init(&r->rows, r->filter, r->details))
@@ -600,6 +504,7 @@ static bool source_open(struct sl_reader **out, const struct sl_source_open *o, 
     r->from = r->through = o->from;
     r->alone_left = SOURCE_ALONE_COUNT; /* more than fit one batch: whoever failed on TABLE_CHANGED gets over it */
     r->fd = -1;
+    sl_source_place_init(&r->place, &r->opts);
     pthread_mutex_init(&r->mutex, NULL);
     if (!source_start(r, o, t)) {
         source_close(&r->base);
@@ -755,7 +660,7 @@ static bool source_list(const struct sl_source_open *o, bool (*each)(void *ctx, 
     struct sl_table_filter *filter = NULL;
     MYSQL *db = NULL;
     bool is_good = sl__source_parse(&opts, o->uri, t) && sl_table_filter_new(&filter, o->config, t) &&
-                   sl__source_connect(&db, &opts, t) && source_check_settings(db, t) &&
+                   sl__source_connect(&db, &opts, t) && sl__source_check_settings(db, t) &&
                    source_list_at(db, &opts, o, filter, each, ctx, t);
     if (db)
         mysql_close(db);
@@ -789,4 +694,6 @@ const struct sl_source_driver sl_mariadb_source_driver = {
     .copy_read = sl__copier_read,
     .copy_interrupt = sl__copier_interrupt,
     .copy_close = sl__copier_close,
+    .succeed = sl__source_succeed,
+    .find_marks = sl__source_find_marks,
 };

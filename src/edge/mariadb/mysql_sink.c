@@ -5,6 +5,7 @@
 #include "edge/mariadb/sink_apply.h"
 #include "edge/mariadb/sink_copy.h"
 #include "edge/mariadb/sink_ddl.h"
+#include "edge/mariadb/sink_marks.h"
 #include "edge/mariadb/sink_state.h"
 
 #include <netinet/in.h>
@@ -34,6 +35,7 @@ struct mysql_sink {
 struct sink_advance { /* a span of the open batch and how far it goes */
     struct sl_sink_span span;
     sl_ts through;
+    struct sl_str gtids; /* of through; in the batch */
 };
 
 struct sink_chunk { /* of the open batch */
@@ -190,11 +192,13 @@ static bool sink_raise(struct sl_writer *base, struct sl_sink_claim *claims, uin
     return sl_sink_state_raise(w->db, &w->sink->feed, claims, count, t) || writer_fail(w, t);
 }
 
-static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_span *span, sl_ts through)
+static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_span *span, sl_ts through,
+                                struct sl_str gtids)
 {
     for (uint32_t i = w->advance_count; i > 0; i--) {
         if (w->advances[i - 1].span.key.table_id == span->key.table_id) {
             w->advances[i - 1].through = through;
+            w->advances[i - 1].gtids = gtids;
             return true;
         }
     }
@@ -202,7 +206,7 @@ static bool writer_note_advance(struct mysql_writer *w, const struct sl_sink_spa
     if (!advances)
         return false;
     w->advances = advances;
-    w->advances[w->advance_count++] = (struct sink_advance){ *span, through };
+    w->advances[w->advance_count++] = (struct sink_advance){ *span, through, gtids };
     return true;
 }
 
@@ -224,7 +228,7 @@ static bool writer_append_chunk(struct mysql_writer *w, const struct sl_sink_spa
     sl_ts through = chunk->is_last ? chunk->low : SL_TS_NONE;
     if (run->after >= run->through)
         return true;
-    return (writer_keep_chunk(w, span, run) && writer_note_advance(w, span, through)) ||
+    return (writer_keep_chunk(w, span, run) && writer_note_advance(w, span, through, SL_STR(""))) ||
            sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a chunk of rows");
 }
 
@@ -242,7 +246,8 @@ static bool sink_append(struct sl_writer *base, const struct sl_sink_span *span,
         t->table_id = def->table_id;
         return false;
     }
-    if (!sl_changes_add(&w->changes, run) || !writer_note_advance(w, span, run->through))
+    struct sl_str gtids = run->through == sl_batch_rows_through(run->batch) ? sl_batch_gtids(run->batch) : SL_STR("");
+    if (!sl_changes_add(&w->changes, run) || !writer_note_advance(w, span, run->through, gtids))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a batch of rows");
     return true;
 }
@@ -290,7 +295,8 @@ static bool writer_apply(struct mysql_writer *w, struct sl_trouble *t)
             return false;
     }
     for (uint32_t i = 0; w->sink->opts.is_exact && i < w->advance_count; i++) {
-        if (!sl_sink_state_advance(w->db, &w->sink->feed, &w->advances[i].span, w->advances[i].through, t))
+        const struct sink_advance *a = &w->advances[i];
+        if (!sl_sink_state_advance(w->db, &w->sink->feed, &a->span, a->through, a->gtids, t))
             return false;
     }
     return mysql_commit(w->db) == 0 || sl_mariadb_trouble(t, w->db, "commit");
@@ -371,6 +377,20 @@ static bool sink_was_executed(struct sl_writer *base, const struct sl_sink_span 
 
 /* ---- copies that are asked for ---- */
 
+/* A connection outside of any writer. */
+static bool sink_connect_once(MYSQL **out, struct sl_secret uri, const char *what, struct sl_trouble *t)
+{
+    struct sink_opts o;
+    *out = NULL;
+    bool is_good = sink_parse(&o, uri, t);
+    if (is_good && !o.is_exact)
+        is_good = sl_trouble_set(t, SL_TROUBLE_LASTING, what, "use exactly-once=true",
+                                 "a sink without exactly-once keeps no state");
+    is_good = is_good && sink_connect(out, &o, t);
+    sl_mariadb_target_wipe(&o.target);
+    return is_good;
+}
+
 static bool sink_copies_asked(struct sl_writer *base, int64_t *table_ids, uint32_t *count, struct sl_trouble *t)
 {
     struct mysql_writer *w = (struct mysql_writer *)base;
@@ -381,16 +401,42 @@ static bool sink_copies_asked(struct sl_writer *base, int64_t *table_ids, uint32
 static bool sink_ask_copy(struct sl_secret uri, const struct sl_feed_id *feed, int64_t table_id, struct sl_trouble *t)
 {
     const struct sl_sink_feed_key key = sl_sink_feed_key_of(feed);
-    struct sink_opts o;
-    MYSQL *db = NULL;
-    bool is_good = sink_parse(&o, uri, t);
-    if (is_good && !o.is_exact)
-        is_good = sl_trouble_set(t, SL_TROUBLE_LASTING, "COPY_NOT_POSSIBLE", "use exactly-once=true",
-                                 "a sink without exactly-once keeps no state of copies");
-    is_good = is_good && sink_connect(&db, &o, t) && sl_sink_copy_ask(db, &key, table_id, t);
+    MYSQL *db;
+    bool is_good = sink_connect_once(&db, uri, "COPY_NOT_POSSIBLE", t) && sl_sink_copy_ask(db, &key, table_id, t);
     if (db)
         mysql_close(db);
-    sl_mariadb_target_wipe(&o.target);
+    return is_good;
+}
+
+/* ---- another server of the source ---- */
+
+static bool sink_keep_place(struct sl_writer *base, const struct sl_place *place, struct sl_trouble *t)
+{
+    struct mysql_writer *w = (struct mysql_writer *)base;
+    if (!w->sink->opts.is_exact)
+        return true;
+    return writer_connect(w, t) && (sl_sink_state_keep_place(w->db, &w->sink->feed, place, t) || writer_fail(w, t));
+}
+
+static bool sink_read_marks(struct sl_secret uri, const struct sl_feed_id *feed, struct sl_marks *out,
+                            struct sl_trouble *t)
+{
+    const struct sl_sink_feed_key key = sl_sink_feed_key_of(feed);
+    MYSQL *db;
+    bool is_good = sink_connect_once(&db, uri, "REPOINT_NOT_POSSIBLE", t) && sl_sink_marks_read(db, &key, out, t);
+    if (db)
+        mysql_close(db);
+    return is_good;
+}
+
+static bool sink_move_marks(struct sl_secret uri, const struct sl_feed_id *feed, const struct sl_marks *marks,
+                            struct sl_trouble *t)
+{
+    const struct sl_sink_feed_key key = sl_sink_feed_key_of(feed);
+    MYSQL *db;
+    bool is_good = sink_connect_once(&db, uri, "REPOINT_NOT_POSSIBLE", t) && sl_sink_marks_move(db, &key, marks, t);
+    if (db)
+        mysql_close(db);
     return is_good;
 }
 
@@ -493,6 +539,9 @@ const struct sl_sink_driver sl_mysql_sink_driver = {
     .was_executed = sink_was_executed,
     .copies_asked = sink_copies_asked,
     .ask_copy = sink_ask_copy,
+    .keep_place = sink_keep_place,
+    .read_marks = sink_read_marks,
+    .move_marks = sink_move_marks,
     .interrupt = sink_interrupt,
     .close_writer = sink_close_writer,
     .close = sink_close,

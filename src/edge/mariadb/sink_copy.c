@@ -333,7 +333,8 @@ bool sl_sink_copy_prepare(MYSQL *db, MYSQL *guard, const struct sl_sink_feed_key
     int64_t table_id = span->key.table_id;
     enum sl_copy_state state;
     bool is_empty = true;
-    if (!sl_sink_state_advance(db, feed, span, SL_TS_NONE, t) || !copy_stored_state(db, feed, table_id, &state, t))
+    if (!sl_sink_state_advance(db, feed, span, SL_TS_NONE, SL_STR(""), t) ||
+        !copy_stored_state(db, feed, table_id, &state, t))
         return false;
     if (state <= SL_COPY_WANTED && !copy_is_empty(db, chunk, &is_empty, t))
         return false;
@@ -342,7 +343,7 @@ bool sl_sink_copy_prepare(MYSQL *db, MYSQL *guard, const struct sl_sink_feed_key
     *t = (struct sl_trouble){ 0 };
     if (!copy_set_again(db, feed, chunk, table_id, t) || !copy_commit(db, t))
         return false;
-    return sl_sink_state_advance(guard, feed, span, SL_TS_NONE, t) && copy_make(db, batch, t);
+    return sl_sink_state_advance(guard, feed, span, SL_TS_NONE, SL_STR(""), t) && copy_make(db, batch, t);
 }
 
 /* ---- chunks ---- */

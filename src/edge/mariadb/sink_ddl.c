@@ -22,8 +22,11 @@ bool sl_sink_ddl_prepare(MYSQL *db, struct sl_trouble *t)
                               "feed BINARY(16) NOT NULL, table_id BIGINT NOT NULL, ts BIGINT UNSIGNED NOT NULL, "
                               "state ENUM('begun', 'done') NOT NULL, looked BIGINT UNSIGNED NOT NULL, "
                               "kind VARCHAR(32) NOT NULL, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+                              "gtid VARBINARY(64) NOT NULL DEFAULT '', "
                               "PRIMARY KEY (feed, table_id, ts)) ENGINE=InnoDB",
-                              t);
+                              t) &&
+           sl_sink_add_columns(db, "SELECT gtid FROM sluice.ddl LIMIT 0",
+                               "ALTER TABLE sluice.ddl ADD COLUMN gtid VARBINARY(64) NOT NULL DEFAULT ''", t);
 }
 
 /* ---- what the schema looks like ---- */
@@ -146,22 +149,32 @@ static bool ddl_commit(MYSQL *db, struct sl_trouble *t)
     return mysql_commit(db) == 0 || sl_mariadb_trouble(t, db, "journal of schema changes");
 }
 
-static bool ddl_begin(MYSQL *db, const char *values, uint64_t looked, const char *kind, struct sl_trouble *t)
+static bool ddl_begin(MYSQL *db, const char *values, uint64_t looked, const struct sl_ddl *ddl, struct sl_trouble *t)
 {
-    char sql[DDL_SQL_MAX];
-    snprintf(sql, sizeof sql,
-             "REPLACE INTO sluice.ddl (feed, table_id, ts, state, looked, kind) VALUES (%s, 'begun', %llu, '%s')",
-             values, (unsigned long long)looked, kind);
-    return sl_mariadb_execute(db, sql, t) && ddl_commit(db, t);
+    char memory[DDL_SQL_MAX];
+    struct sl_text sql;
+    sl_text_init(&sql, memory, sizeof memory);
+    sl_text_cstr(&sql, "REPLACE INTO sluice.ddl (feed, table_id, ts, state, looked, kind, gtid) VALUES (");
+    sl_text_cstr(&sql, values);
+    sl_text_cstr(&sql, ", 'begun', ");
+    sl_text_u64(&sql, looked);
+    sl_text_cstr(&sql, ", '");
+    sl_text_cstr(&sql, ddl->kind);
+    sl_text_cstr(&sql, "', ");
+    sl_sink_put_gtids(&sql, ddl->gtid);
+    sl_text_cstr(&sql, ")");
+    SL_REQUIRE(!sql.cut);
+    return sl_mariadb_execute(db, memory, t) && ddl_commit(db, t);
 }
 
 /* Done, and the span's progress, together. */
-static bool ddl_end(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span, sl_ts ts,
-                    const char *where, struct sl_trouble *t)
+static bool ddl_end(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span,
+                    const struct sl_ddl *ddl, const char *where, struct sl_trouble *t)
 {
     char sql[DDL_SQL_MAX];
     snprintf(sql, sizeof sql, "UPDATE sluice.ddl SET state = 'done' WHERE %s", where);
-    return sl_mariadb_execute(db, sql, t) && sl_sink_state_advance(db, feed, span, ts, t) && ddl_commit(db, t);
+    return sl_mariadb_execute(db, sql, t) && sl_sink_state_advance(db, feed, span, ddl->ts, ddl->gtids, t) &&
+           ddl_commit(db, t);
 }
 
 /* ---- performing it ---- */
@@ -253,7 +266,7 @@ bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const s
     ddl_key(values, sizeof values, feed, span->key.table_id, ddl->ts, ",");
     if (!ddl_lock(db, feed, span->key.table_id, t))
         return false;
-    if (!sl_sink_state_advance(db, feed, span, ddl->ts - 1, t)) /* whoever is stale stops here */
+    if (!sl_sink_state_advance(db, feed, span, ddl->ts - 1, ddl->gtids_before, t)) /* whoever is stale stops here */
         return false;
     if (!ddl_commit(db, t) || !ddl_read(&row, db, where, t) || !ddl_commit(db, t))
         return false;
@@ -264,9 +277,9 @@ bool sl_sink_ddl_execute(MYSQL *db, const struct sl_sink_feed_key *feed, const s
         return false;
     bool was_performed = row.is_there && !row.is_done && row.looked != looks;
     if (!row.is_done && !was_performed &&
-        (!ddl_begin(db, values, looks, ddl->kind, t) || (!is_past && !ddl_perform(db, ddl, t))))
+        (!ddl_begin(db, values, looks, ddl, t) || (!is_past && !ddl_perform(db, ddl, t))))
         return false;
-    return ddl_end(db, feed, span, ddl->ts, where, t);
+    return ddl_end(db, feed, span, ddl, where, t);
 }
 
 bool sl_sink_ddl_was_executed(MYSQL *db, const struct sl_sink_feed_key *feed, const struct sl_sink_span *span, sl_ts ts,
