@@ -20,7 +20,7 @@
 
 #define SOURCE_HEARTBEAT_MS 100u
 #define SOURCE_HEARTBEAT_MS_MAX 60000u
-#define SOURCE_SILENT_S 30u /* without data or heartbeat the connection is dead */
+#define SOURCE_SILENT_S 30u                  /* without data or heartbeat the connection is dead */
 #define SOURCE_HELD_BYTES ((size_t)16 << 20) /* of a group that may still be rolled back, before it is read ahead */
 #define SOURCE_TRANSACTION_MIB 1024u
 #define SOURCE_TRANSACTION_MIB_MAX 65536u
@@ -41,10 +41,10 @@ struct mariadb_reader {
     bool is_skipped;     /* the open group is not wanted, or begins at or before from */
     bool is_ignored;     /* all of it is not wanted */
     struct sl_source_group group;
-    sl_ts scouted; /* the large group of which this is known: */
-    bool is_kept;  /* none of its rows is taken back */
-    bool is_placed;      /* the place is that of through: nothing at or before from is still to come */
-    sl_ns now;           /* of the read that goes on */
+    sl_ts scouted;  /* the large group of which this is known: */
+    bool is_kept;   /* none of its rows is taken back */
+    bool is_placed; /* the place is that of through: nothing at or before from is still to come */
+    sl_ns now;      /* of the read that goes on */
     struct sl_source_place place;
     struct sl_source_rows rows;
     struct sl_ddl_effects effects; /* of the last schema change */
@@ -224,8 +224,7 @@ static bool source_has_more(const struct mariadb_reader *r)
 
 enum source_next { SOURCE_GO_ON, SOURCE_SEAL, SOURCE_FAIL };
 
-static void source_begin_group(struct mariadb_reader *r, const struct sl_binlog_item *item,
-                               const struct sl_batch *into)
+static void source_begin_group(struct mariadb_reader *r, const struct sl_binlog_item *item, const struct sl_batch *into)
 {
     r->is_placed = r->is_placed || item->ts >= r->from;
     sl_source_place_begin(&r->place, r->now, r->stream.file, (uint32_t)item->ts, &item->gtid.gtid);

@@ -15,10 +15,10 @@ struct sl_source_place {
     const struct sl__source_opts *opts; /* the caller's */
     MYSQL *asker;                       /* null: nothing is asked */
     int fd;
-    sl_ns ask_ns; /* not before; CLOCK_MONOTONIC; SL_NEVER: the server has no such positions */
+    sl_ns ask_ns;           /* not before; CLOCK_MONOTONIC; SL_NEVER: the server has no such positions */
     bool is_known, is_open; /* is_open: a group has begun and has not ended */
-    struct sl_gtids seen; /* since the place that is asked about; when known: all */
-    struct sl_gtid group; /* the open one */
+    struct sl_gtids seen;   /* since the place that is asked about; when known: all */
+    struct sl_gtid group;   /* the open one */
 };
 
 void sl_source_place_init(struct sl_source_place *p, const struct sl__source_opts *opts);
