@@ -263,7 +263,8 @@ enum sl_code ctl_move(struct control_driver *d, int64_t table_id, sl_node_ref de
 enum sl_code ctl_remove(struct control_driver *d, sl_node_ref node, struct sl_dispatcher_id id, bool keep_span)
 {
     driver_begin(d);
-    enum sl_code code = sl_control_remove_dispatcher(d->control, d->now, node, id, keep_span, &d->out);
+    const struct sl_span_report report = { .id = id };
+    enum sl_code code = sl_control_remove_dispatcher(d->control, d->now, node, &report, keep_span, &d->out);
     driver_end(d);
     return code;
 }

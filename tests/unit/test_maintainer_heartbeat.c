@@ -86,6 +86,28 @@ static void unknown_working_dispatcher_is_removed_and_others_are_ignored(void **
     end();
 }
 
+/* Its answer, when it comes late, must say nothing of a placement that comes later; but a later copy has to go too. */
+static void orphan_is_removed_by_its_placement(void **state)
+{
+    (void)state;
+    begin_with_one_on_node_1();
+    d.nodes[0].ignores_schedules = true;
+    struct driver_beat orphan = { .checkpoint = 2000, .id = { 5, 5 }, .placement_seq = 7 };
+    driver_beat(&d, 1, &orphan);
+    const Pb__ScheduleDispatcherRequest *r = driver_peek(&d, SL_MSG_SCHEDULE_DISPATCHER_REQUEST, 1);
+    sl_assert_u64(r->placement_seq, 7u);
+    orphan.placement_seq = 9; /* a Create of a predecessor was on its way */
+    driver_beat(&d, 1, &orphan);
+    orphan.placement_seq = 7;
+    orphan.state = PB__COMPONENT_STATE__STOPPED;
+    driver_beat(&d, 1, &orphan);
+    sl_assert_u64(driver_stats(&d).operators, 1u);
+    orphan.placement_seq = 9;
+    driver_beat(&d, 1, &orphan);
+    sl_assert_u64(driver_stats(&d).operators, 0u);
+    end();
+}
+
 static void orphan_is_left_alone_by_a_maintainer_that_hands_over(void **state)
 {
     (void)state;
@@ -349,6 +371,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(stopped_without_an_operator_makes_the_span_absent_and_placed_anew),
         cmocka_unit_test(stopped_while_being_removed_for_good_is_only_noted),
         cmocka_unit_test(unknown_working_dispatcher_is_removed_and_others_are_ignored),
+        cmocka_unit_test(orphan_is_removed_by_its_placement),
         cmocka_unit_test(orphan_is_left_alone_by_a_maintainer_that_hands_over),
         cmocka_unit_test(copy_on_another_node_is_removed_there_only),
         cmocka_unit_test(heartbeat_of_another_epoch_is_refused_and_zero_is_not_known),

@@ -127,12 +127,13 @@ static bool adopt_has_table(const struct adoption *a, int64_t table_id)
 /* ---- dispatchers ---- */
 
 enum sl_code sl__maintainer_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
-                                         struct sl_dispatcher_id id, struct sl_outbox *out)
+                                         const struct sl_span_report *report, struct sl_outbox *out)
 {
+    struct sl_dispatcher_id id = report->id;
     struct sl_span_view view;
     if (sl_control_view(control, id, &view) == SL_OK && view.node == node)
         return SL_OK; /* the same one, listed twice */
-    enum sl_code code = sl_control_remove_dispatcher(control, m->now, node, id, false, out);
+    enum sl_code code = sl_control_remove_dispatcher(control, m->now, node, report, false, out);
     if (code == SL_OK)
         sl_out_event(out, SL_EV_ORPHAN_REMOVED, sl_f_str("feed", sl_feed_id_name(&m->id)),
                      sl_f_str("node", sl__maintainer_node_str(m, node)), sl_f_id128("dispatcher", id.high, id.low));
@@ -147,14 +148,14 @@ static enum sl_code adopt_item(struct adoption *a, const struct adopt_item *item
     if (sl_dispatcher_id_eq(report->id, a->m->trigger.id))
         return SL_OK;
     if (adopt_is_terminal(report->state)) /* it failed, and is listed until somebody says that he knows */
-        return sl__maintainer_remove_stray(a->m, a->control, item->node, report->id, a->out);
+        return sl__maintainer_remove_stray(a->m, a->control, item->node, report, a->out);
     if (adopt_has_table(a, report->span.table_id))
         code = sl_control_adopt(a->control, item->node, report);
     else if (sl__unlisted_keep(a->m, item->node, report))
         return SL_OK;
     if (code == SL_OK || code == SL_NOMEM || code == SL_LIMIT)
         return code;
-    return sl__maintainer_remove_stray(a->m, a->control, item->node, report->id, a->out);
+    return sl__maintainer_remove_stray(a->m, a->control, item->node, report, a->out);
 }
 
 static enum sl_code adopt_dispatchers(struct adoption *a)
@@ -181,7 +182,7 @@ static enum sl_code adopt_operator(struct adoption *a, sl_node_ref node, const s
     if (sl_dispatcher_id_eq(report->id, a->m->trigger.id))
         return SL_OK;
     if (op->action == PB__SCHEDULE_ACTION__REMOVE && is_known && view.node == node)
-        code = sl_control_remove_dispatcher(a->control, a->m->now, node, report->id, true, a->out);
+        code = sl_control_remove_dispatcher(a->control, a->m->now, node, report, true, a->out);
     else if (op->action == PB__SCHEDULE_ACTION__CREATE && !is_known && adopt_has_table(a, report->span.table_id))
         code = sl_control_resume_create(a->control, a->m->now, node, report, a->out);
     return code == SL_NOMEM || code == SL_LIMIT ? code : SL_OK;
@@ -331,16 +332,16 @@ static void merge_dispatchers(struct sl_maintainer *m, sl_node_ref from, const P
                               struct sl_outbox *out)
 {
     for (size_t i = 0; i < r->n_spans; i++) {
-        struct sl_dispatcher_id id = sl_dispatcher_id_of(r->spans[i]->id);
-        if (r->spans[i]->mode != 0 || sl_dispatcher_id_eq(id, m->trigger.id))
+        const struct sl_span_report report = sl__answer_report(r->spans[i]);
+        if (r->spans[i]->mode != 0 || sl_dispatcher_id_eq(report.id, m->trigger.id))
             continue;
-        sl_control_audit_seen(m->control, from, id);
-        if (sl__unlisted_has(m, from, id))
+        sl_control_audit_seen(m->control, from, report.id);
+        if (sl__unlisted_has(m, from, report.id))
             continue;
         if (adopt_is_terminal(r->spans[i]->state))
             sl__maintainer_take_end(m, from, r->spans[i], out);
         else
-            (void)sl__maintainer_remove_stray(m, m->control, from, id, out);
+            (void)sl__maintainer_remove_stray(m, m->control, from, &report, out);
     }
 }
 

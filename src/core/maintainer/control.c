@@ -337,18 +337,23 @@ static enum sl_code control_remove_bound(struct sl_control *c, uint32_t span, bo
     return SL_OK;
 }
 
-enum sl_code sl_control_remove_dispatcher(struct sl_control *c, sl_ns now, sl_node_ref node, struct sl_dispatcher_id id,
-                                          bool keep_span, struct sl_outbox *out)
+enum sl_code sl_control_remove_dispatcher(struct sl_control *c, sl_ns now, sl_node_ref node,
+                                          const struct sl_span_report *report, bool keep_span, struct sl_outbox *out)
 {
     SL_REQUIRE(sl_members_is_alive(c->members, node));
     if (c->mode == CONTROL_FROZEN)
         return SL_NOT_READY;
-    if (sl__operator_find_remove(c, id, node) != 0)
+    if (sl__operator_find_remove(c, report->id, node) != 0)
         return SL_EXISTS;
     control_enter(c, now);
-    uint32_t span = sl_spans_find(&c->spans, id);
+    uint32_t span = sl_spans_find(&c->spans, report->id);
     bool bound = span != 0 && sl_spans_at(&c->spans, span)->node == node;
-    struct sl_operator_removal removal = { .id = id, .node = node };
+    struct sl_operator_removal removal = { .id = report->id,
+                                           .table_id = report->span.table_id,
+                                           .schema_id = report->schema_id,
+                                           .placement_seq = report->placement_seq,
+                                           .node = node,
+                                           .keyspace_id = report->span.keyspace_id };
     enum sl_code code =
         bound ? control_remove_bound(c, span, keep_span, out) : sl__operator_remove_unknown(c, &removal, out);
     control_leave(c, out);
@@ -369,7 +374,10 @@ static enum sl_status_effect control_on_stray(struct sl_control *c, sl_node_ref 
 {
     uint32_t removal = sl__operator_find_remove(c, report->id, from);
     if (removal != 0) {
-        const struct sl_operator *op = sl_slab_at(&c->operators.slab, removal);
+        struct sl_operator *op = sl_slab_at(&c->operators.slab, removal);
+        /* A Create of a predecessor came late: that copy has to go as well. */
+        if (op->seq != 0 && report->placement_seq > op->seq)
+            op->seq = report->placement_seq;
         if (c->mode == CONTROL_FROZEN || control_is_stale(op->seq, report))
             return SL_STATUS_IGNORED;
         return sl__operator_on_status(c, removal, report, out) ? SL_STATUS_APPLIED : SL_STATUS_IGNORED;

@@ -98,9 +98,12 @@ SL_CHECKED enum sl_code sl_control_resume_create(struct sl_control *c, sl_ns now
  * id and is bound to the node, it is given up when the removal ends: with keep_span it becomes absent (a new place is
  * found), otherwise it is dropped. One that is bound elsewhere is not concerned. SL_EXISTS: it is being removed there
  * already. SL_NOT_READY: frozen. SL_NOMEM. Nothing changed then.
+ * Of the report the id counts, and what is known of table and placement: the Remove concerns that placement alone, so that
+ * an answer to it that comes late says nothing of a later one.
  */
 SL_CHECKED enum sl_code sl_control_remove_dispatcher(struct sl_control *c, sl_ns now, sl_node_ref node,
-                                                     struct sl_dispatcher_id id, bool keep_span, struct sl_outbox *out);
+                                                     const struct sl_span_report *report, bool keep_span,
+                                                     struct sl_outbox *out);
 
 /* A status of a heartbeat. */
 enum sl_status_effect {

@@ -29,12 +29,13 @@ static struct sl_span_report heartbeat_report(const Pb__TableSpanStatus *s)
 }
 
 /* Not while closing: then it is somebody else's to clean up. Without memory it is left to the next full list. */
-static void heartbeat_remove_orphan(struct sl_maintainer *m, sl_node_ref from, struct sl_dispatcher_id id,
+static void heartbeat_remove_orphan(struct sl_maintainer *m, sl_node_ref from, const struct sl_span_report *report,
                                     struct sl_outbox *out)
 {
     if (m->state != SL__MAINTAINER_RUNNING)
         return;
-    if (sl_control_remove_dispatcher(m->control, m->now, from, id, false, out) == SL_OK)
+    struct sl_dispatcher_id id = report->id;
+    if (sl_control_remove_dispatcher(m->control, m->now, from, report, false, out) == SL_OK)
         sl_out_event(out, SL_EV_ORPHAN_REMOVED, sl_f_str("feed", sl_feed_id_name(&m->id)),
                      sl_f_str("node", sl__maintainer_node_str(m, from)), sl_f_id128("dispatcher", id.high, id.low));
 }
@@ -51,7 +52,7 @@ static void heartbeat_take_unknown(struct sl_maintainer *m, sl_node_ref from, co
     if (!works)
         sl__unlisted_forget(m, from, report->id);
     if (has_ended || (works && !sl__unlisted_has(m, from, report->id)))
-        heartbeat_remove_orphan(m, from, report->id, out);
+        heartbeat_remove_orphan(m, from, report, out);
 }
 
 /*

@@ -228,7 +228,7 @@ void sl__maintainer_merge(struct sl_maintainer *m, sl_node_ref from, const Pb__M
  * concerns this copy only. SL_OK also when that is under way already.
  */
 enum sl_code sl__maintainer_remove_stray(struct sl_maintainer *m, struct sl_control *control, sl_node_ref node,
-                                         struct sl_dispatcher_id id, struct sl_outbox *out);
+                                         const struct sl_span_report *report, struct sl_outbox *out);
 
 /* ---- unlisted.c ---- */
 

@@ -118,7 +118,7 @@ void sl__unlisted_run(struct sl_maintainer *m, struct sl_outbox *out)
         const struct sl__unlisted_item item = m->unlisted.items[i - 1];
         if (item.report.checkpoint > m->checkpoint.committed)
             continue;
-        enum sl_code code = sl__maintainer_remove_stray(m, m->control, item.node, item.report.id, out);
+        enum sl_code code = sl__maintainer_remove_stray(m, m->control, item.node, &item.report, out);
         if (code == SL_OK)
             unlisted_delete(m, i - 1);
     }
