@@ -144,7 +144,7 @@ static void client_fill(struct sl_sim *sim, const struct sl_sim_wish *w, struct 
     if (w->kind == SL_SIM_WISH_CREATE || w->kind == SL_SIM_WISH_UPDATE) {
         size_t len = sl_sim_catalog_config(&sim->catalog, w->feed, 0, config, CLIENT_CONFIG_BYTES);
         r->config = sl_secret_of((struct sl_bytes){ (const uint8_t *)config, len });
-        r->checkpoint = f->start_ts;
+        r->checkpoint = w->kind == SL_SIM_WISH_CREATE ? f->start_ts : SL_TS_NONE;
     }
     if (w->kind == SL_SIM_WISH_BAD)
         client_fill_bad(w, r);

@@ -127,7 +127,7 @@ static void node_drain_body(struct sl_cli *c, const struct node_drain *o, const 
     if (o->deadline_ms > 0)
         json_object_object_add(body, "deadline_ms", json_object_new_uint64(o->deadline_ms));
     if (o->max_lag_ms > 0)
-        json_object_object_add(body, "max_lag_ms", json_object_new_uint64(o->max_lag_ms));
+        json_object_object_add(body, "lag_budget_ms", json_object_new_uint64(o->max_lag_ms));
     json_object_object_add(body, "dry_run", json_object_new_boolean(o->dry_run));
     json_object_object_add(body, "stop", json_object_new_boolean(o->stop));
     json_object_object_add(body, "cancel_at_deadline", json_object_new_boolean(o->cancel_at_deadline));

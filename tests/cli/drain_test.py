@@ -117,7 +117,7 @@ class Request(CliCase):
                          "--cancel-at-deadline"], server, 0)
         self.assertEqual(server.seen[-1][2], {
             "node": "00000002-aaaa-4bbb-8ccc-dddddddddddd", "reason": "kernel", "actor": pwd.getpwuid(os.geteuid()).pw_name,
-            "deadline_ms": 600000, "max_lag_ms": 5000, "dry_run": False, "stop": False, "cancel_at_deadline": True})
+            "deadline_ms": 600000, "lag_budget_ms": 5000, "dry_run": False, "stop": False, "cancel_at_deadline": True})
 
     def test_the_result_as_json(self):
         server = self.serve(Cluster(GOING + [drain("safe")]))

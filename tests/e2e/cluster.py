@@ -18,7 +18,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -29,6 +28,9 @@ import urllib.error
 import urllib.request
 
 SOURCE_DIR = os.environ.get("SL_SOURCE_DIR", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(SOURCE_DIR, "tests", "support"))
+from free_port import free_port  # noqa: E402, F401 pylint: disable=wrong-import-position,unused-import
+
 BUILD_DIR = os.environ.get("SL_BUILD_DIR", os.path.join(SOURCE_DIR, "build", "release"))
 SLUICED = os.path.join(BUILD_DIR, "bin", "sluiced")
 PATIENCE = float(os.environ.get("SL_E2E_WAIT", "1"))
@@ -198,13 +200,6 @@ class Node:
 
     def address(self):
         return f"127.0.0.1:{self.port}"
-
-
-def free_port():
-    """A port that nobody had a moment ago: for programs that cannot take one themselves and say which."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Etcd:

@@ -10,7 +10,7 @@
 : "${SL_MARIADB_DIR:=$(mktemp -d)}"
 
 mariadb_free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    "$(dirname "${BASH_SOURCE[0]}")/free_port.py"
 }
 
 mariadb_sql() {
