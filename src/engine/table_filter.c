@@ -132,7 +132,7 @@ static bool filter_is_small(const char *pattern)
         if (times > 1) {
             last *= times;
         } else if (*p == ')' && depth > 0) {
-            last += sum[depth--];
+            last += sum[depth--] + 1; /* itself: it may be empty */
         } else if (*p == '(') {
             sum[depth] += last;
             last = 0;
