@@ -23,10 +23,20 @@
 
 struct kill_node {
     struct sl_plane *plane;
-    sl_ts progress;
+    sl_ts progress; /* of all that follow; the others, such as those of a lane that was too slow, have their own */
+    sl_ts own[KILL_TABLES + 1];
+    bool follows[KILL_TABLES + 1];
     bool is_open;
     uint32_t closed;
 };
+
+static bool kill_is_through(const struct kill_node *n)
+{
+    for (uint32_t i = 1; i <= KILL_TABLES; i++)
+        if (n->own[i] < KILL_LIMIT && (!n->follows[i] || n->progress < KILL_LIMIT))
+            return false;
+    return true;
+}
 
 static void kill_on_report(void *ctx, const struct sl_report *r)
 {
@@ -39,6 +49,10 @@ static void kill_on_report(void *ctx, const struct sl_report *r)
         n->closed++;
     else if (r->kind == SL_REPORT_FAILED || r->kind == SL_REPORT_FEED_FAILED)
         _exit(3);
+    if (r->kind == SL_REPORT_READY || r->kind == SL_REPORT_PROGRESS) {
+        n->own[r->dispatcher] = r->checkpoint;
+        n->follows[r->dispatcher] = r->follows;
+    }
 }
 
 static void kill_on_schema(void *ctx, const struct sl_in_schema *schema)
@@ -101,7 +115,7 @@ static void kill_live(const char *directory, uint64_t generation)
 {
     struct kill_node n = { 0 };
     kill_open(&n, directory, generation);
-    while (n.progress < KILL_LIMIT)
+    while (!kill_is_through(&n))
         kill_poll(&n);
     for (uint32_t i = 1; i <= KILL_TABLES; i++)
         sl_plane_perform(n.plane, &(struct sl_command){ .verb = SL_COMMAND_CLOSE, .feed = 1, .dispatcher = i });
