@@ -142,7 +142,8 @@ static bool filter_is_small(const char *pattern)
         } else {
             sum[depth] += last;
             last = 1;
-            if ((p = filter_piece_end(p)) == NULL)
+            p = filter_piece_end(p);
+            if (!p)
                 return false;
         }
         if (sum[depth] + last > FILTER_NODES_MAX)

@@ -10,7 +10,7 @@
  * texts. Values; nothing allocates.
  */
 #define SL_GTIDS_MAX 16u
-#define SL_GTIDS_TEXT_MAX (SL_GTIDS_MAX * 44u)
+#define SL_GTIDS_TEXT_MAX ((size_t)SL_GTIDS_MAX * 44)
 
 struct sl_gtids {
     struct sl_gtid at[SL_GTIDS_MAX]; /* ascending by domain */
