@@ -368,6 +368,28 @@ static void a_table_made_anew_waits_until_the_old_one_is_gone(void **state)
     assert_int_equal(driver_table_count(&d, 3), 1);
 }
 
+/* The trigger was through both already, which a new maintainer learns in any order. */
+static void a_change_acts_after_those_before_it(void **state)
+{
+    (void)state;
+    struct change drop = two_tables;
+    drop.tables[1] = 3;
+    drop.table_count = 2;
+    drop.dropped[0] = 3;
+    const struct change made = { .stage = PB__BLOCK_STAGE__NONE,
+                                 .influence = PB__INFLUENCE_TYPE__NORMAL,
+                                 .table_count = 1,
+                                 .added = 3,
+                                 .later = 10 };
+    say(3, &drop);
+    say(0, &made);
+    drop.stage = PB__BLOCK_STAGE__DONE;
+    say(0, &drop);
+    driver_run(&d, 5 * SL_S);
+    assert_int_equal(driver_table_count(&d, 3), 1);
+    assert_int_equal(driver_stats(&d).spans, TABLES);
+}
+
 static void words_in_the_name_of_another_epoch_are_refused(void **state)
 {
     (void)state;
@@ -396,6 +418,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_dropped_table_goes_when_it_was_performed_and_not_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_schema_takes_all_its_tables_along, setup, teardown),
         cmocka_unit_test_setup_teardown(a_table_made_anew_waits_until_the_old_one_is_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_acts_after_those_before_it, setup, teardown),
         cmocka_unit_test_setup_teardown(words_in_the_name_of_another_epoch_are_refused, setup, teardown),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);

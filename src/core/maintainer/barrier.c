@@ -199,9 +199,16 @@ static void barrier_arena_free(void *arena, void *ptr)
     (void)ptr;
 }
 
-/* A table of the same name was dropped before, and its dispatcher may still write. */
-static bool barrier_must_wait(const struct sl_maintainer *m, const Pb__State *state)
+/*
+ * A change before it has not dropped and added its tables yet; they may be the same ones. Or a table of the same id was
+ * dropped before, and its dispatcher may still write.
+ */
+static bool barrier_must_wait(const struct sl_maintainer *m, const struct sl__barrier_event *e, const Pb__State *state)
 {
+    for (uint32_t i = 0; i < m->barrier.count && m->barrier.events[i].commit_ts < e->commit_ts; i++) {
+        if (!m->barrier.events[i].is_scheduled)
+            return true;
+    }
     for (size_t i = 0; i < state->n_added_tables; i++) {
         if (sl_control_table_leaves(m->control, state->added_tables[i]->table_id))
             return true;
@@ -230,7 +237,7 @@ static bool barrier_schedule(struct sl_maintainer *m, struct sl__barrier_event *
     sl_arena_init(&arena, m->opts.mem, SL_TAG_MAINTAINER, 16 * (size_t)e->state_bytes + 65536);
     ProtobufCAllocator allocator = { barrier_arena_alloc, barrier_arena_free, &arena };
     const Pb__State *state = pb__state__unpack(&allocator, e->state_bytes, e->state);
-    e->is_scheduled = state && !barrier_must_wait(m, state);
+    e->is_scheduled = state && !barrier_must_wait(m, e, state);
     if (e->is_scheduled)
         barrier_change_tables(m, e, state, out);
     sl_arena_deinit(&arena);
