@@ -177,10 +177,13 @@ static void judge_drain(struct sl_sim *sim, struct sl_sim_seen_drain *d, const s
     d->epoch = intent->epoch;
     d->phase = intent->phase;
     judge_learn(sim, intent);
+    /* The node may have gone before SAFE was stored: that it was is then stored with what comes after. */
+    bool is_proved =
+        intent->phase == SL_DRAIN_SAFE || (intent->phase > SL_DRAIN_SAFE && intent->ended_from == SL_DRAIN_SAFE);
+    if (is_proved && !d->was_safe)
+        d->safe_at = sim->engine.now;
+    d->was_safe |= is_proved;
     if (intent->phase == SL_DRAIN_SAFE) {
-        if (!d->was_safe)
-            d->safe_at = sim->engine.now;
-        d->was_safe = true;
         d->node_epoch = intent->target_node_epoch;
         sl_sim_judge_safe(sim, &intent->target, intent->target_node_epoch);
     }
