@@ -168,6 +168,14 @@ static bool catalog_create_again(struct catalog_ddl *d, uint64_t draw)
     return false;
 }
 
+/* Its dispatcher waits for the change, its rows are divided by it, and then it is gone. */
+static void catalog_take_away(struct catalog_ddl *d, struct sl_sim_table *t)
+{
+    catalog_wait(d, t->table_id);
+    catalog_touch(d, t->table_id);
+    catalog_end_life(d, t);
+}
+
 static bool catalog_drop(struct catalog_ddl *d, uint32_t count, uint64_t draw)
 {
     struct sl_sim_feed *f = catalog_feed(d);
@@ -175,9 +183,7 @@ static bool catalog_drop(struct catalog_ddl *d, uint32_t count, uint64_t draw)
     d->effect = SL_DDL_JOINT;
     catalog_wait(d, 0);
     while (d->dropped_count < count && (t = catalog_live(f, draw, 0)) != NULL) {
-        catalog_wait(d, t->table_id);
-        catalog_touch(d, t->table_id);
-        catalog_end_life(d, t);
+        catalog_take_away(d, t);
     }
     return d->dropped_count > 0;
 }
@@ -201,9 +207,7 @@ static bool catalog_rename(struct catalog_ddl *d, uint32_t count, uint64_t draw)
     catalog_wait(d, 0);
     while (d->added_count < count && (t = catalog_live(f, draw, 0)) != NULL) {
         int64_t schema_id = t->schema_id;
-        catalog_wait(d, t->table_id);
-        catalog_touch(d, t->table_id);
-        catalog_end_life(d, t);
+        catalog_take_away(d, t);
         catalog_begin_life(d, ++f->table_next, schema_id);
     }
     return d->added_count > 0;

@@ -324,12 +324,9 @@ int sl_cli_feed_repoint(struct sl_cli *c)
 {
     struct sl_cli_buf uri = { 0 };
     int exit = SL_CLI_EXIT_USAGE;
-    bool ok = sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SOURCE], SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &uri);
-    if (ok && uri.ptr[0] != '\0')
+    if (sl_cli_source_uri(c, c->args.values[SL_CLI_OPT_SOURCE], "give --source mysql://NEW-SERVER/, or --source-file",
+                          &uri))
         exit = feed_repoint(c, uri.ptr);
-    else if (ok)
-        (void)sl_cli_fail(c, exit, "feed repoint", "no URI is given",
-                          "give --source mysql://NEW-SERVER/, or --source-file");
     sl_cli_buf_free(&uri);
     return exit;
 }

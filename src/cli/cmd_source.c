@@ -67,12 +67,8 @@ int sl_cli_source_check(struct sl_cli *c)
     const char *word = c->args.word_count > 0 ? c->args.words[0] : NULL;
     struct sl_cli_buf uri = { 0 };
     int exit = SL_CLI_EXIT_USAGE;
-    bool ok = sl_cli_feed_uri(c, word, SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &uri);
-    if (ok && uri.ptr[0] != '\0')
+    if (sl_cli_source_uri(c, word, "give one such as mariadb://HOST/, or --source-file", &uri))
         exit = source_ask(c, uri.ptr);
-    else if (ok)
-        (void)sl_cli_fail(c, exit, "source check", "no URI is given",
-                          "give one such as mariadb://HOST/, or --source-file");
     sl_cli_buf_free(&uri);
     return exit;
 }

@@ -48,7 +48,8 @@ static bool feed_read(struct sl_cli *c, enum sl_cli_option o, const char *path, 
 
 /* ---- URIs ---- */
 
-bool sl_cli_feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, enum sl_cli_option from_file,
+/* A URI: value, else what from_file names, else the variable of the option; empty if none is given. False: said why. */
+static bool feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, enum sl_cli_option from_file,
                      struct sl_cli_buf *uri)
 {
     const char *path = sl_cli_value(c, from_file);
@@ -70,12 +71,20 @@ bool sl_cli_feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, 
     return false;
 }
 
+bool sl_cli_source_uri(struct sl_cli *c, const char *value, const char *remedy, struct sl_cli_buf *uri)
+{
+    if (!feed_uri(c, value, SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, uri))
+        return false;
+    if (uri->ptr[0] == '\0')
+        (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, c->args.command->path, "no URI is given", remedy);
+    return uri->ptr[0] != '\0';
+}
+
 static bool feed_uris(struct sl_cli *c, struct json_object *body)
 {
     struct sl_cli_buf source = { 0 }, sink = { 0 };
-    bool ok =
-        sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SOURCE], SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &source) &&
-        sl_cli_feed_uri(c, c->args.values[SL_CLI_OPT_SINK], SL_CLI_OPT_SINK, SL_CLI_OPT_SINK_FILE, &sink);
+    bool ok = feed_uri(c, c->args.values[SL_CLI_OPT_SOURCE], SL_CLI_OPT_SOURCE, SL_CLI_OPT_SOURCE_FILE, &source) &&
+              feed_uri(c, c->args.values[SL_CLI_OPT_SINK], SL_CLI_OPT_SINK, SL_CLI_OPT_SINK_FILE, &sink);
     if (ok && (sink.ptr[0] == '\0' || source.ptr[0] == '\0')) {
         (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "feed create",
                           source.ptr[0] == '\0' ? "it has no source" : "it has no sink",

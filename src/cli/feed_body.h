@@ -11,11 +11,10 @@
 struct json_object *sl_cli_feed_body(struct sl_cli *c);
 
 /*
- * A URI: value, else what --source-file or --sink-file (from_file) names, else the variable of the option; empty if none
- * is given. False: said why.
+ * The URI of a source: value, else what --source-file names, else the variable of --source. False: said why, with the
+ * remedy if none is given.
  */
-SL_CHECKED bool sl_cli_feed_uri(struct sl_cli *c, const char *value, enum sl_cli_option o, enum sl_cli_option from_file,
-                                struct sl_cli_buf *uri);
+SL_CHECKED bool sl_cli_source_uri(struct sl_cli *c, const char *value, const char *remedy, struct sl_cli_buf *uri);
 
 /* Sets a member by a dotted path, "filter.rules": dashes are underscores; a value that is JSON is that, else a text. */
 SL_CHECKED bool sl_cli_feed_set(struct json_object *config, const char *assignment, char *problem, size_t size);

@@ -171,11 +171,16 @@ static struct drain_session *api_session_named(struct sl_drains *d, struct sl_st
     return found;
 }
 
+/* It ended with a proof, which nobody under the same id has made void since. Null: false. */
+static bool api_has_proved(const struct drain_session *s)
+{
+    return s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded;
+}
+
 /* The node was safe to stop, and has stopped, if it is a member for a while yet. */
 static bool api_has_stopped(const struct sl_drains *d, const struct drain_session *s)
 {
-    return s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded &&
-           sl__drain_has_vanished(d, &s->intent.target);
+    return api_has_proved(s) && sl__drain_has_vanished(d, &s->intent.target);
 }
 
 /* By drain id or unique prefix, else by the node's id or prefix. */
@@ -264,12 +269,11 @@ static void api_drain_node(struct sl_drains *d, sl_ns now, const struct sl_reque
     sl_node_ref node = sl_members_find_str(d->opts.members, r->node);
     struct drain_session *s = d->is_loaded ? api_session_of(d, r->node) : NULL;
     bool is_open = s && sl__drain_is_open(s);
-    bool is_being_proved = s && s->intent.ended_from == SL_DRAIN_SAFE && !s->is_superseded;
     if (api_has_stopped(d, s))
         node = SL_NODE_NONE;
     if (s && api_is_about(d, s, node) && (is_open || node == SL_NODE_NONE))
         reply.remaining = api_remaining(d, now, s);
-    if (d->is_settled && node == SL_NODE_NONE && reply.remaining > 0 && !is_being_proved)
+    if (d->is_settled && node == SL_NODE_NONE && reply.remaining > 0 && !api_has_proved(s))
         api_reply(&reply, SL_NOT_FOUND, "no such node in the cluster");
     /* No room, no other node, a former life of it still being cleared: transient, and legible in the list of drains. */
     if (d->is_settled && node != SL_NODE_NONE && !is_open && !api_is_last_node(d))

@@ -50,15 +50,10 @@ static void copy_put_hex(struct sl_text *sql, struct sl_bytes bytes)
     }
 }
 
-static void copy_put_feed(struct sl_text *sql, const struct sl_sink_feed_key *feed)
-{
-    copy_put_hex(sql, (struct sl_bytes){ feed->bytes, sizeof feed->bytes });
-}
-
 static void copy_put_where(struct sl_text *sql, const struct sl_sink_feed_key *feed, int64_t table_id)
 {
     sl_text_cstr(sql, " WHERE feed = ");
-    copy_put_feed(sql, feed);
+    sl_sink_put_feed(sql, feed);
     sl_text_cstr(sql, " AND table_id = ");
     sl_text_i64(sql, table_id);
 }
@@ -120,7 +115,7 @@ static bool copy_read(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_
     sl_text_init(&sql, memory, COPY_SQL_MAX);
     sl_text_cstr(&sql, "SELECT table_id, state, chunk, low, high, is_partly, rows_done, rows_about, place "
                        "FROM sluice.copy WHERE feed = ");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     sl_text_cstr(&sql, " AND table_id IN (0");
     for (uint32_t i = 0; i < count; i++) {
         sl_text_cstr(&sql, ", ");
@@ -148,7 +143,7 @@ static bool copy_want(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_
             continue;
         sl_text_cstr(&sql, between);
         sl_text_cstr(&sql, "(");
-        copy_put_feed(&sql, feed);
+        sl_sink_put_feed(&sql, feed);
         sl_text_cstr(&sql, ", ");
         sl_text_i64(&sql, c->span.key.table_id);
         sl_text_cstr(&sql, ", 'wanted')");
@@ -310,7 +305,7 @@ static bool copy_set_again(MYSQL *db, const struct sl_sink_feed_key *feed, const
     struct sl_text sql;
     sl_text_init(&sql, memory, sizeof memory);
     sl_text_cstr(&sql, "REPLACE INTO sluice.copy (feed, table_id, state, schema_name, table_name) VALUES (");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     sl_text_cstr(&sql, ", ");
     sl_text_i64(&sql, table_id);
     sl_text_cstr(&sql, ", 'again', ");
@@ -389,7 +384,7 @@ bool sl_sink_copy_asked(MYSQL *db, const struct sl_sink_feed_key *feed, int64_t 
     *count = 0;
     sl_text_init(&sql, memory, sizeof memory);
     sl_text_cstr(&sql, "SELECT table_id FROM sluice.copy WHERE feed = ");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     sl_text_cstr(&sql, " AND state = 'again' LIMIT ");
     sl_text_u64(&sql, max);
     if (!copy_select(&result, db, &sql, t))
@@ -428,7 +423,7 @@ bool sl_sink_copy_ask(MYSQL *db, const struct sl_sink_feed_key *feed, int64_t ta
                               "the feed has no such table at its sink");
     sl_text_init(&sql, memory, sizeof memory);
     sl_text_cstr(&sql, "INSERT INTO sluice.copy (feed, table_id, state) VALUES (");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     sl_text_cstr(&sql, ", ");
     sl_text_i64(&sql, table_id);
     sl_text_cstr(&sql, ", 'again') ON DUPLICATE KEY UPDATE state = 'again', chunk = 0");
@@ -441,7 +436,7 @@ bool sl_sink_copy_forget(MYSQL *db, const struct sl_sink_feed_key *feed, struct 
     struct sl_text sql;
     sl_text_init(&sql, memory, sizeof memory);
     sl_text_cstr(&sql, "DELETE FROM sluice.copy WHERE feed = ");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     return copy_run(db, &sql, t);
 }
 
@@ -475,7 +470,7 @@ bool sl_sink_copy_is_past(MYSQL *db, const struct sl_sink_feed_key *feed, const 
     sl_text_cstr(&sql, "SELECT count(*), COALESCE(SUM(low >= ");
     sl_text_u64(&sql, ddl->ts);
     sl_text_cstr(&sql, "), 0) FROM sluice.copy WHERE feed = ");
-    copy_put_feed(&sql, feed);
+    sl_sink_put_feed(&sql, feed);
     copy_put_reach(&sql, ddl);
     bool is_good = copy_select(&result, db, &sql, t);
     free(memory);

@@ -309,24 +309,20 @@ bool sl_sink_state_keep_place(MYSQL *db, const struct sl_sink_feed_key *feed, co
     return state_run(db, &sql, t) && (mysql_commit(db) == 0 || sl_mariadb_trouble(t, db, "progress in the sink"));
 }
 
-/* The feed is gone. */
-static bool state_forget_place(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_trouble *t)
+static bool state_forget_rows(MYSQL *db, const char *table, const struct sl_sink_feed_key *feed, struct sl_trouble *t)
 {
     char memory[256];
     struct sl_text sql;
     sl_text_init(&sql, memory, sizeof memory);
-    sl_text_cstr(&sql, "DELETE FROM sluice.source WHERE feed = ");
+    sl_text_cstr(&sql, "DELETE FROM sluice.");
+    sl_text_cstr(&sql, table);
+    sl_text_cstr(&sql, " WHERE feed = ");
     sl_sink_put_feed(&sql, feed);
     return state_run(db, &sql, t);
 }
 
 bool sl_sink_state_forget(MYSQL *db, const struct sl_sink_feed_key *feed, struct sl_trouble *t)
 {
-    char memory[256];
-    struct sl_text sql;
-    sl_text_init(&sql, memory, sizeof memory);
-    sl_text_cstr(&sql, "DELETE FROM sluice.progress WHERE feed = ");
-    sl_sink_put_feed(&sql, feed);
-    return state_run(db, &sql, t) && state_forget_place(db, feed, t) &&
+    return state_forget_rows(db, "progress", feed, t) && state_forget_rows(db, "source", feed, t) &&
            (mysql_commit(db) == 0 || sl_mariadb_trouble(t, db, "progress in the sink"));
 }
