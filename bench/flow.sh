@@ -22,7 +22,8 @@ flow=$SL_BUILD_DIR/bin/bench_flow
 now() { date +%s.%N; }
 per_second() { awk -v n="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%.0f", n / (b - a) }'; }
 line() { printf '%-48s %12s %10s  %s\n' "$1" "$2" "${3-}" "${4-}"; }
-times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f times", a / b }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / b }'; }
+times() { echo "$(ratio "$1" "$2") times"; }
 value() { awk -v name="$1" '{ for (i = 1; i < NF; i += 2) if ($i == name) print $(i + 1) }' <<<"$2"; } # NAME "name value ..."
 # Processor time of a process so far, in seconds; of a server by its name.
 pid_cpu_s() { awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15) / ticks }' "/proc/$1/stat"; }
