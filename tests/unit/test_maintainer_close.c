@@ -177,6 +177,24 @@ static void maintainer_that_hands_over_sends_nothing_else(void **state)
     end();
 }
 
+static void hand_over_takes_a_trigger_that_is_just_made_again(void **state)
+{
+    (void)state;
+    begin_running(2, 4);
+    const struct driver_beat ended = { .checkpoint = 1000,
+                                       .id = d.nodes[0].trigger,
+                                       .state = PB__COMPONENT_STATE__STOPPED };
+    d.nodes[0].trigger = (struct sl_dispatcher_id){ 0 };
+    driver_beat(&d, 0, &ended);
+    sl_assert_u64(d.sent[SL_MSG_MAINTAINER_BOOTSTRAP_REQUEST][0], 1u); /* makes it again, and is on its way */
+    driver_remove(&d, false, false, DRIVER_EPOCH);
+    assert_false(sl_maintainer_is_closed(d.m));
+    driver_deliver(&d);
+    assert_true(sl_maintainer_is_closed(d.m));
+    assert_true(sl_dispatcher_id_is_none(d.nodes[0].trigger));
+    end();
+}
+
 static void trigger_unknown_to_its_node_ends_the_wait(void **state)
 {
     (void)state;
@@ -553,6 +571,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(hand_over_leaves_the_dispatchers_and_takes_the_trigger),
         cmocka_unit_test(repeated_requests_change_nothing_and_are_answered_by_the_status),
         cmocka_unit_test(maintainer_that_hands_over_sends_nothing_else),
+        cmocka_unit_test(hand_over_takes_a_trigger_that_is_just_made_again),
         cmocka_unit_test(trigger_unknown_to_its_node_ends_the_wait),
         cmocka_unit_test(hand_over_ends_even_if_the_own_node_never_answers),
         cmocka_unit_test(moves_in_flight_end_before_the_hand_over_goes_on),

@@ -51,9 +51,9 @@ static void close_run_moves(struct sl_maintainer *m, struct sl_outbox *out)
 
 static void close_run_trigger(struct sl_maintainer *m, struct sl_outbox *out)
 {
-    if (!m->trigger.is_stopped && m->now < m->closing.give_up_at)
+    if (!m->trigger.is_removed && m->now < m->closing.give_up_at)
         return;
-    if (!m->trigger.is_stopped)
+    if (!m->trigger.is_removed)
         close_note_timeout(m, "trigger", out);
     sl__maintainer_set_state(m, SL__MAINTAINER_CLOSED, out);
 }

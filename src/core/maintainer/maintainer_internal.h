@@ -93,7 +93,8 @@ struct sl__schema {
 
 struct sl__trigger {
     struct sl_dispatcher_id id;
-    bool is_stopped;
+    bool is_stopped; /* as its node said last */
+    bool is_removed; /* for a hand-over: nothing on its way can make it again */
     sl_ns post_at;   /* next post-bootstrap request; SL_NEVER = answered, or not yet its time */
     sl_ns remove_at; /* next Remove; SL_NEVER = none wanted */
 };

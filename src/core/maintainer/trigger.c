@@ -17,6 +17,7 @@ void sl__trigger_init(struct sl_maintainer *m)
     m->trigger = (struct sl__trigger){
         .id = { .high = sl_prng_at(seed, TRIGGER_STREAM_HIGH, 0), .low = sl_prng_at(seed, TRIGGER_STREAM_LOW, 0) | 1 },
         .is_stopped = m->opts.remove_only,
+        .is_removed = m->opts.remove_only,
         .post_at = SL_NEVER,
         .remove_at = SL_NEVER,
     };
@@ -54,11 +55,16 @@ static void trigger_send_remove(const struct sl_maintainer *m, struct sl_outbox 
 /*
  * Only the state counts. A dispatch manager that does not know the trigger says Stopped with checkpoint 0; to wait for
  * a better checkpoint would be to wait for ever.
+ *
+ * A hand-over believes only what is said after its Remove has left: a trigger that ended before that is made again by the
+ * bootstrap request that this maintainer has sent since, and would run on beside the one of the successor.
  */
 void sl__trigger_on_status(struct sl_maintainer *m, Pb__ComponentState state)
 {
-    if (state == PB__COMPONENT_STATE__STOPPED || state == PB__COMPONENT_STATE__REMOVED)
-        m->trigger.is_stopped = true;
+    if (state != PB__COMPONENT_STATE__STOPPED && state != PB__COMPONENT_STATE__REMOVED)
+        return;
+    m->trigger.is_stopped = true;
+    m->trigger.is_removed |= m->closing.phase == SL__CLOSE_TRIGGER;
 }
 
 enum sl_refusal sl__trigger_on_post_response(struct sl_maintainer *m, sl_node_ref from,
