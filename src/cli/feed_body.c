@@ -167,7 +167,7 @@ static bool feed_repeats(struct sl_cli *c, struct json_object *config)
             rules = rules ? rules : json_object_new_array();
             json_object_array_add(rules, json_object_new_string(value));
         } else if (!sl_cli_feed_set(config, value, problem, sizeof problem)) {
-            (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--set", problem, "such as --set filter.case_sensitive=true");
+            (void)sl_cli_fail(c, SL_CLI_EXIT_USAGE, "--set", problem, "such as --set case_sensitive=true");
             json_object_put(rules);
             return false;
         }

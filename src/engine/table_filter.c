@@ -2,20 +2,20 @@
 #define _GNU_SOURCE /* NOLINT(cert-dcl37-c,cert-dcl51-cpp) for FNM_CASEFOLD */
 #include "engine/table_filter.h"
 
-#include <ctype.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <fnmatch.h>
 #include <json-c/json.h>
-#include <regex.h>
+#include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILTER_NODES_MAX = 1024, FILTER_GROUPS_MAX = 32 }; /* of a regular expression, written out */
-#define FILTER_NAME_MAX 512u                              /* a name of 64 characters, with room */
+#define FILTER_NAME_MAX 512u /* a name of 64 characters, with room */
+/* What comparing one name with one expression may cost: about a millisecond, and memory in KiB. */
+enum { FILTER_STEPS_MAX = 100000, FILTER_HEAP_MAX = 1024 };
 
 struct filter_part { /* of one rule: for the schema or for the table */
-    bool is_regex;
     char *glob;
-    regex_t regex;
+    pcre2_code *regex; /* null: glob decides */
 };
 
 struct filter_rule {
@@ -27,7 +27,8 @@ struct sl_table_filter {
     bool is_case_sensitive;
     uint32_t rule_count, ignored_count;
     struct filter_rule *rules;
-    sl_ts *ignored; /* transactions and schema changes that nobody wants */
+    pcre2_match_context *limits; /* null if nobody has set rules */
+    sl_ts *ignored;              /* transactions and schema changes that nobody wants */
 };
 
 /* ---- reading a rule ---- */
@@ -92,66 +93,6 @@ static bool filter_read_glob(struct filter_text *in, struct filter_part *part)
     return is_good && len > 0;
 }
 
-/*
- * The last character of the piece that begins at p: a class in brackets, what is escaped, or p itself. Null: it has no
- * end, or refers back to a group, which can take all time there is.
- */
-static const char *filter_piece_end(const char *p)
-{
-    if (*p == '\\')
-        return p[1] && !isdigit((unsigned char)p[1]) ? p + 1 : NULL;
-    if (*p != '[')
-        return p;
-    p += p[1] == '^' ? 2 : 1;
-    return strchr(*p == ']' ? p + 1 : p, ']'); /* as the first member, it is one */
-}
-
-/* What stands before a quantifier is there so many times; 1 if p is at none. */
-static uint64_t filter_times(const char *p)
-{
-    if (*p == '+' || *p == '*' || *p == '?')
-        return 2;
-    if (*p != '{')
-        return 1;
-    char *end;
-    unsigned long least = strtoul(p + 1, &end, 10), most = *end == ',' ? strtoul(end + 1, NULL, 10) : 0;
-    unsigned long times = most > least ? most : least;
-    return times > FILTER_NODES_MAX ? FILTER_NODES_MAX + 1 : (uint64_t)times + 1;
-}
-
-/*
- * Whether a pattern stays small when it is read: the library writes out each repetition, so that a few characters, one
- * repetition inside the other, could take all memory there is.
- */
-static bool filter_is_small(const char *pattern)
-{
-    uint64_t sum[FILTER_GROUPS_MAX] = { 0 }, last = 0; /* of each open group, without its last piece; that piece */
-    uint32_t depth = 0;
-    for (const char *p = pattern; *p; p++) {
-        uint64_t times = filter_times(p);
-        if (times > 1) {
-            last *= times;
-        } else if (*p == ')' && depth > 0) {
-            last += sum[depth--] + 1; /* itself: it may be empty */
-        } else if (*p == '(') {
-            sum[depth] += last;
-            last = 0;
-            if (++depth == FILTER_GROUPS_MAX)
-                return false;
-            sum[depth] = 0;
-        } else {
-            sum[depth] += last;
-            last = 1;
-            p = filter_piece_end(p);
-            if (!p)
-                return false;
-        }
-        if (sum[depth] + last > FILTER_NODES_MAX)
-            return false;
-    }
-    return true;
-}
-
 static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
 {
     char pattern[FILTER_NAME_MAX];
@@ -165,9 +106,11 @@ static bool filter_read_regex(struct filter_text *in, struct filter_part *part)
     if (*in->at != '/')
         return false;
     in->at++;
-    part->is_regex = filter_is_small(pattern) &&
-                     regcomp(&part->regex, pattern, REG_EXTENDED | REG_NOSUB | (in->ignores_case ? REG_ICASE : 0)) == 0;
-    return part->is_regex;
+    int error;
+    PCRE2_SIZE where;
+    uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | (in->ignores_case ? PCRE2_CASELESS : 0);
+    part->regex = pcre2_compile((PCRE2_SPTR)pattern, len, options, &error, &where, NULL);
+    return part->regex != NULL;
 }
 
 static bool filter_read_part(struct filter_text *in, struct filter_part *part)
@@ -191,8 +134,7 @@ static bool filter_read_rule(const char *text, bool ignores_case, struct filter_
 static void filter_free_part(struct filter_part *part)
 {
     free(part->glob);
-    if (part->is_regex)
-        regfree(&part->regex);
+    pcre2_code_free(part->regex);
 }
 
 void sl_table_filter_free(struct sl_table_filter *f)
@@ -203,6 +145,7 @@ void sl_table_filter_free(struct sl_table_filter *f)
         filter_free_part(&f->rules[i].schema);
         filter_free_part(&f->rules[i].table);
     }
+    pcre2_match_context_free(f->limits);
     free(f->rules);
     free(f->ignored);
     free(f);
@@ -215,8 +158,11 @@ static bool filter_read_rules(struct sl_table_filter *f, struct json_object *rul
         return sl_trouble_set(t, SL_TROUBLE_LASTING, "FILTER", "", "more than %u filter rules",
                               SL_TABLE_FILTER_RULES_MAX);
     f->rules = calloc(count + 1, sizeof *f->rules);
-    if (!f->rules)
+    f->limits = pcre2_match_context_create(NULL);
+    if (!f->rules || !f->limits)
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a filter");
+    (void)pcre2_set_match_limit(f->limits, FILTER_STEPS_MAX);
+    (void)pcre2_set_heap_limit(f->limits, FILTER_HEAP_MAX);
     for (size_t i = 0; i < count; i++) {
         const char *text = json_object_get_string(json_object_array_get_idx(rules, i));
         struct filter_rule *rule = &f->rules[f->rule_count++];
@@ -282,11 +228,21 @@ bool sl_table_filter_new(struct sl_table_filter **out, struct sl_secret config, 
 
 /* ---- asking ---- */
 
-static bool filter_matches(const struct sl_table_filter *f, const struct filter_part *part, const char *name)
+enum filter_answer { FILTER_NO, FILTER_YES, FILTER_UNDECIDED };
+
+/* Undecided: the expression takes more steps or memory than it may. */
+static enum filter_answer filter_ask(const struct sl_table_filter *f, const struct filter_part *part, const char *name)
 {
-    if (part->is_regex)
-        return regexec(&part->regex, name, 0, NULL, 0) == 0;
-    return fnmatch(part->glob, name, f->is_case_sensitive ? 0 : FNM_CASEFOLD) == 0;
+    if (!part->regex)
+        return fnmatch(part->glob, name, f->is_case_sensitive ? 0 : FNM_CASEFOLD) == 0 ? FILTER_YES : FILTER_NO;
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    if (!data)
+        return FILTER_UNDECIDED;
+    int found = pcre2_match(part->regex, (PCRE2_SPTR)name, PCRE2_ZERO_TERMINATED, 0, 0, data, f->limits);
+    pcre2_match_data_free(data);
+    if (found == PCRE2_ERROR_NOMATCH)
+        return FILTER_NO;
+    return found >= 0 ? FILTER_YES : FILTER_UNDECIDED;
 }
 
 static bool filter_terminate(char *out, struct sl_str name)
@@ -307,8 +263,14 @@ bool sl_table_filter_takes(const struct sl_table_filter *f, struct sl_str schema
         return false;
     for (uint32_t i = f->rule_count; i > 0; i--) {
         const struct filter_rule *rule = &f->rules[i - 1];
-        if (filter_matches(f, &rule->schema, schema_name) && filter_matches(f, &rule->table, table_name))
+        enum filter_answer schema_answer = filter_ask(f, &rule->schema, schema_name);
+        if (schema_answer == FILTER_NO)
+            continue;
+        enum filter_answer answer = filter_ask(f, &rule->table, table_name);
+        if (answer == FILTER_YES && schema_answer == FILTER_YES)
             return rule->is_wanted;
+        if (answer != FILTER_NO)
+            return true;
     }
     return false;
 }
@@ -322,9 +284,10 @@ bool sl_table_filter_takes_schema(const struct sl_table_filter *f, struct sl_str
         return false;
     for (uint32_t i = 0; i < f->rule_count; i++) {
         const struct filter_rule *rule = &f->rules[i];
-        bool is_all = !rule->table.is_regex && strcmp(rule->table.glob, "*") == 0;
-        if (filter_matches(f, &rule->schema, name) && (rule->is_wanted || is_all))
-            takes = rule->is_wanted;
+        bool is_all = !rule->table.regex && strcmp(rule->table.glob, "*") == 0;
+        enum filter_answer answer = filter_ask(f, &rule->schema, name);
+        if (answer != FILTER_NO && (rule->is_wanted || is_all))
+            takes = rule->is_wanted || answer == FILTER_UNDECIDED;
     }
     return takes;
 }

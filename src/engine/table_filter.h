@@ -8,8 +8,10 @@
 
 /*
  * Which tables a feed replicates: rules "schema.table" with the wildcards * ? [a-z] [!a-z], names quoted with ` or ",
- * regular expressions between slashes (POSIX extended), a leading ! for what is not wanted. The last rule that matches
- * a table decides; a table that no rule matches is not wanted. Immutable once made: any thread may ask it.
+ * regular expressions between slashes (as in Perl), a leading ! for what is not wanted. The last rule that matches a
+ * table decides; a table that no rule matches is not wanted. What an expression cannot decide within its limits of
+ * steps and memory is taken, since rows too many can be seen and rows too few cannot. Immutable once made: any thread
+ * may ask it.
  */
 struct sl_table_filter;
 
