@@ -208,6 +208,7 @@ struct json_object *sl_cli_feed_body(struct sl_cli *c)
     const char *keyspace = sl_cli_value(c, SL_CLI_OPT_KEYSPACE);
     struct json_object *body = json_object_new_object(), *config = json_object_new_object();
     json_object_object_add(body, "changefeed_id", json_object_new_string(c->args.words[0]));
+    json_object_object_add(body, "strict", json_object_new_boolean(true)); /* a misspelt --set is no default */
     if (keyspace)
         json_object_object_add(body, "keyspace", json_object_new_string(keyspace));
     bool ok = feed_uris(c, body) && feed_start(c, body) && feed_config_file(c, &config) && feed_repeats(c, config);

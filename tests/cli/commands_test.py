@@ -125,7 +125,7 @@ class Feeds(CliCase):
         self.assertEqual(done.stdout, "demo: created\n")
         self.assertEqual(posts[0][2], {
             "changefeed_id": "demo", "source_uri": "gen://?tables=5", "sink_uri": "blackhole://", "start_ts": 7,
-            "replica_config": {"memory_quota": 1, "filter": {"rules": ["a.*", "!a.b"]}}})
+            "strict": True, "replica_config": {"memory_quota": 1, "filter": {"rules": ["a.*", "!a.b"]}}})
 
     def test_create_reads_uris_and_configuration_from_files(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -186,10 +186,17 @@ static void feeds_that_cannot_be_are_400_with_the_place(void **state)
           "replica_config" },
         { "{\"sink_uri\":\"toy://x\",\"start_ts\":1,\"replica_config\":{\"case_sensitive\":1}}",
           "CDC:ErrAPIInvalidParam", "case-sensitive" },
-        { "{\"sink_uri\":\"toy://x\",\"start_ts\":1,\"replica_config\":{\"filter\":{\"rules\":[7]}}}",
+        { "{\"sink_uri\":\"toy://x\",\"start_ts\":1,\"replica_config\":{\"filter\":{\"rules\":[1.5]}}}",
           "CDC:ErrAPIInvalidParam", "filter.rules" },
         { "{\"sink_uri\":\"toy://x\",\"start_ts\":1,\"replica_config\":{\"sync_point_interval\":\"1s\"}}",
           "CDC:ErrAPIInvalidParam", "30s" },
+        { "{\"sink_uri\":\"toy://x\",\"strict\":true,\"replica_config\":{\"filter\":{\"rule\":[]}}}",
+          "CDC:ErrAPIInvalidParam", "filter.rule;" },
+        { "{\"sink_uri\":\"toy://x\",\"strict\":true,\"replica_config\":{\"sink\":{\"a\":{\"b\":1}}}}",
+          "CDC:ErrAPIInvalidParam", "sink.a;" },
+        { "{\"sink_uri\":\"toy://x\",\"replica_config\":{\"filter\":{\"rules\":[\"a.*\",\"shop\"]}}}",
+          "CDC:ErrFilterRuleInvalid", "filter rule 2 cannot be read; write" },
+        { "{\"sink_uri\":\"toy://x\",\"strict\":1}", "CDC:ErrAPIInvalidParam", "strict" },
         { "{\"sink_uri\":\"toy://x\",\"start_ts\":18446744073709551616}", "CDC:ErrAPIInvalidParam", "" },
     };
     struct api_driver *d = *state;

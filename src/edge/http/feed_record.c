@@ -6,6 +6,7 @@
 #include "wire/json_doc.h"
 #include "wire/values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { RECORD_KEY_BYTES_MAX = 64 };
@@ -167,6 +168,52 @@ static struct json_object *record_find(struct json_object *from, const char *pat
         from = json_object_is_type(from, json_type_object) ? sl__doc_get(from, part) : NULL;
     }
     return from;
+}
+
+/* Whether a member with that path, in the names of the API, is one of ours or holds one. */
+static bool record_knows(const char *path, bool *is_whole)
+{
+    size_t len = strlen(path);
+    *is_whole = false;
+    for (size_t i = 0; i < RECORD_KEY_COUNT; i++) {
+        char part[RECORD_KEY_BYTES_MAX], name[SL__FEED_PATH_BYTES_MAX];
+        struct sl_text text;
+        sl_text_init(&text, name, sizeof name);
+        for (const char *rest = record_keys[i].path; rest;) {
+            rest = record_part(rest, part);
+            record_api_name(part);
+            sl_text_str(&text, text.len > 0 ? SL_STR(".") : SL_STR(""));
+            sl_text_str(&text, sl_str_of(part));
+        }
+        if (text.len >= len && memcmp(name, path, len) == 0 && (text.len == len || name[len] == '.')) {
+            *is_whole = text.len == len;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool record_find_unknown(struct json_object *given, char path[SL__FEED_PATH_BYTES_MAX], size_t len)
+{
+    json_object_object_foreach(given, key, member)
+    {
+        bool is_whole = false;
+        int more = snprintf(path + len, SL__FEED_PATH_BYTES_MAX - len, "%s%s", len > 0 ? "." : "", key);
+        bool fits = more > 0 && (size_t)more < SL__FEED_PATH_BYTES_MAX - len;
+        if (!fits || !record_knows(path, &is_whole))
+            return true;
+        if (!is_whole && json_object_is_type(member, json_type_object) &&
+            record_find_unknown(member, path, len + (size_t)more))
+            return true;
+    }
+    path[len] = '\0';
+    return false;
+}
+
+bool sl__feed_config_unknown(struct json_object *replica_config, char path[SL__FEED_PATH_BYTES_MAX])
+{
+    path[0] = '\0';
+    return replica_config && record_find_unknown(replica_config, path, 0);
 }
 
 static const char *record_merge(struct json_object *config, struct json_object *given)

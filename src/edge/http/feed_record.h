@@ -32,6 +32,10 @@ struct sl__feed_change {
 SL_CHECKED const char *sl__feed_record_change(struct sl__buf *out, struct sl_secret old,
                                               const struct sl__feed_change *change);
 
+#define SL__FEED_PATH_BYTES_MAX 128u
+/* Whether it has a member that no node reads; path is then the first of them, cut if it is long, such as sink.protocoll. */
+bool sl__feed_config_unknown(struct json_object *replica_config, char path[SL__FEED_PATH_BYTES_MAX]);
+
 /* The configuration of a client of the old API (flat) as replica_config. Null without memory. Owned by the caller. */
 struct json_object *sl__feed_config_of_v1(struct json_object *body);
 

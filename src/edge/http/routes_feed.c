@@ -4,7 +4,9 @@
 #include "edge/http/mask.h"
 #include "edge/http/probe.h"
 #include "edge/http/view_feed.h"
+#include "engine/table_filter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +172,8 @@ struct feed_making {                          /* state_data of a call that creat
     bool wants_copy; /* with the rows that are there */
     char generated_name[48];
     char settled_uri[SL_SOURCE_URI_MAX + 1];
+    bool is_filter_wrong;
+    char wrong[2 * sizeof((struct sl_trouble){ 0 }.detail) + 2]; /* what feed_read() found, if it is no static text */
 };
 
 static struct feed_making *feed_making(struct sl__call *c)
@@ -177,6 +181,68 @@ static struct feed_making *feed_making(struct sl__call *c)
     if (!c->state_data)
         c->state_data = calloc(1, sizeof(struct feed_making));
     return c->state_data;
+}
+
+static struct sl_secret feed_secret(struct sl_str s)
+{
+    return sl_secret_of((struct sl_bytes){ (const uint8_t *)s.ptr, s.len });
+}
+
+/* The object is owned by the caller. Null: none given. */
+static struct json_object *feed_config(const struct sl__call *c)
+{
+    if (c->route->flavor == SL__REF_V1)
+        return sl__feed_config_of_v1(c->doc);
+    return json_object_get(sl__doc_get(c->doc, "replica_config"));
+}
+
+/* A feed whose rules nobody can read would fail later, on the node that has it. */
+static bool feed_filter_is_good(struct feed_making *m, struct json_object *config)
+{
+    size_t len = 0;
+    const char *text = json_object_to_json_string_length(config, JSON_C_TO_STRING_PLAIN, &len);
+    struct sl_table_filter *filter = NULL;
+    struct sl_trouble t = { .kind = SL_TROUBLE_NONE };
+    m->is_filter_wrong = !text || !sl_table_filter_new(&filter, feed_secret((struct sl_str){ text, len }), &t);
+    sl_table_filter_free(filter);
+    if (m->is_filter_wrong)
+        (void)snprintf(m->wrong, sizeof m->wrong, "%s; %s", t.detail, t.remedy);
+    return !m->is_filter_wrong;
+}
+
+/* What is wrong with the configuration, or null. Clients of the reference send members that only it knows. */
+static const char *feed_check_config(struct sl__call *c, struct feed_making *m, struct json_object *config)
+{
+    char path[SL__FEED_PATH_BYTES_MAX];
+    bool is_strict = false;
+    if (!sl__body_bool(c, "strict", &is_strict))
+        return "strict must be true or false";
+    if (!config)
+        return NULL;
+    if (!json_object_is_type(config, json_type_object))
+        return "replica_config must be an object";
+    if (!feed_filter_is_good(m, config))
+        return m->wrong;
+    if (!is_strict || !sl__feed_config_unknown(config, path))
+        return NULL;
+    (void)snprintf(m->wrong, sizeof m->wrong, "replica_config has a member that nothing reads: %s; see docs/api", path);
+    return m->wrong;
+}
+
+static const char *feed_read_config(struct sl__call *c, struct feed_making *m)
+{
+    struct json_object *config = feed_config(c);
+    const char *wrong = feed_check_config(c, m, config);
+    json_object_put(config);
+    return wrong;
+}
+
+static void feed_answer_wrong(struct sl__call *c, const struct feed_making *m, const char *wrong)
+{
+    if (m && m->is_filter_wrong)
+        sl__answer_cdc(c, 400, "CDC:ErrFilterRuleInvalid", "filter rule is invalid: ", sl_str_of(wrong));
+    else
+        sl__answer_bad(c, wrong);
 }
 
 /* Null: fine. */
@@ -202,8 +268,7 @@ static const char *feed_read(struct sl__call *c, struct feed_making *m)
     if (m->wants_copy && m->source_uri.len == 0)
         return "a feed that starts with a snapshot needs a source_uri";
     m->wants_now = start.len > 0 || m->start_ts == 0;
-    struct json_object *config = sl__doc_get(c->doc, "replica_config");
-    return config && !json_object_is_type(config, json_type_object) ? "replica_config must be an object" : NULL;
+    return feed_read_config(c, m);
 }
 
 static void feed_created_show(struct sl__call *c, const struct sl_reply *reply)
@@ -218,14 +283,6 @@ static void feed_created(struct sl__call *c, const struct sl_reply *reply)
         feed_ask(c, SL_REQUEST_FEED_SHOW, m->name, feed_created_show);
 }
 
-/* The object is owned by the caller. Null: none given. */
-static struct json_object *feed_config(const struct sl__call *c)
-{
-    if (c->route->flavor == SL__REF_V1)
-        return sl__feed_config_of_v1(c->doc);
-    return json_object_get(sl__doc_get(c->doc, "replica_config"));
-}
-
 /* The configuration with what start says; takes config. Null: no memory. */
 static struct json_object *feed_config_with_copy(struct json_object *config)
 {
@@ -234,11 +291,6 @@ static struct json_object *feed_config_with_copy(struct json_object *config)
         return config;
     json_object_put(config);
     return NULL;
-}
-
-static struct sl_secret feed_secret(struct sl_str s)
-{
-    return sl_secret_of((struct sl_bytes){ (const uint8_t *)s.ptr, s.len });
 }
 
 static void feed_name_it(struct feed_making *m, const struct sl__feed_new *f)
@@ -342,7 +394,7 @@ void sl__on_feed_create(struct sl__call *c)
     if (!wrong && m->name.len > SL_FEED_NAME_MAX)
         wrong = "changefeed_id has more than 128 characters";
     if (wrong) {
-        sl__answer_bad(c, wrong);
+        feed_answer_wrong(c, m, wrong);
         return;
     }
     sl__call_about(c, m->name);
@@ -421,7 +473,7 @@ void sl__on_feed_update(struct sl__call *c)
     if (!wrong && m->start_ts != 0)
         wrong = "start_ts cannot be changed";
     if (wrong) {
-        sl__answer_bad(c, wrong);
+        feed_answer_wrong(c, m, wrong);
         return;
     }
     m->name = c->params[0];
@@ -530,7 +582,7 @@ void sl__on_verify_table(struct sl__call *c)
     struct sl__probe probe;
     const char *wrong = m ? feed_read(c, m) : "out of memory";
     if (wrong) {
-        sl__answer_bad(c, wrong);
+        feed_answer_wrong(c, m, wrong);
         return;
     }
     if (!sl__probe_init(&probe, m->source_uri, (struct sl_str){ "", 0 })) {
