@@ -44,7 +44,7 @@
     X(SINK_FILE, "sink-file", 0, "FILE", "", "read that URI from a file")                                            \
     X(START, "start", 0, "now|snapshot|TS", "", "where to begin: after the present position, with a copy, or there") \
     X(CONFIG, "config", 'c', "FILE", "", "configuration of the feed, a JSON object; - is standard input")            \
-    X(SET, "set", 0, "KEY=VALUE", "", "one member of it, such as case_sensitive=true; may come often")        \
+    X(SET, "set", 0, "KEY=VALUE", "", "one member of it, such as case_sensitive=true; may come often")               \
     X(FILTER, "filter", 'f', "RULE", "", "tables to take, such as 'shop.*' or '!shop.log'; may come often")          \
     X(KEYSPACE, "keyspace", 0, "NAME", "SLUICE_KEYSPACE", "keyspace of the feed (default)")                          \
     X(CHECKPOINT, "checkpoint", 0, "TS", "", "go on from there instead of the stored checkpoint")                    \
