@@ -151,15 +151,26 @@ finds check_docs 'doc.md:1: link to #nothing: no such heading'
 
 mkdir -p "$root/tests/unit" "$root/tests/data"
 echo 'cmocka_unit_test(fact)' >"$root/tests/unit/test_a.c"
-: >"$root/tests/data/story.txt"
-plant doc.md "\`test_a.fact\` and \`scenario.story\`"
+echo story >"$root/tests/data/story.txt"
+mkdir -p "$root/tests/e2e"
+echo run >"$root/tests/e2e/test_run.sh"
+echo 'def test_that():' >"$root/tests/e2e/scenario_run.py"
+plant doc.md "\`test_a.fact\`, \`scenario.story\`, \`e2e.run\`, \`test_that\`, \`tools/checklib.py\`, \`checklib.py\`, \`tests/e2e\`, \`_internal.h\`"
 clean check_facts
 plant doc.md "\`test_a.fiction\`"
 finds check_facts 'doc.md:1: there is no test test_a.fiction'
 plant doc.md "\`test_b.fact\`"
 finds check_facts 'doc.md:1: there is no test test_b.fact'
+plant doc.md "\`test_this\`"
+finds check_facts 'doc.md:1: there is no test test_this'
+plant doc.md "\`e2e.walk\`"
+finds check_facts 'doc.md:1: there is no test e2e.walk'
+plant doc.md "\`core/host.c\`"
+finds check_facts 'doc.md:1: there is no file core/host.c'
+plant doc.md "\`tests/e3e\`"
+finds check_facts 'doc.md:1: there is no folder tests/e3e'
 plant doc.md "\`scenario.fable\`"
-finds check_facts 'doc.md:1: there is no scenario fable'
+finds check_facts 'doc.md:1: there is no test scenario.fable'
 rm -r "$root/tests"
 
 plant src/base/a.h "$spdx
