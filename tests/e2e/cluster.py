@@ -9,13 +9,15 @@
 A test is a function test_*(); it fails by an exception. Nothing here depends on time: what is expected is waited for
 (`wait`), with a limit that only says when to give up. Ports are taken by the processes themselves (port 0) and read from
 their log. Every process is ended by its number when the `with` ends, whatever happened; if the test failed the ends of
-all logs are printed. SL_KEEP=1 keeps the folder with logs, metadata and journals.
+all logs are printed. SL_KEEP=1 keeps the folder with logs, metadata and journals. What a sanitizer says fails the test.
 
 Where the program is found: SL_BUILD_DIR/bin/sluiced. SL_E2E_WAIT multiplies all limits (sanitizers, busy machines).
 """
 
+import functools
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -35,6 +37,7 @@ BUILD_DIR = os.environ.get("SL_BUILD_DIR", os.path.join(SOURCE_DIR, "build", "re
 SLUICED = os.path.join(BUILD_DIR, "bin", "sluiced")
 PATIENCE = float(os.environ.get("SL_E2E_WAIT", "1"))
 LIMIT_S = 30.0
+SANITIZER = re.compile(r"\w+Sanitizer|runtime error:")
 
 # A machine whose processors are wanted by others has been seen to stand still for 2.5 s. A node that stands still for
 # longer than its lease fences itself, as it should; so leases are long unless a test waits for the end of one, and then
@@ -50,6 +53,13 @@ STOPPED, FAILED, USAGE, CONFIG, ADDRESS, FILES, STORE, CUT_SHORT, FENCED, REPLAY
 
 class Failure(Exception):
     """What was expected did not come."""
+
+
+@functools.cache
+def is_sanitized():
+    """Whether the nodes of this build look after themselves (ASan, TSan)."""
+    words = subprocess.run(["readelf", "-d", SLUICED], capture_output=True, text=True, check=True).stdout
+    return "libasan" in words or "libtsan" in words
 
 
 def wait(condition, what, limit=LIMIT_S):
@@ -143,7 +153,11 @@ class Node:
     # ---- what it says ----
 
     def stderr(self):
-        with open(os.path.join(self.cluster.folder, self.name + ".stderr"), encoding="utf-8", errors="replace") as file:
+        """Of all its lives; "" if it never began one."""
+        path = os.path.join(self.cluster.folder, self.name + ".stderr")
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def events(self, name=None):
@@ -289,16 +303,30 @@ class Cluster:
         return self
 
     def __exit__(self, kind, value, trace):
+        if is_sanitized() and kind is None:
+            self.end_nodes()
         for node in self.nodes:
             node.kill()
         if self.etcd:
             self.etcd.kill()
-        if kind is not None:
+        found = [node.name for node in self.nodes if SANITIZER.search(node.stderr())]
+        if kind is not None or found:
             self.print_logs()
         if os.environ.get("SL_KEEP"):
             print("kept:", self.folder, file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if kind is None and found:
+            raise Failure(f"a sanitizer found something in {found}")
+
+    def end_nodes(self, limit=20):
+        """Lets the nodes end by themselves: that is when lost memory and races are told. Those that do not are killed later."""
+        for node in self.running():
+            node.resume()
+            node.terminate()
+        until = time.monotonic() + limit
+        while self.running() and time.monotonic() < until:
+            time.sleep(0.02)
 
     def add(self, name, **options):
         """Another node, running."""

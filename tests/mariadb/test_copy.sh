@@ -16,10 +16,11 @@ load_pid=
 
 end() {
     local status=$?
-    [[ -n $load_pid ]] && kill "$load_pid" 2>/dev/null
-    nodes_stop_all
+    [[ -z $load_pid ]] || kill "$load_pid" 2>/dev/null || true
+    nodes_stop_all || status=1
     mariadb_stop_all
     if ((status == 0)); then rm -rf "$work"; else echo "test: logs are in $work/logs" >&2; fi
+    exit "$status"
 }
 trap end EXIT
 

@@ -17,10 +17,11 @@ load=
 stop_all() {
     local status=$?
     [[ -z $load ]] || kill "$load" 2>/dev/null || true
-    nodes_stop_all
+    nodes_stop_all || status=1
     mariadb_stop_all
     if ((status != 0)); then tail -n 30 "$work"/logs/*.log; fi
     rm -rf "$work"
+    exit "$status"
 }
 trap stop_all EXIT
 

@@ -19,9 +19,10 @@ holder=
 end() {
     local status=$?
     [[ -z $holder ]] || kill "$holder" 2>/dev/null || true
-    nodes_stop_all
+    nodes_stop_all || status=1
     mariadb_stop_all
     if ((status == 0)); then rm -rf "$work"; else echo "test: logs are in $work/logs" >&2; fi
+    exit "$status"
 }
 trap end EXIT
 

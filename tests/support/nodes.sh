@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Nodes of a cluster and two databases, for tests and the demo: to be sourced after mariadb.sh, with $bin (the programs)
-# and $work (a folder) set. Everything is ended by nodes_stop_all and mariadb_stop_all.
+# and $work (a folder) set. Everything is ended by nodes_stop_all, which fails if a sanitizer said something, and mariadb_stop_all.
 #
 #   start_node NAME [option...]     restart_node NAME     until_true SECONDS WHAT COMMAND...
 #   coordinator, other_node, nodes_alive N, has_coordinator, await_nodes NAME...
@@ -31,6 +31,7 @@ nodes_stop_all() {
     local name
     for name in "${!node_pid[@]}"; do kill "${node_pid[$name]}" 2>/dev/null || true; done
     for name in "${!node_pid[@]}"; do wait "${node_pid[$name]}" 2>/dev/null || true; done
+    ! grep -E '[A-Za-z]+Sanitizer|runtime error:' "$work"/logs/*.log >&2
 }
 
 sluice() { "$bin/sluice" "$@"; }

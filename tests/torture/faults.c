@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A library to be loaded before all others (LD_PRELOAD): lets chosen calls of a real process fail. SL_FAULTS names the
- * file with the plan (faults.h); without it nothing fails.
+ * file with the plan (faults.h); without it nothing fails. Under a sanitizer it comes second, and LD_BIND_NOW is set.
  */
 #include "tests/torture/faults.h"
 
@@ -52,19 +52,6 @@ static int faults_on_object(struct dl_phdr_info *info, size_t size, void *arg)
         program_end = begin + p->p_memsz;
     }
     return 1;
-}
-
-__attribute__((constructor)) static void faults_open(void)
-{
-    const char *path = getenv("SL_FAULTS");
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return;
-    void *map = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    dl_iterate_phdr(faults_on_object, NULL);
-    if (map != MAP_FAILED)
-        __atomic_store_n(&faults, map, __ATOMIC_RELEASE);
 }
 
 /* Counts the call and says whether it fails. */
@@ -133,6 +120,130 @@ void *realloc(void *ptr, size_t size)
     if (!real)
         return __libc_realloc(ptr, size);
     return alloc_fails(__builtin_return_address(0)) ? NULL : real(ptr, size);
+}
+
+/* ---- memory under a sanitizer ---- */
+
+/*
+ * ASan and TSan have to come first among the libraries, so the functions above are never called. The objects have their
+ * slots for these functions filled with ours instead; ours call the sanitizer's.
+ */
+static void *sanitized_malloc(size_t size)
+{
+    return alloc_fails(__builtin_return_address(0)) ? NULL : malloc(size);
+}
+
+static void *sanitized_calloc(size_t nmemb, size_t size)
+{
+    return alloc_fails(__builtin_return_address(0)) ? NULL : calloc(nmemb, size);
+}
+
+static void *sanitized_realloc(void *ptr, size_t size)
+{
+    return alloc_fails(__builtin_return_address(0)) ? NULL : realloc(ptr, size);
+}
+
+static const struct redirect {
+    const char *name;
+    void *to;
+} redirects[] = {
+    { "malloc", (void *)sanitized_malloc },
+    { "calloc", (void *)sanitized_calloc },
+    { "realloc", (void *)sanitized_realloc },
+};
+
+static void slot_fill(void **slot, void *value)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)slot & ~(page - 1);
+    if (mprotect((void *)begin, page, PROT_READ | PROT_WRITE) == 0) /* read-only since it was bound */
+        *slot = value;
+}
+
+static void redirect_symbol(const char *name, void **slot)
+{
+    for (size_t i = 0; i < sizeof redirects / sizeof *redirects; i++) {
+        if (strcmp(name, redirects[i].name) == 0 && *slot == dlsym(RTLD_DEFAULT, name))
+            slot_fill(slot, redirects[i].to);
+    }
+}
+
+/* The tables of an object that say where its slots are. */
+struct dynamic {
+    const ElfW(Sym) * symbols;
+    const char *names;
+    const ElfW(Rela) * slots[2];
+    size_t counts[2];
+};
+
+static struct dynamic dynamic_of(ElfW(Addr) base, const ElfW(Dyn) * entry)
+{
+    struct dynamic d = { 0 };
+    for (; entry->d_tag != DT_NULL; entry++) {
+        uintptr_t at = entry->d_un.d_ptr < base ? base + entry->d_un.d_ptr : entry->d_un.d_ptr;
+        switch (entry->d_tag) {
+        case DT_SYMTAB:
+            d.symbols = (const ElfW(Sym) *)at;
+            break;
+        case DT_STRTAB:
+            d.names = (const char *)at;
+            break;
+        case DT_RELA:
+            d.slots[0] = (const ElfW(Rela) *)at;
+            break;
+        case DT_RELASZ:
+            d.counts[0] = entry->d_un.d_val / sizeof(ElfW(Rela));
+            break;
+        case DT_JMPREL:
+            d.slots[1] = (const ElfW(Rela) *)at;
+            break;
+        case DT_PLTRELSZ:
+            d.counts[1] = entry->d_un.d_val / sizeof(ElfW(Rela));
+            break;
+        default:
+            break;
+        }
+    }
+    return d;
+}
+
+/* What the allocator itself is made of keeps its own. */
+static bool is_left_alone(const char *object)
+{
+    static const char *const names[] = {
+        "san.so", "libsl_faults", "libc.so", "ld-linux", "libgcc", "libstdc++", "vdso"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strstr(object, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static int redirect_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    (void)arg;
+    if (is_left_alone(info->dlpi_name))
+        return 0;
+    struct dynamic d = { 0 };
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            d = dynamic_of(info->dlpi_addr, (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
+    }
+    for (size_t table = 0; table < 2; table++) {
+        for (size_t i = 0; d.slots[table] && i < d.counts[table]; i++) {
+            const ElfW(Rela) *r = &d.slots[table][i];
+            if (ELF64_R_SYM(r->r_info) != 0)
+                redirect_symbol(d.names + d.symbols[ELF64_R_SYM(r->r_info)].st_name,
+                                (void **)(info->dlpi_addr + r->r_offset));
+        }
+    }
+    return 0;
+}
+
+static bool is_sanitized(void)
+{
+    return dlsym(RTLD_DEFAULT, "__asan_init") || dlsym(RTLD_DEFAULT, "__tsan_init");
 }
 
 /* ---- files ---- */
@@ -395,4 +506,21 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *addr_len, int flags)
 {
     REAL(accept4)
     return accept_fails(fd) ? -1 : real(fd, addr, addr_len, flags);
+}
+
+/* ---- the beginning ---- */
+
+__attribute__((constructor)) static void faults_open(void)
+{
+    const char *path = getenv("SL_FAULTS");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    void *map = mmap(NULL, sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    dl_iterate_phdr(faults_on_object, NULL);
+    if (is_sanitized())
+        dl_iterate_phdr(redirect_object, NULL);
+    if (map != MAP_FAILED)
+        __atomic_store_n(&faults, map, __ATOMIC_RELEASE);
 }

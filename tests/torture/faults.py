@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets calls of a real process fail: the plan that libsl_faults.so reads (faults.h), and how to start a process under it."""
 
+import functools
 import mmap
 import os
+import re
 import struct
 import subprocess
 
@@ -17,9 +19,12 @@ KINDS, PATH_BYTES = 4, 256
 SIZE = KINDS * PLAN.size + PATH_BYTES
 
 
-def is_sanitized(which):
-    words = subprocess.run(["readelf", "-d", SLUICED], capture_output=True, text=True, check=True).stdout
-    return f"lib{which}" in words
+@functools.cache
+def environment():
+    """For the dynamic linker. A sanitizer's library has to come first; in front of ours stands what the program names of them."""
+    words = subprocess.run(["ldd", SLUICED], capture_output=True, text=True, check=True).stdout
+    sanitizers = re.findall(r"lib[at]san\.so\S* => (\S+)", words)
+    return {"LD_PRELOAD": " ".join([*sanitizers, LIBRARY]), **({"LD_BIND_NOW": "1"} if sanitizers else {})}
 
 
 class Faults:
@@ -30,7 +35,7 @@ class Faults:
             file.write(bytes(KINDS * PLAN.size) + path.encode().ljust(PATH_BYTES, b"\0"))
         with open(file_name, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), SIZE)
-        self.environment = {"LD_PRELOAD": LIBRARY, "SL_FAULTS": file_name}
+        self.environment = {**environment(), "SL_FAULTS": file_name}
 
     def _field(self, kind, field):
         return kind * PLAN.size + 8 * field
