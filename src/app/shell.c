@@ -238,6 +238,25 @@ static void shell_on_second(void *ctx)
 
 static const double shell_seconds[] = { 1e-5, 1e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10 };
 
+static void shell_close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* After a failure: the handles that are part of the shell are closed as far as they were made. */
+static void shell_undo_loop(struct sl_shell *s)
+{
+    sl__shell_pulse_close(s);
+    sl_timer_free(s->second);
+    sl_turn_free(s->turn);
+    uv_walk(&s->loop, shell_close_handle, NULL);
+    while (uv_run(&s->loop, UV_RUN_DEFAULT) != 0) {
+    }
+    SL_EXPECT(uv_loop_close(&s->loop) == 0);
+}
+
 static bool shell_open_loop(struct sl_shell *s)
 {
     uint64_t usec = 0;
@@ -246,8 +265,10 @@ static bool shell_open_loop(struct sl_shell *s)
         return sl_complain(s->complaint, SL_EXIT_FAILED, "no event loop: too many open files, or no memory");
     s->turn = sl_turn_new(&s->loop, shell_on_turn, s);
     s->second = sl_timer_new(&s->loop, shell_on_second, s);
-    if (!s->turn || !s->second || !sl__shell_pulse_open(s) || !sl__shell_init_handles(s))
+    if (!s->turn || !s->second || !sl__shell_pulse_open(s) || !sl__shell_init_handles(s)) {
+        shell_undo_loop(s);
         return sl_complain(s->complaint, SL_EXIT_FAILED, "no timer: no memory");
+    }
     SL_REQUIRE(uv_poll_init(&s->loop, &s->tick, s->tick_fd) == 0);
     s->tick.data = s;
     s->tick_at = SL_NEVER;
@@ -280,6 +301,8 @@ enum sl_exit sl_shell_run(struct sl_options *o, int argc, char *const *argv, str
         (struct sl_histogram){ .bounds = shell_seconds, .bound_count = sizeof shell_seconds / sizeof shell_seconds[0] };
     c->text[0] = '\0';
     if (!shell_open_loop(s)) {
+        if (s->tick_fd >= 0)
+            close(s->tick_fd);
         free(s);
         return c->exit;
     }
