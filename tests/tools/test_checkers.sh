@@ -83,6 +83,10 @@ finds check_tidy 'src/base/a.c:801: 801 lines'
 plant src/base/a.h "$spdx
 int a;"
 finds check_tidy 'src/base/a.h:1: no include guard'
+plant tests/unit/test_a.c "$spdx
+int main(void) { return cmocka_run_group_tests(tests, NULL, NULL); }"
+finds check_tidy 'tests/unit/test_a.c:2: no fact can be run alone'
+rm -r "$root/tests"
 
 plant src/base/a.c "$spdx
 void f(int x)

@@ -88,12 +88,12 @@ static void a_loop_that_computes_is_late_and_ran(void **state)
     close_all(&f);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_times_of_a_thread_are_read_and_nothing_else_is_taken_for_them),
         cmocka_unit_test(a_loop_that_waits_in_a_call_is_late_and_did_not_run),
         cmocka_unit_test(a_loop_that_computes_is_late_and_ran),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -129,7 +129,7 @@ static void a_key_that_is_too_large_has_no_place(void **state)
     assert_int_equal(sl_copy_place_write(place, 3, &table, row), 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(numbers_are_read_to_their_ends, begin),
@@ -138,5 +138,5 @@ int main(void)
         cmocka_unit_test_setup(a_place_that_was_tampered_with_is_refused, begin),
         cmocka_unit_test_setup(a_key_that_is_too_large_has_no_place, begin),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

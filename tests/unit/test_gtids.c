@@ -83,7 +83,7 @@ static void more_domains_than_there_is_room_for_say_nothing(void **state)
     assert_false(sl_gtids_parse(&g, sl_str_of(text)));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_positions_have_equal_texts),
@@ -91,5 +91,5 @@ int main(void)
         cmocka_unit_test(the_last_of_a_domain_counts),
         cmocka_unit_test(more_domains_than_there_is_room_for_say_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

@@ -128,7 +128,7 @@ static void what_an_expression_cannot_decide_is_not_left_out(void **state)
     expect_taken("[\"shop.*\", \"!/^(a+)+$/.*\"]", name, "t", true);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_rule_that_matches_decides),
@@ -139,5 +139,5 @@ int main(void)
         cmocka_unit_test(expressions_that_grow_without_bound_cost_little),
         cmocka_unit_test(what_an_expression_cannot_decide_is_not_left_out),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }
