@@ -96,11 +96,14 @@ static uint64_t flow_decode(struct sl_bytes log, bool verifies)
     sl_ts ts = 0;
     struct sl_err err = { 0 };
     struct sl_binlog_item item;
-    for (size_t at = magic; at + header <= log.len;) {
-        uint32_t size = flow_event_size(log.ptr + at);
-        if (size < header || size > log.len - at)
+    for (size_t at = magic; sl_binlog_stream_has_more(&stream) || at + header <= log.len;) {
+        bool has_more = sl_binlog_stream_has_more(&stream);
+        uint32_t size = has_more ? 0 : flow_event_size(log.ptr + at);
+        if (!has_more && (size < header || size > log.len - at))
             break;
-        if (sl_binlog_stream_feed(&stream, (struct sl_bytes){ log.ptr + at, size }, &item, &err) != SL_OK) {
+        const struct sl_bytes event = { log.ptr + at, size };
+        if ((has_more ? sl_binlog_stream_more(&stream, &item, &err)
+                      : sl_binlog_stream_feed(&stream, event, &item, &err)) != SL_OK) {
             fprintf(stderr, "bench_flow: %s\n", err.text);
             exit(1);
         }

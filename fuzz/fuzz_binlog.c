@@ -54,11 +54,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_binlog_stream stream;
     struct sl_binlog_item item;
     enum sl_code code = sl_binlog_stream_init(&stream, &opts);
-    while (code == SL_OK && sl_cursor_left(&c) > 0) {
-        struct sl_bytes event = sl_cursor_bytes(&c, sl_cursor_le16(&c));
-        if (c.failed)
-            break;
-        code = sl_binlog_stream_feed(&stream, event, &item, NULL);
+    while (code == SL_OK && (sl_binlog_stream_has_more(&stream) || sl_cursor_left(&c) > 0)) {
+        if (sl_binlog_stream_has_more(&stream)) {
+            code = sl_binlog_stream_more(&stream, &item, NULL);
+        } else {
+            struct sl_bytes event = sl_cursor_bytes(&c, sl_cursor_le16(&c));
+            if (c.failed)
+                break;
+            code = sl_binlog_stream_feed(&stream, event, &item, NULL);
+        }
         if (code == SL_OK && item.kind == SL_BINLOG_ROWS)
             read_rows(&item.rows, &inflated);
     }

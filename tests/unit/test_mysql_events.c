@@ -4,8 +4,10 @@
  * are, after the public description of the format. What cannot be read exactly has to be refused with what to change.
  */
 #include "edge/mariadb/binlog_value.h"
+#include "tests/support/mysql_payload.h"
 #include "tests/support/sl_test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -15,7 +17,7 @@
 static struct sl_binlog_stream stream;
 static struct sl_binlog_item item;
 static struct sl_err err;
-static uint8_t bytes[4096]; /* of the last event: items point into it */
+static uint8_t bytes[1 << 17]; /* of the last event: items point into it */
 static uint32_t pos;
 
 static void put_le(uint8_t *at, uint64_t v, size_t size)
@@ -180,21 +182,13 @@ static const uint8_t delete_body[] = {
     5,    0, 0, 0,                            /* id */
 };
 
-static const uint8_t payload_body[] = {
-    2,    1,    0,          /* OTW_PAYLOAD_COMPRESSION_TYPE, one byte: zstd */
-    3,    1,    40,         /* OTW_PAYLOAD_UNCOMPRESSED_SIZE */
-    1,    1,    4,          /* OTW_PAYLOAD_SIZE */
-    0,                      /* OTW_PAYLOAD_HEADER_END_MARK */
-    0x28, 0xb5, 0x2f, 0xfd, /* the payload: beginning of a zstd frame */
-};
-
 /* ---- helpers ---- */
 
 static int set_up(void **state)
 {
     (void)state;
     const struct sl_binlog_stream_opts opts = {
-        .is_checksum_announced = true, .verifies_checksums = true, .inflate_bytes_max = 1 << 20, .table_count_max = 16
+        .is_checksum_announced = true, .verifies_checksums = true, .inflate_bytes_max = 1 << 22, .table_count_max = 16
     };
     uint8_t format[256];
     sl_assert_i64(sl_binlog_stream_init(&stream, &opts), SL_OK);
@@ -239,7 +233,7 @@ static struct sl_value values[8];
 
 static enum sl_code read_image(struct sl_cursor *c, struct sl_bytes present, uint32_t count)
 {
-    const struct sl_value_memory memory = { NULL, no_memory, NULL };
+    const struct sl_value_memory memory = { NULL, no_memory, &stream.inflated };
     return sl_binlog_image_read(values, c, item.rows.table, present, count, &memory, &err);
 }
 
@@ -403,14 +397,6 @@ static void partial_json_updates_are_refused_with_the_setting(void **state)
     assert_refused("binlog_row_value_options=''");
 }
 
-static void compressed_transactions_are_refused_with_the_setting(void **state)
-{
-    (void)state;
-    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
-    sl_assert_i64(FEED(SL_BINLOG_MYSQL_PAYLOAD, payload_body), SL_REFUSED);
-    assert_refused("binlog_transaction_compression=OFF");
-}
-
 static void xa_transactions_are_refused(void **state)
 {
     (void)state;
@@ -422,28 +408,293 @@ static void xa_transactions_are_refused(void **state)
 }
 
 /* j JSON: {"a": 1} in MySQL's binary form. */
-static void binary_json_is_refused_with_what_to_use_instead(void **state)
+static const uint8_t json_map[] = {
+    0x6d, 0,   0, 0, 0, 0, 1, 0, 1, 's', 0, 1, 'j', 0, /* id, flags, schema, table */
+    1,    245, 1, 4, 1,                                /* one column: JSON, four bytes of length, may be NULL */
+};
+static const uint8_t json_rows[] = {
+    0x6d, 0, 0,  0, 0, 0, 1, 0, 2, 0, 1, 0x01, 0x00, /* id, flags, no extra data, one column, present, not NULL */
+    13,   0, 0,  0,                                  /* length of the document */
+    0x00,                                            /* small object */
+    1,    0, 12, 0,                                  /* one member, 12 bytes */
+    11,   0, 1,  0,                                  /* key: at 11, one byte */
+    0x05, 1, 0,                                      /* value: int16, inlined, 1 */
+    'a',                                             /* the key */
+};
+
+static void binary_json_becomes_text(void **state)
+{
+    (void)state;
+    begin_rows();
+    sl_assert_i64(FEED(SL_BINLOG_TABLE_MAP, json_map), SL_OK);
+    sl_assert_i64(FEED(SL_BINLOG_WRITE_V2, json_rows), SL_OK);
+    sl_assert_u64(item.rows.table->columns[0].collation, SL_COLLATION_UTF8MB4_BIN);
+    struct sl_cursor c = sl_cursor_of(item.rows.rows);
+    sl_assert_i64(read_image(&c, item.rows.after_present, item.rows.after_count), SL_OK);
+    sl_assert_u64(sl_cursor_left(&c), 0);
+    assert_text(&values[0], "{\"a\": 1}");
+}
+
+static void binary_json_that_is_broken_names_its_table(void **state)
+{
+    (void)state;
+    uint8_t rows[sizeof json_rows];
+    begin_rows();
+    sl_assert_i64(FEED(SL_BINLOG_TABLE_MAP, json_map), SL_OK);
+    memcpy(rows, json_rows, sizeof rows);
+    rows[sizeof rows - 8] = 99; /* the offset of the key */
+    sl_assert_i64(FEED(SL_BINLOG_WRITE_V2, rows), SL_OK);
+    struct sl_cursor c = sl_cursor_of(item.rows.rows);
+    sl_assert_i64(read_image(&c, item.rows.after_present, item.rows.after_count), SL_MALFORMED);
+    assert_refused("s.j column 1: binary JSON");
+}
+
+/* g GEOMETRY, v VARCHAR(10) latin1: the one charset belongs to the text. */
+static void geometries_have_no_charset_in_the_list(void **state)
 {
     (void)state;
     static const uint8_t map[] = {
-        0x6d, 0,   0, 0, 0, 0, 1, 0, 1, 's', 0, 1, 'j', 0, /* id, flags, schema, table */
-        1,    245, 1, 4, 1,                                /* one column: JSON, four bytes of length, may be NULL */
+        0x6e, 0,   0,  0, 0, 0,  1, 0, 1, 's', 0, 1, 'g', 0, /* id, flags, schema, table */
+        2,    255, 15, 3, 4, 10, 0, 0,                       /* GEOMETRY, VARCHAR; their metadata; none may be NULL */
+        3,    1,   8,                                        /* COLUMN_CHARSET: one */
     };
-    static const uint8_t rows[] = {
-        0x6d, 0, 0,  0, 0, 0, 1, 0, 2, 0, 1, 0x01, 0x00, /* id, flags, no extra data, one column, present, not NULL */
-        14,   0, 0,  0,                                  /* length of the document */
-        0x00,                                            /* small object */
-        1,    0, 13, 0,                                  /* one member, 13 bytes */
-        11,   0, 1,  0,                                  /* key: at 11, one byte */
-        0x05, 1, 0,                                      /* value: int16, inlined, 1 */
-        'a',  0,                                         /* the key */
+    static const uint8_t by_default[] = {
+        0x6e, 0,  0,   0,  0,  0,  1, 0, 1,  's', 0, 1, 'g', 0, /* */
+        3,    15, 255, 15, 5,  10, 0, 4, 10, 0,   0,            /* VARCHAR, GEOMETRY, VARCHAR */
+        2,    3,  8,   1,  33, /* DEFAULT_CHARSET: collation 8, but 33 of the second text */
     };
+    struct sl_binlog_table *t;
+    sl_assert_i64(sl_binlog_table_new(&t, (struct sl_bytes){ map, sizeof map }, false, &err), SL_OK);
+    sl_assert_u64(t->columns[0].collation, 0);
+    sl_assert_u64(t->columns[1].collation, 8);
+    sl_binlog_table_free(t);
+    sl_assert_i64(sl_binlog_table_new(&t, (struct sl_bytes){ by_default, sizeof by_default }, false, &err), SL_OK);
+    sl_assert_u64(t->columns[0].collation, 8);
+    sl_assert_u64(t->columns[1].collation, 0);
+    sl_assert_u64(t->columns[2].collation, 33);
+    sl_binlog_table_free(t);
+    sl_assert_i64(sl_binlog_table_new(&t, (struct sl_bytes){ by_default, sizeof by_default }, true, &err), SL_OK);
+    sl_assert_u64(t->columns[1].collation, 33); /* MariaDB counts it */
+    sl_binlog_table_free(t);
+}
+
+/* ---- compressed transactions ---- */
+
+static uint8_t inner[28 << 20]; /* the events of a transaction */
+static size_t inner_len;
+
+static void add_inner(uint8_t type, const void *body, size_t size)
+{
+    inner_len += mysql_payload_event(inner + inner_len, sizeof inner - inner_len, type, body, size);
+}
+#define ADD_INNER(type, array) add_inner(type, array, sizeof(array))
+
+static void begin_inner(void)
+{
+    uint8_t map[256];
+    inner_len = 0;
+    ADD_INNER(SL_BINLOG_QUERY, begin_body);
+    add_inner(SL_BINLOG_TABLE_MAP, map, map_full(map));
+}
+
+static enum sl_code feed_inner(void)
+{
+    static uint8_t body[sizeof bytes];
+    size_t size = mysql_payload_write(body, sizeof body, (struct sl_bytes){ inner, inner_len }, 3);
+    return feed(SL_BINLOG_MYSQL_PAYLOAD, body, size);
+}
+
+static enum sl_code more(void)
+{
+    assert_true(sl_binlog_stream_has_more(&stream));
+    return sl_binlog_stream_more(&stream, &item, &err);
+}
+
+static void a_compressed_transaction_has_the_items_of_a_plain_one(void **state)
+{
+    (void)state;
+    uint32_t start = pos;
+    begin_inner();
+    ADD_INNER(SL_BINLOG_WRITE_V2, write_body);
+    ADD_INNER(SL_BINLOG_ROWS_QUERY, "\4text");
+    ADD_INNER(SL_BINLOG_DELETE_V2, delete_body);
+    ADD_INNER(SL_BINLOG_XID, xid_body);
+    for (int turn = 0; turn < 3; turn++, start = pos) {
+        start = pos;
+        sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+        sl_assert_i64(item.kind, SL_BINLOG_BEGIN);
+        assert_false(sl_binlog_stream_has_more(&stream));
+        sl_assert_i64(feed_inner(), SL_OK); /* BEGIN */
+        sl_assert_i64(item.kind, SL_BINLOG_NOTHING);
+        sl_assert_i64(more(), SL_OK); /* map */
+        sl_assert_i64(more(), SL_OK);
+        sl_assert_i64(item.kind, SL_BINLOG_ROWS);
+        sl_assert_i64(item.rows.op, SL_ROW_INSERT);
+        sl_assert_u64(item.ts, sl_binlog_ts(0, 2, start));
+        struct sl_cursor c = sl_cursor_of(item.rows.rows);
+        sl_assert_i64(read_image(&c, item.rows.after_present, item.rows.after_count), SL_OK);
+        assert_whole_image();
+        sl_assert_i64(more(), SL_OK); /* the statement, as a comment */
+        sl_assert_i64(item.kind, SL_BINLOG_NOTHING);
+        sl_assert_i64(more(), SL_OK);
+        sl_assert_i64(item.rows.op, SL_ROW_DELETE);
+        assert_false(item.ends_group);
+        sl_assert_i64(more(), SL_OK);
+        sl_assert_i64(item.kind, SL_BINLOG_END);
+        assert_true(item.ends_group);
+        sl_assert_u64(item.ts, sl_binlog_ts(0, 2, start));
+        assert_false(sl_binlog_stream_has_more(&stream));
+    }
+}
+
+static void a_schema_change_may_be_in_one(void **state)
+{
+    (void)state;
+    inner_len = 0;
+    ADD_INNER(SL_BINLOG_QUERY, alter_body);
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    sl_assert_i64(feed_inner(), SL_OK);
+    sl_assert_i64(item.kind, SL_BINLOG_STATEMENT);
+    assert_true(item.ends_group && sl_str_eq(item.statement.sql, SL_STR("ALTER TABLE t FORCE")));
+    assert_false(sl_binlog_stream_has_more(&stream));
     begin_rows();
-    sl_assert_i64(FEED(SL_BINLOG_TABLE_MAP, map), SL_OK);
-    sl_assert_i64(FEED(SL_BINLOG_WRITE_V2, rows), SL_OK);
-    struct sl_cursor c = sl_cursor_of(item.rows.rows);
-    sl_assert_i64(read_image(&c, item.rows.after_present, item.rows.after_count), SL_REFUSED);
-    assert_refused("LONGTEXT");
+}
+
+/* Rows of which count have 1 MiB each; the first noise bytes of each compress to nothing. */
+static uint32_t feed_large(uint32_t count, size_t noise)
+{
+    static uint8_t rows[1 << 20];
+    uint64_t random = 1;
+    memset(rows, 0, sizeof rows);
+    memcpy(rows, delete_body, 12);
+    begin_inner();
+    for (uint32_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < noise; k++)
+            rows[12 + k] = (uint8_t)((random = random * 6364136223846793005u + 1) >> 56);
+        add_inner(SL_BINLOG_DELETE_V2, rows, sizeof rows);
+    }
+    ADD_INNER(SL_BINLOG_XID, xid_body);
+    uint32_t start = pos;
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    sl_assert_i64(feed_inner(), SL_OK);
+    sl_assert_i64(more(), SL_OK);
+    return start;
+}
+
+static void a_large_one_has_parts_that_stay_below_the_next(void **state)
+{
+    (void)state;
+    uint32_t start = feed_large(24, 2000), parts = 1;
+    sl_ts last = sl_binlog_ts(0, 2, start);
+    for (uint32_t i = 0; i < 24; i++) {
+        sl_assert_i64(more(), SL_OK);
+        sl_assert_i64(item.kind, SL_BINLOG_ROWS);
+        assert_true(item.ts >= last && item.ts < sl_binlog_ts(0, 2, pos));
+        parts += item.ts > last;
+        last = item.ts;
+    }
+    sl_assert_u64(parts, 6);
+    sl_assert_i64(more(), SL_OK);
+    assert_true(item.ends_group);
+    begin_rows(); /* B2 */
+}
+
+static void rows_that_compress_to_nothing_have_as_many_parts_as_there_are_places(void **state)
+{
+    (void)state;
+    for (size_t noise = 0; noise < 400; noise += 50) {
+        uint32_t start = feed_large(24, noise), ends = 0, parts = 1;
+        sl_ts last = sl_binlog_ts(0, 2, start);
+        for (uint32_t i = 0; i < 24; i++) {
+            sl_assert_i64(more(), SL_OK);
+            ends += item.ends_part;
+            parts += item.ts > last;
+            last = item.ts;
+        }
+        sl_assert_u64(ends + 1, parts); /* who is told that a part ends meets another one */
+        assert_true(parts <= 1 + (pos - start) / SL_BINLOG_PART_STEP && last < sl_binlog_ts(0, 2, pos));
+        sl_assert_i64(more(), SL_OK);
+        assert_true(item.ends_group);
+    }
+    begin_rows();
+}
+
+static void what_is_refused_of_a_plain_one_is_refused_of_it_at_its_place(void **state)
+{
+    (void)state;
+    char place[32];
+    begin_inner();
+    ADD_INNER(SL_BINLOG_MYSQL_PARTIAL_UPDATE, update_body);
+    ADD_INNER(SL_BINLOG_XID, xid_body);
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    snprintf(place, sizeof place, "bin.000002:%u", pos);
+    sl_assert_i64(feed_inner(), SL_OK);
+    sl_assert_i64(more(), SL_OK);
+    sl_assert_i64(more(), SL_REFUSED);
+    assert_refused("binlog_row_value_options=''");
+    assert_refused(place);
+    assert_false(sl_binlog_stream_has_more(&stream));
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_REFUSED); /* and stays so */
+}
+
+static void only_events_of_a_transaction_may_be_in_one(void **state)
+{
+    static const uint8_t types[] = {
+        SL_BINLOG_STOP,
+        SL_BINLOG_ROTATE,
+        SL_BINLOG_FORMAT,
+        SL_BINLOG_HEARTBEAT,
+        SL_BINLOG_MYSQL_GTID,
+        SL_BINLOG_MYSQL_ANONYMOUS_GTID,
+        SL_BINLOG_GTID,
+        SL_BINLOG_MYSQL_PAYLOAD,
+        SL_BINLOG_MYSQL_PREVIOUS_GTIDS,
+        SL_BINLOG_GTID_LIST,
+        SL_BINLOG_QUERY_COMPRESSED,
+        SL_BINLOG_WRITE_COMPRESSED,
+        SL_BINLOG_CHECKPOINT,
+        SL_BINLOG_MYSQL_TAGGED_GTID,
+        99,
+    };
+    for (size_t i = 0; i < sizeof types; i++) {
+        begin_inner();
+        ADD_INNER(types[i], rotate_body);
+        sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+        sl_assert_i64(feed_inner(), SL_OK);
+        sl_assert_i64(more(), SL_OK);
+        sl_assert_i64(more(), SL_MALFORMED);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void one_without_a_gtid_or_inside_of_another_is_refused(void **state)
+{
+    begin_inner();
+    sl_assert_i64(feed_inner(), SL_REFUSED);
+    tear_down(state);
+    set_up(state);
+    begin_rows();
+    begin_inner();
+    sl_assert_i64(feed_inner(), SL_REFUSED);
+}
+
+static void one_that_ends_too_early_or_too_late_is_not_committed(void **state)
+{
+    begin_inner();
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    sl_assert_i64(feed_inner(), SL_OK);
+    sl_assert_i64(more(), SL_OK);
+    sl_assert_i64(more(), SL_TRUNCATED); /* no XID */
+    tear_down(state);
+    set_up(state);
+    begin_inner();
+    ADD_INNER(SL_BINLOG_XID, xid_body);
+    ADD_INNER(SL_BINLOG_XID, xid_body);
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    sl_assert_i64(feed_inner(), SL_OK);
+    sl_assert_i64(more(), SL_OK);
+    sl_assert_i64(more(), SL_MALFORMED);
 }
 
 static void unknown_events_are_skipped_only_if_they_say_so(void **state)
@@ -478,9 +729,20 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(an_update_has_both_images_each_with_its_own_columns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_delete_has_its_old_image_with_nulls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(partial_json_updates_are_refused_with_the_setting, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(compressed_transactions_are_refused_with_the_setting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(xa_transactions_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(binary_json_is_refused_with_what_to_use_instead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(binary_json_becomes_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(binary_json_that_is_broken_names_its_table, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(geometries_have_no_charset_in_the_list, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_compressed_transaction_has_the_items_of_a_plain_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_schema_change_may_be_in_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_large_one_has_parts_that_stay_below_the_next, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_that_compress_to_nothing_have_as_many_parts_as_there_are_places, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_refused_of_a_plain_one_is_refused_of_it_at_its_place, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(only_events_of_a_transaction_may_be_in_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_without_a_gtid_or_inside_of_another_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_ends_too_early_or_too_late_is_not_committed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unknown_events_are_skipped_only_if_they_say_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_changed_byte_is_seen_by_the_checksum, set_up, tear_down),
     };

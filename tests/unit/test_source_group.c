@@ -104,18 +104,35 @@ static void parts_of_a_group_have_growing_places_below_the_next_group(void **sta
 {
     (void)state;
     const sl_ts group_ts = sl_binlog_ts(1, 7, 5000);
-    sl_assert_u64(sl_binlog_part_ts(group_ts, 0), group_ts);
-    sl_assert_u64(sl_binlog_part_ts(group_ts, SL_BINLOG_PART_BYTES - 1), group_ts);
-    sl_assert_u64(sl_binlog_part_ts(group_ts, 4 << 20), sl_binlog_ts(1, 7, 8191));
-    sl_assert_u64(sl_binlog_part_ts(group_ts, 8 << 20), sl_binlog_ts(1, 7, 10239));
+    sl_assert_u64(sl_binlog_part_ts(group_ts, 0, UINT32_MAX), group_ts);
+    sl_assert_u64(sl_binlog_part_ts(group_ts, SL_BINLOG_PART_BYTES - 1, UINT32_MAX), group_ts);
+    sl_assert_u64(sl_binlog_part_ts(group_ts, 4 << 20, UINT32_MAX), sl_binlog_ts(1, 7, 8191));
+    sl_assert_u64(sl_binlog_part_ts(group_ts, 8 << 20, UINT32_MAX), sl_binlog_ts(1, 7, 10239));
     for (sl_ts ts = sl_binlog_ts(1, 7, 4); ts < sl_binlog_ts(1, 7, 9000); ts += 7) {
-        assert_true(sl_binlog_part_ts(ts, SL_BINLOG_PART_BYTES) > ts);
-        assert_true(sl_binlog_may_be_part((uint32_t)sl_binlog_part_ts(ts, 3 * SL_BINLOG_PART_BYTES)));
-        assert_true(sl_binlog_part_ts(ts, 1000 * SL_BINLOG_PART_BYTES) < ts + 1001 * SL_BINLOG_PART_STEP);
+        assert_true(sl_binlog_part_ts(ts, SL_BINLOG_PART_BYTES, UINT32_MAX) > ts);
+        assert_true(sl_binlog_may_be_part((uint32_t)sl_binlog_part_ts(ts, 3 * SL_BINLOG_PART_BYTES, UINT32_MAX)));
+        assert_true(sl_binlog_part_ts(ts, 1000 * SL_BINLOG_PART_BYTES, UINT32_MAX) < ts + 1001 * SL_BINLOG_PART_STEP);
     }
     const sl_ts late = sl_binlog_ts(1, 7, UINT32_MAX - 10);
-    sl_assert_u64(sl_binlog_part_ts(late, SL_BINLOG_PART_BYTES), sl_binlog_ts(1, 7, UINT32_MAX));
-    sl_assert_u64(sl_binlog_part_ts(late, 9 * SL_BINLOG_PART_BYTES), sl_binlog_ts(1, 7, UINT32_MAX));
+    sl_assert_u64(sl_binlog_part_ts(late, SL_BINLOG_PART_BYTES, UINT32_MAX), sl_binlog_ts(1, 7, UINT32_MAX));
+    sl_assert_u64(sl_binlog_part_ts(late, 9 * SL_BINLOG_PART_BYTES, UINT32_MAX), sl_binlog_ts(1, 7, UINT32_MAX));
+}
+
+/* A compressed transaction may have more rows than its event has room for places of parts. */
+static void parts_behind_the_last_place_of_their_event_are_one(void **state)
+{
+    (void)state;
+    const sl_ts group_ts = sl_binlog_ts(1, 7, 5000);
+    const sl_ts last = sl_binlog_ts(1, 7, 8191);
+    sl_assert_u64(sl_binlog_part_ts(group_ts, SL_BINLOG_PART_BYTES, 5100), group_ts);
+    for (uint32_t end = 8191 - SL_BINLOG_PART_STEP; end < 10239; end++)
+        for (uint64_t part = 1; part < 5; part++) {
+            sl_ts ts = sl_binlog_part_ts(group_ts, part * SL_BINLOG_PART_BYTES, end);
+            assert_true(ts > group_ts && (uint32_t)ts <= end && ts <= last);
+            assert_true(sl_binlog_may_be_part((uint32_t)ts));
+        }
+    sl_assert_u64(sl_binlog_part_ts(group_ts, 3 * SL_BINLOG_PART_BYTES, 8191), last);
+    sl_assert_u64(sl_binlog_part_ts(group_ts, 3 * SL_BINLOG_PART_BYTES, 8190), last - SL_BINLOG_PART_STEP);
 }
 
 int main(int argc, char **argv)
@@ -126,6 +143,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(savepoints_of_another_group_or_too_many_are_not_known, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_of_a_group_is_taken_back_and_nothing_of_others, set_up, tear_down),
         cmocka_unit_test(parts_of_a_group_have_growing_places_below_the_next_group),
+        cmocka_unit_test(parts_behind_the_last_place_of_their_event_are_one),
     };
     return sl_test_main(tests, sizeof tests / sizeof tests[0], argc, argv);
 }

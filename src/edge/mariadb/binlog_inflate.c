@@ -15,7 +15,7 @@ void sl_inflate_buffer_deinit(struct sl_inflate_buffer *b)
     b->cap = 0;
 }
 
-static enum sl_code inflate_room(struct sl_inflate_buffer *b, uint64_t size, struct sl_err *err)
+enum sl_code sl_inflate_buffer_reserve(struct sl_inflate_buffer *b, uint64_t size, struct sl_err *err)
 {
     if (size > b->bytes_max)
         return sl_err_set(err, SL_LIMIT, "binlog: %llu bytes inflated, at most %zu are allowed",
@@ -53,7 +53,7 @@ static enum sl_code inflate_stream(struct sl_bytes *out, struct sl_cursor c, siz
         return sl_err_set(err, SL_TRUNCATED, "binlog: compressed bytes end too early");
     if (sl_cursor_left(&c) > UINT32_MAX)
         return sl_err_set(err, SL_LIMIT, "binlog: more than 4 GiB of compressed bytes");
-    enum sl_code code = inflate_room(b, size, err);
+    enum sl_code code = sl_inflate_buffer_reserve(b, size, err);
     if (code != SL_OK)
         return code;
     if (!inflate_all((struct sl_bytes){ c.at, sl_cursor_left(&c) }, b, (size_t)size, window_bits))

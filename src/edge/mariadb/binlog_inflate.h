@@ -14,6 +14,8 @@ struct sl_inflate_buffer {
     size_t cap, bytes_max;
 };
 void sl_inflate_buffer_deinit(struct sl_inflate_buffer *b);
+/* Room for size bytes; what is in it stays. SL_LIMIT, SL_NOMEM: it is as before. */
+SL_CHECKED enum sl_code sl_inflate_buffer_reserve(struct sl_inflate_buffer *b, uint64_t size, struct sl_err *err);
 
 /*
  * The body of a compressed event, or the statement of a compressed QUERY. *out is in the buffer, until its next use.

@@ -172,6 +172,7 @@ static enum sl_code stream_begin_group(struct sl_binlog_stream *s, const struct 
     s->state = state;
     s->group_ts = s->rows_ts = s->last_ts = ts;
     s->group_bytes = 0;
+    s->group_end = UINT32_MAX;
     s->at_statement_start = true;
     item->kind = SL_BINLOG_BEGIN;
     item->gtid = s->gtid;
@@ -364,9 +365,9 @@ static void rows_read_bitmaps(struct sl_binlog_rows *rows, struct sl_cursor *c, 
 static void stream_count_rows(struct sl_binlog_stream *s, struct sl_binlog_item *item)
 {
     item->kind = SL_BINLOG_ROWS;
-    item->ts = s->last_ts = sl_binlog_part_ts(s->rows_ts, s->group_bytes);
+    item->ts = s->last_ts = sl_binlog_part_ts(s->rows_ts, s->group_bytes, s->group_end);
     s->group_bytes += item->rows.rows.len;
-    item->ends_part = sl_binlog_part_ts(s->rows_ts, s->group_bytes) != item->ts;
+    item->ends_part = sl_binlog_part_ts(s->rows_ts, s->group_bytes, s->group_end) != item->ts;
 }
 
 static enum sl_code stream_on_rows(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
@@ -455,9 +456,6 @@ static enum sl_code stream_on_event(struct sl_binlog_stream *s, const struct sl_
                              "copy the tables anew");
     case SL_BINLOG_MYSQL_PARTIAL_UPDATE:
         return stream_refuse(s, e, err, "partial JSON update", "set binlog_row_value_options='' on the source");
-    case SL_BINLOG_MYSQL_PAYLOAD:
-        return stream_refuse(s, e, err, "compressed transaction",
-                             "set binlog_transaction_compression=OFF on the source, globally and in sessions");
     case SL_BINLOG_XA_PREPARE:
         return stream_refuse_xa(s, e, err);
     case SL_BINLOG_STOP:
@@ -475,30 +473,88 @@ static enum sl_code stream_on_event(struct sl_binlog_stream *s, const struct sl_
     }
 }
 
-enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes bytes, struct sl_binlog_item *item,
-                                   struct sl_err *err)
+/* ---- compressed transactions ---- */
+
+/* flat switch */
+static bool payload_may_have(uint8_t type)
 {
-    struct sl_binlog_event event;
-    const size_t type_at = 4;
+    switch (type) {
+    case SL_BINLOG_QUERY:
+    case SL_BINLOG_XID:
+    case SL_BINLOG_TABLE_MAP:
+    case SL_BINLOG_WRITE_V1:
+    case SL_BINLOG_UPDATE_V1:
+    case SL_BINLOG_DELETE_V1:
+    case SL_BINLOG_WRITE_V2:
+    case SL_BINLOG_UPDATE_V2:
+    case SL_BINLOG_DELETE_V2:
+    case SL_BINLOG_MYSQL_PARTIAL_UPDATE:
+    case SL_BINLOG_INTVAR:
+    case SL_BINLOG_RAND:
+    case SL_BINLOG_USER_VAR:
+    case SL_BINLOG_LOAD_BEGIN:
+    case SL_BINLOG_LOAD_EXECUTE:
+    case SL_BINLOG_INCIDENT:
+    case SL_BINLOG_IGNORABLE:
+    case SL_BINLOG_ROWS_QUERY:
+    case SL_BINLOG_XA_PREPARE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The events inside say no place: theirs is that of the whole. */
+static enum sl_code stream_on_inner(struct sl_binlog_stream *s, struct sl_binlog_item *item, struct sl_err *err)
+{
+    static const struct sl_binlog_format without_checksum;
+    struct sl_bytes bytes;
+    struct sl_binlog_event e;
+    enum sl_code code = sl_payload_next(&s->payload, &bytes, err);
+    if (code == SL_OK)
+        code = sl_binlog_event_parse(&e, bytes, &without_checksum, false, err);
+    if (code != SL_OK)
+        return code;
+    e.next_pos = s->payload_event.next_pos;
+    e.size = s->payload_event.size;
+    item->time = e.time;
+    if (!payload_may_have(e.type))
+        return sl_err_set(err, SL_MALFORMED, "binlog: an event of type %u inside of a compressed transaction at %s:%u",
+                          e.type, s->file, e.next_pos - e.size);
+    code = stream_on_event(s, &e, item, err);
+    return code == SL_OK && s->state == SL_BINLOG_BETWEEN ? sl_payload_close(&s->payload, err) : code;
+}
+
+static enum sl_code stream_on_payload(struct sl_binlog_stream *s, const struct sl_binlog_event *e,
+                                      struct sl_binlog_item *item, struct sl_err *err)
+{
+    if (s->state != SL_BINLOG_OPENING)
+        return stream_refuse(s, e, err, "a compressed transaction without a GTID",
+                             "the log is damaged: copy the tables anew");
+    enum sl_code code = sl_payload_open(&s->payload, e->body, err);
+    if (code != SL_OK)
+        return code;
+    s->payload_event = *e;
+    s->payload_event.body = (struct sl_bytes){ 0 };
+    /* offsets have 32 bits; counted on from the group's, also across their end */
+    uint32_t group_pos = (uint32_t)s->group_ts;
+    uint64_t end = (uint64_t)group_pos + (uint32_t)(e->next_pos - e->size - group_pos) + e->size - 1;
+    s->group_end = end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
+    return stream_on_inner(s, item, err);
+}
+
+/* ---- bytes ---- */
+
+static void stream_begin_item(struct sl_binlog_item *item)
+{
     item->kind = SL_BINLOG_NOTHING; /* field by field: to clear all of it costs more than to read a small event */
     item->ends_group = item->ends_part = item->is_undone = false;
     item->ts = SL_TS_NONE;
     item->time = 0;
-    if (s->state == SL_BINLOG_FAILED)
-        return sl_err_set(err, SL_REFUSED, "binlog: the stream has failed before");
-    enum sl_code code;
-    if (bytes.len > type_at && bytes.ptr[type_at] == SL_BINLOG_FORMAT) {
-        code = stream_on_format(s, bytes, err);
-    } else {
-        code = sl_binlog_event_parse(&event, bytes, &s->format, s->opts.verifies_checksums, err);
-        if (code == SL_OK && s->state == SL_BINLOG_STARTING && event.type != SL_BINLOG_ROTATE &&
-            event.type != SL_BINLOG_HEARTBEAT)
-            code =
-                sl_err_set(err, SL_MALFORMED, "binlog: an event of type %u before the format description", event.type);
-        item->time = event.time;
-        if (code == SL_OK)
-            code = stream_on_event(s, &event, item, err);
-    }
+}
+
+static enum sl_code stream_end_item(struct sl_binlog_stream *s, struct sl_binlog_item *item, enum sl_code code)
+{
     if (code != SL_OK)
         s->state = SL_BINLOG_FAILED;
     else if (item->ts == SL_TS_NONE)
@@ -506,10 +562,45 @@ enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes b
     return code;
 }
 
+static enum sl_code stream_on_bytes(struct sl_binlog_stream *s, struct sl_bytes bytes, struct sl_binlog_item *item,
+                                    struct sl_err *err)
+{
+    struct sl_binlog_event event;
+    const size_t type_at = 4;
+    if (bytes.len > type_at && bytes.ptr[type_at] == SL_BINLOG_FORMAT)
+        return stream_on_format(s, bytes, err);
+    enum sl_code code = sl_binlog_event_parse(&event, bytes, &s->format, s->opts.verifies_checksums, err);
+    if (code == SL_OK && s->state == SL_BINLOG_STARTING && event.type != SL_BINLOG_ROTATE &&
+        event.type != SL_BINLOG_HEARTBEAT)
+        code = sl_err_set(err, SL_MALFORMED, "binlog: an event of type %u before the format description", event.type);
+    if (code != SL_OK)
+        return code;
+    item->time = event.time;
+    return event.type == SL_BINLOG_MYSQL_PAYLOAD ? stream_on_payload(s, &event, item, err)
+                                                 : stream_on_event(s, &event, item, err);
+}
+
+enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes bytes, struct sl_binlog_item *item,
+                                   struct sl_err *err)
+{
+    stream_begin_item(item);
+    if (s->state == SL_BINLOG_FAILED)
+        return sl_err_set(err, SL_REFUSED, "binlog: the stream has failed before");
+    SL_REQUIRE(!sl_binlog_stream_has_more(s));
+    return stream_end_item(s, item, stream_on_bytes(s, bytes, item, err));
+}
+
+enum sl_code sl_binlog_stream_more(struct sl_binlog_stream *s, struct sl_binlog_item *item, struct sl_err *err)
+{
+    SL_REQUIRE(sl_binlog_stream_has_more(s));
+    stream_begin_item(item);
+    return stream_end_item(s, item, stream_on_inner(s, item, err));
+}
+
 enum sl_code sl_binlog_stream_init(struct sl_binlog_stream *s, const struct sl_binlog_stream_opts *opts)
 {
     *s = (struct sl_binlog_stream){ .opts = *opts, .state = SL_BINLOG_STARTING, .table_cap = TABLE_CAP_MIN };
-    s->inflated.bytes_max = opts->inflate_bytes_max;
+    s->inflated.bytes_max = s->payload.event_bytes_max = opts->inflate_bytes_max;
     s->format.has_checksum = opts->is_checksum_announced;
     s->tables = calloc(s->table_cap, sizeof(struct sl_binlog_table *));
     return s->tables ? SL_OK : SL_NOMEM;
@@ -522,4 +613,5 @@ void sl_binlog_stream_deinit(struct sl_binlog_stream *s)
     free(s->tables);
     s->tables = NULL;
     sl_inflate_buffer_deinit(&s->inflated);
+    sl_payload_deinit(&s->payload);
 }

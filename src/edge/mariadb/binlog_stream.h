@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "edge/mariadb/binlog_inflate.h"
+#include "edge/mariadb/binlog_payload.h"
 #include "edge/mariadb/binlog_table.h"
 #include "port/rows.h"
 
@@ -17,6 +18,7 @@
  *      '---------------------'
  * MySQL does not say with the GTID what follows:  BETWEEN -- GTID --> OPENING -- BEGIN --> INSIDE
  *                                                                        \-- another QUERY: a schema change --> BETWEEN
+ * A compressed transaction of MySQL has all that comes behind its GTID in one event: sl_binlog_stream_more gives its items.
  *   -> FAILED from any of them; stays there: the connection has to be opened anew
  *
  * Position of a group: ts = epoch:8 | number of the file:24 | start offset of its GTID event:32. It grows strictly. A
@@ -32,7 +34,8 @@
  *
  * A large group has several: its rows count bytes (as they are after decompression), and each whole SL_BINLOG_PART_BYTES
  * begins another part of it. So ts is a function of the log alone, whoever reads it and from where. The ts of a part is an
- * offset inside of the group at which nothing begins; one can tell by its low bits that it may be such a one. The rows of
+ * offset inside of the group at which nothing begins; one can tell by its low bits that it may be such a one. Rows may
+ * compress to less than there are such offsets in their event; then what is left of them is one part. The rows of
  * CREATE TABLE ... SELECT come one behind the ts of their group, which is that of the statement.
  *
  * Rows may be taken back: by a return to a savepoint, or because the group ends with ROLLBACK. A server writes such
@@ -103,15 +106,18 @@ struct sl_binlog_stream {
     struct sl_binlog_format format;
     char file[256];
     uint32_t file_number;
-    struct sl_binlog_gtid gtid;      /* of the open group */
-    sl_ts group_ts, last_ts;         /* of the open group; of the last one begun */
-    sl_ts rows_ts;                   /* of its first rows */
-    uint64_t group_bytes;            /* of its rows */
-    bool at_statement_start;         /* no row of the statement has come: the tables may be forgotten */
+    struct sl_binlog_gtid gtid; /* of the open group */
+    sl_ts group_ts, last_ts;    /* of the open group; of the last one begun */
+    sl_ts rows_ts;              /* of its first rows */
+    uint64_t group_bytes;       /* of its rows */
+    uint32_t group_end;      /* last offset that a part of it may have; where the end is not known, the last of all */
+    bool at_statement_start; /* no row of the statement has come: the tables may be forgotten */
     struct sl_binlog_table **tables; /* open addressing by id */
     uint32_t table_count, table_cap;
     uint64_t serial_last;
     struct sl_inflate_buffer inflated;
+    struct sl_payload payload;
+    struct sl_binlog_event payload_event; /* the one that is open, without its body */
 };
 
 /* SL_NOMEM. */
@@ -121,9 +127,19 @@ void sl_binlog_stream_deinit(struct sl_binlog_stream *s);
 /*
  * One event, without the OK byte before it. *item is valid until the next call, what it points to as long as bytes and
  * until the next call. Not SL_OK: the stream is FAILED, *err says why and what to do; the same from then on.
+ *
+ * While the stream has more, the event was a whole transaction: bytes have to stay, and no other event may be fed before
+ * sl_binlog_stream_more, which is to feed without an event, has given all of its items.
  */
 SL_CHECKED enum sl_code sl_binlog_stream_feed(struct sl_binlog_stream *s, struct sl_bytes bytes,
                                               struct sl_binlog_item *item, struct sl_err *err);
+SL_CHECKED enum sl_code sl_binlog_stream_more(struct sl_binlog_stream *s, struct sl_binlog_item *item,
+                                              struct sl_err *err);
+
+static inline bool sl_binlog_stream_has_more(const struct sl_binlog_stream *s)
+{
+    return s->payload.is_open && s->state != SL_BINLOG_FAILED;
+}
 
 static inline sl_ts sl_binlog_ts(uint8_t epoch, uint32_t file_number, uint32_t pos)
 {
@@ -137,19 +153,21 @@ static inline uint8_t sl_binlog_epoch(sl_ts ts)
 
 /* Checkpoints are made of these numbers: they never change. */
 #define SL_BINLOG_PART_BYTES (UINT64_C(4) << 20)
-#define SL_BINLOG_PART_STEP 2048u /* a part takes more of a log than this, however well it is compressed */
+#define SL_BINLOG_PART_STEP \
+    2048u /* a part takes more of a log than this, also if its events are compressed one by one */
 
 /*
- * Of rows that have bytes of the group's before them. Always below the next group; behind 4 GiB, where offsets end, the
- * rest of the group is one part.
+ * Of rows that have bytes of the group's before them. Always below the next group: behind end, the last offset that may be
+ * used, the rest of the group is one part.
  */
-static inline sl_ts sl_binlog_part_ts(sl_ts group, uint64_t bytes)
+static inline sl_ts sl_binlog_part_ts(sl_ts group, uint64_t bytes, uint32_t end)
 {
     uint64_t part = bytes / SL_BINLOG_PART_BYTES;
-    uint64_t pos = ((group & UINT32_MAX) | (SL_BINLOG_PART_STEP - 1)) + part * SL_BINLOG_PART_STEP;
-    if (part == 0)
+    uint64_t base = (group & UINT32_MAX) | (SL_BINLOG_PART_STEP - 1);
+    if (part == 0 || base > end)
         return group;
-    return (group & ~(sl_ts)UINT32_MAX) | (pos < UINT32_MAX ? pos : UINT32_MAX);
+    uint64_t most = (end - base) / SL_BINLOG_PART_STEP;
+    return (group & ~(sl_ts)UINT32_MAX) | (base + (part < most ? part : most) * SL_BINLOG_PART_STEP);
 }
 
 /* What stands at this offset may be a row, which can say anything: nobody may take it for an event. */

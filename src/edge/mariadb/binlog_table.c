@@ -88,12 +88,15 @@ static void column_read_meta(struct sl_binlog_column *col, struct sl_cursor *c)
         b1 = sl_cursor_u8(c);
         col->meta = (uint16_t)(b0 << 8 | b1);
         return;
+    case SL_MYSQL_JSON:
+        col->meta = sl_cursor_u8(c);
+        col->collation = SL_COLLATION_UTF8MB4_BIN; /* of the text that is made of it */
+        return;
     case SL_MYSQL_FLOAT:
     case SL_MYSQL_DOUBLE:
     case SL_MYSQL_BLOB:
     case SL_MYSQL_BLOB_COMPRESSED:
     case SL_MYSQL_GEOMETRY:
-    case SL_MYSQL_JSON:
     case SL_MYSQL_TIMESTAMP:
     case SL_MYSQL_DATETIME:
     case SL_MYSQL_TIME:
@@ -141,7 +144,8 @@ static bool column_is_numeric(const struct sl_binlog_column *col, bool is_mariad
     }
 }
 
-static bool column_is_text(const struct sl_binlog_column *col)
+/* MariaDB says a charset of geometries, MySQL does not. */
+static bool column_is_text(const struct sl_binlog_column *col, bool is_mariadb)
 {
     switch (col->type) {
     case SL_MYSQL_STRING:
@@ -150,8 +154,9 @@ static bool column_is_text(const struct sl_binlog_column *col)
     case SL_MYSQL_VARCHAR_COMPRESSED:
     case SL_MYSQL_BLOB:
     case SL_MYSQL_BLOB_COMPRESSED:
-    case SL_MYSQL_GEOMETRY:
         return true;
+    case SL_MYSQL_GEOMETRY:
+        return is_mariadb;
     default:
         return false;
     }
@@ -171,33 +176,33 @@ static void table_read_signs(struct sl_binlog_table *t, struct sl_cursor c, bool
     t->has_signs = true;
 }
 
-static void table_read_column_charsets(struct sl_binlog_table *t, struct sl_cursor *c)
+static void table_read_column_charsets(struct sl_binlog_table *t, struct sl_cursor *c, bool is_mariadb)
 {
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (column_is_text(&t->columns[i]))
+        if (column_is_text(&t->columns[i], is_mariadb))
             t->columns[i].collation = (uint32_t)sl_binlog_lenenc(c);
     }
 }
 
-static struct sl_binlog_column *table_nth_text(struct sl_binlog_table *t, uint64_t nth)
+static struct sl_binlog_column *table_nth_text(struct sl_binlog_table *t, uint64_t nth, bool is_mariadb)
 {
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (column_is_text(&t->columns[i]) && nth-- == 0)
+        if (column_is_text(&t->columns[i], is_mariadb) && nth-- == 0)
             return &t->columns[i];
     }
     return NULL;
 }
 
 /* One for all, and the exceptions by their number among the character columns. */
-static void table_read_default_charset(struct sl_binlog_table *t, struct sl_cursor *c)
+static void table_read_default_charset(struct sl_binlog_table *t, struct sl_cursor *c, bool is_mariadb)
 {
     uint32_t usual = (uint32_t)sl_binlog_lenenc(c);
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (column_is_text(&t->columns[i]))
+        if (column_is_text(&t->columns[i], is_mariadb))
             t->columns[i].collation = usual;
     }
     while (!c->failed && sl_cursor_left(c) > 0) {
-        struct sl_binlog_column *col = table_nth_text(t, sl_binlog_lenenc(c));
+        struct sl_binlog_column *col = table_nth_text(t, sl_binlog_lenenc(c), is_mariadb);
         uint32_t collation = (uint32_t)sl_binlog_lenenc(c);
         if (col)
             col->collation = collation;
@@ -249,10 +254,10 @@ static bool table_read_one(struct sl_binlog_table *t, uint8_t type, struct sl_cu
         table_read_signs(t, c, is_mariadb);
         break;
     case TABLE_DEFAULT_CHARSET:
-        table_read_default_charset(t, &c);
+        table_read_default_charset(t, &c, is_mariadb);
         break;
     case TABLE_COLUMN_CHARSET:
-        table_read_column_charsets(t, &c);
+        table_read_column_charsets(t, &c, is_mariadb);
         break;
     case TABLE_COLUMN_NAME:
         table_read_names(t, &c);

@@ -48,6 +48,7 @@ static inline bool sl_binlog_type_is_integer(uint16_t type)
 }
 
 #define SL_COLLATION_BINARY 63u
+#define SL_COLLATION_UTF8MB4_BIN 46u
 
 struct sl_binlog_column {
     uint8_t type; /* the real one: ENUM and SET are told apart from STRING */

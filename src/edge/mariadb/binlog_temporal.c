@@ -170,3 +170,47 @@ size_t sl_timestamp_format(char text[SL_TEMPORAL_TEXT_MAX], struct sl_cursor *c,
     len += clock_print(text + len, of_day / 3600, of_day / 60 % 60, of_day % 60);
     return fraction_add(text, len, fraction, digits);
 }
+
+/* ---- packed into one number: hour, minute, second, and 24 bits of microseconds ---- */
+
+#define PACKED_FRACTION_BITS 24
+#define PACKED_CLOCK_BITS 17
+
+/* Added to text behind len bytes; 0 if there is no such time of day. */
+static size_t packed_clock_add(char *text, size_t len, unsigned hour, uint64_t packed)
+{
+    uint32_t fraction = (uint32_t)(packed & ((1u << PACKED_FRACTION_BITS) - 1));
+    unsigned minute = (unsigned)(packed >> (PACKED_FRACTION_BITS + 6)) & 63;
+    unsigned second = (unsigned)(packed >> PACKED_FRACTION_BITS) & 63;
+    if (minute > 59 || second > 59 || fraction > 999999)
+        return 0;
+    len += clock_print(text + len, hour, minute, second);
+    return fraction_add(text, len, fraction, 6);
+}
+
+size_t sl_packed_time_format(char text[SL_TEMPORAL_TEXT_MAX], int64_t packed)
+{
+    uint64_t v = packed < 0 ? 0 - (uint64_t)packed : (uint64_t)packed;
+    uint64_t hour = v >> (PACKED_FRACTION_BITS + 12);
+    if (hour > 838)
+        return 0;
+    text[0] = '-';
+    return packed_clock_add(text, packed < 0 ? 1 : 0, (unsigned)hour, v);
+}
+
+size_t sl_packed_datetime_format(char text[SL_TEMPORAL_TEXT_MAX], int64_t packed, bool is_date)
+{
+    if (packed < 0)
+        return 0;
+    uint64_t v = (uint64_t)packed;
+    unsigned hour = (unsigned)(v >> (PACKED_FRACTION_BITS + 12)) & 31;
+    unsigned day = (unsigned)(v >> (PACKED_FRACTION_BITS + PACKED_CLOCK_BITS)) & 31;
+    unsigned months = (unsigned)(v >> (PACKED_FRACTION_BITS + PACKED_CLOCK_BITS + 5));
+    if (months / 13 > 9999 || hour > 23)
+        return 0;
+    size_t len = date_print(text, months / 13, months % 13, day);
+    if (is_date)
+        return len;
+    text[len++] = ' ';
+    return packed_clock_add(text, len, hour, v);
+}

@@ -22,4 +22,8 @@ size_t sl_datetime_format(char text[SL_TEMPORAL_TEXT_MAX], struct sl_cursor *c, 
 /* In UTC. */
 size_t sl_timestamp_format(char text[SL_TEMPORAL_TEXT_MAX], struct sl_cursor *c, unsigned digits);
 
+/* As MySQL packs them in JSON, with six digits of a fraction. 0 if there is no such time. */
+size_t sl_packed_time_format(char text[SL_TEMPORAL_TEXT_MAX], int64_t packed);
+size_t sl_packed_datetime_format(char text[SL_TEMPORAL_TEXT_MAX], int64_t packed, bool is_date);
+
 #endif

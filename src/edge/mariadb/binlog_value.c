@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/mariadb/binlog_value.h"
 
+#include "edge/mariadb/binlog_json.h"
 #include "edge/mariadb/binlog_temporal.h"
 
 struct value_in {
@@ -120,7 +121,18 @@ static enum sl_code value_variable(struct sl_value *out, const struct value_in *
     return SL_OK;
 }
 
-/* The buffer for inflated bytes is used by the next column too. */
+/* The buffer that it is in is used by the next column too. */
+static enum sl_code value_keep(struct sl_bytes *kept, const struct value_in *in, struct sl_bytes bytes)
+{
+    uint8_t *copy = in->memory->alloc(in->memory->ctx, bytes.len);
+    if (!copy)
+        return SL_NOMEM;
+    if (bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
+    *kept = (struct sl_bytes){ copy, bytes.len };
+    return SL_OK;
+}
+
 static enum sl_code value_compressed(struct sl_value *out, const struct value_in *in, size_t length_bytes,
                                      struct sl_err *err)
 {
@@ -130,15 +142,28 @@ static enum sl_code value_compressed(struct sl_value *out, const struct value_in
     if (in->c->failed)
         return SL_OK;
     enum sl_code code = sl_inflate_column(&plain, packed, in->memory->inflated, err);
-    if (code != SL_OK)
-        return code;
-    uint8_t *copy = in->memory->alloc(in->memory->ctx, plain.len);
-    if (!copy)
-        return SL_NOMEM;
-    if (plain.len > 0)
-        memcpy(copy, plain.ptr, plain.len);
-    value_of_bytes(out, in, (struct sl_bytes){ copy, plain.len });
-    return SL_OK;
+    if (code == SL_OK)
+        code = value_keep(&plain, in, plain);
+    if (code == SL_OK)
+        value_of_bytes(out, in, plain);
+    return code;
+}
+
+static enum sl_code value_json(struct sl_value *out, const struct value_in *in, size_t length_bytes, struct sl_err *err)
+{
+    if (length_bytes > 4)
+        return SL_MALFORMED;
+    struct sl_bytes text, document = sl_cursor_bytes(in->c, (size_t)sl_cursor_le(in->c, length_bytes));
+    if (in->c->failed)
+        return SL_OK;
+    enum sl_code code = sl_binlog_json_format(&text, document, in->memory->inflated, err);
+    if (code == SL_OK && text.len > UINT32_MAX)
+        return SL_LIMIT;
+    if (code == SL_OK)
+        code = value_keep(&text, in, text);
+    if (code == SL_OK)
+        *out = (struct sl_value){ .kind = SL_VALUE_TEXT, .len = (uint32_t)text.len, .v.ptr = text.ptr };
+    return code;
 }
 
 static enum sl_code value_read(struct sl_value *out, const struct value_in *in, struct sl_err *err)
@@ -199,7 +224,7 @@ static enum sl_code value_read(struct sl_value *out, const struct value_in *in, 
     case SL_MYSQL_BLOB_COMPRESSED:
         return value_compressed(out, in, col->meta, err);
     case SL_MYSQL_JSON:
-        return sl_err_set(err, SL_REFUSED, "MySQL's binary JSON is not supported: use LONGTEXT or MariaDB's JSON");
+        return value_json(out, in, col->meta, err);
     case SL_MYSQL_TIMESTAMP_OLD:
     case SL_MYSQL_DATETIME_OLD:
     case SL_MYSQL_TIME_OLD:

@@ -12,16 +12,16 @@
  *   FLOAT, DOUBLE        DOUBLE                                    CHAR, VARCHAR, TEXT, JSON       TEXT
  *   DECIMAL              TEXT, "-12.30", as the server spells it   BINARY, BLOB, geometry, INET6,
  *   DATE, TIME, DATETIME TEXT, with the column's digits            UUID                            BYTES
- *   TIMESTAMP            TEXT, in UTC
+ *   TIMESTAMP            TEXT, in UTC                              MySQL's binary JSON            TEXT, as it spells it
  * BINARY(n) is filled up to n with zero bytes, which the log leaves out.
  *
- * What is not exact is refused (SL_REFUSED with a remedy): MySQL's binary JSON, temporal columns of the format before
- * 5.6, types that are not known.
+ * What is not exact is refused (SL_REFUSED with a remedy): temporal columns of the format before 5.6, types that are not
+ * known.
  */
 struct sl_value_memory { /* where bytes go that are not in the log as they are */
     void *ctx;
     uint8_t *(*alloc)(void *ctx, size_t size); /* null without memory */
-    struct sl_inflate_buffer *inflated;        /* for COMPRESSED columns */
+    struct sl_inflate_buffer *inflated;        /* for COMPRESSED columns and JSON */
 };
 
 /*

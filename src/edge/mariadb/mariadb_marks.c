@@ -268,13 +268,10 @@ static bool marks_walk(struct marks_walk *w, struct sl_trouble *t)
 {
     enum marks_next next = MARKS_GO_ON;
     struct sl_binlog_item item;
-    struct sl_bytes event;
-    struct sl_err err = { 0 };
+    struct sl_bytes pending = { 0 };
     while (next == MARKS_GO_ON) {
-        if (!sl__dump_next(w->dump, &event, t))
+        if (!sl__dump_item(&item, w->dump, &w->stream, &pending, t))
             return marks_on_refusal(w, t);
-        if (sl_binlog_stream_feed(&w->stream, event, &item, &err) != SL_OK)
-            return sl_trouble_set(t, SL_TROUBLE_LASTING, "SOURCE_LOG", "", "%s", err.text);
         next = marks_on_item(w, &item, t);
     }
     return next == MARKS_DONE;

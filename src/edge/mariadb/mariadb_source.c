@@ -216,6 +216,8 @@ static sl_ns source_now(void)
 static bool source_has_more(const struct mariadb_reader *r)
 {
     const MARIADB_PVIO *io = r->dump->net.pvio;
+    if (sl_binlog_stream_has_more(&r->stream))
+        return true;
     if (io->cache && io->cache_pos < io->cache + io->cache_size)
         return true; /* in the connector's buffer; asking the system costs as much as a small transaction */
     struct pollfd p = { .fd = r->fd, .events = POLLIN };
@@ -303,7 +305,8 @@ static enum source_next source_check_size(const struct mariadb_reader *r, const 
         t, SL_TROUBLE_LASTING, "TRANSACTION_TOO_LARGE",
         "raise max-transaction-mib of the source's URI (the node needs as much memory), and do not return to "
         "savepoints in large transactions",
-        "a transaction that returns to a savepoint has more than %llu MiB of rows (ts %llu)",
+        "a transaction returns to a savepoint, or compresses to almost nothing, and has more than %llu MiB of rows "
+        "(ts %llu)",
         (unsigned long long)r->opts.transaction_mib, (unsigned long long)item->ts);
     return SOURCE_FAIL;
 }
@@ -317,15 +320,10 @@ static enum source_next source_pause(const struct mariadb_reader *r, const struc
 /* How the open group goes on and ends; nothing of it is decoded. *returns: it goes back to a savepoint. */
 static bool source_read_ahead(struct mariadb_reader *r, struct sl_binlog_item *end, bool *returns, struct sl_trouble *t)
 {
-    struct sl_err err = { 0 };
     *returns = false;
     do {
-        struct sl_bytes event = { 0 };
-        if (!sl__dump_next(r->dump, &event, t))
+        if (!sl__dump_item(end, r->dump, &r->stream, &r->pending, t))
             return false;
-        enum sl_code code = sl_binlog_stream_feed(&r->stream, event, end, &err);
-        if (code != SL_OK)
-            return sl_source_log_trouble(t, code, &err);
         *returns = *returns || end->kind == SL_BINLOG_UNDO;
     } while (!end->ends_group);
     return true;
@@ -423,16 +421,6 @@ static enum source_next source_on_item(struct mariadb_reader *r, struct sl_batch
     SL_UNREACHABLE();
 }
 
-static bool source_take(struct mariadb_reader *r, struct sl_bytes *event, struct sl_trouble *t)
-{
-    if (r->pending.ptr) {
-        *event = r->pending;
-        r->pending = (struct sl_bytes){ 0 };
-        return true;
-    }
-    return sl__dump_next(r->dump, event, t);
-}
-
 static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t bytes_max, sl_ns wait_ns,
                         struct sl_trouble *t)
 {
@@ -440,15 +428,10 @@ static bool source_read(struct sl_reader *base, struct sl_batch *into, size_t by
     (void)wait_ns; /* heartbeats end the wait */
     sl_ns arrived = 0;
     enum source_next next = SOURCE_GO_ON;
-    struct sl_err err = { 0 };
     struct sl_binlog_item item; /* large, and locals start as zero: once, not for each event */
     while (next == SOURCE_GO_ON) {
-        struct sl_bytes event = { 0 };
-        if (!source_take(r, &event, t))
+        if (!sl__dump_item(&item, r->dump, &r->stream, &r->pending, t))
             return r->is_interrupted ? sl_trouble_set(t, SL_TROUBLE_ENDED, "ENDED", "", "interrupted") : false;
-        enum sl_code code = sl_binlog_stream_feed(&r->stream, event, &item, &err);
-        if (code != SL_OK)
-            return sl_source_log_trouble(t, code, &err);
         if (arrived == 0)
             arrived = r->now = source_now();
         next = source_on_item(r, into, &item, bytes_max, t);
@@ -590,10 +573,18 @@ static bool source_tell_list(struct source_list *list, bool (*each)(void *ctx, c
     return true;
 }
 
+/* MySQL has another name for it since 8.2, and since 8.4 no other. */
+static const char *source_head_statement(MYSQL *db)
+{
+    const unsigned long renamed = 80200;
+    bool is_renamed = !mariadb_connection(db) && mysql_get_server_version(db) >= renamed;
+    return is_renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
 static bool source_read_head(MYSQL *db, const struct sl__source_opts *o, sl_ts *out, struct sl_trouble *t)
 {
     MYSQL_RES *result;
-    if (!sl_mariadb_select(&result, db, "SHOW MASTER STATUS", t))
+    if (!sl_mariadb_select(&result, db, source_head_statement(db), t))
         return false;
     MYSQL_ROW row = mysql_fetch_row(result);
     uint32_t number = 0;

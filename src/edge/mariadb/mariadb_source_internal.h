@@ -30,6 +30,12 @@ SL_CHECKED bool sl__dump_open(MYSQL **out, struct sl_binlog_stream *stream, cons
 SL_CHECKED bool sl__dump_send(MYSQL *db, const char *file, uint32_t pos, struct sl_trouble *t);
 /* An event, valid until the next call; or the end. */
 SL_CHECKED bool sl__dump_next(MYSQL *db, struct sl_bytes *out, struct sl_trouble *t);
+/*
+ * The next item: of the event that the stream is in, or of *pending, which is null afterwards, or of the next event. Valid
+ * until the next call.
+ */
+SL_CHECKED bool sl__dump_item(struct sl_binlog_item *out, MYSQL *db, struct sl_binlog_stream *stream,
+                              struct sl_bytes *pending, struct sl_trouble *t);
 
 /* mariadb_marks.c: another server of the same data, as port/source.h says. */
 bool sl__source_succeed(struct sl_secret uri, sl_ts last, char *out, size_t size, struct sl_trouble *t);

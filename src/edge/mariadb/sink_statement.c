@@ -10,7 +10,6 @@
 
 #define STATEMENT_SQL_MAX ((size_t)1 << 20)
 #define STATEMENT_NAME_BYTES_MAX 256u
-#define STATEMENT_COLUMNS_MAX 4096u
 #define STATEMENT_KEY_MAX 16384u /* of 32 parts, each with its name, charset and collation */
 
 const uint32_t sl_statement_rows[SL_STATEMENT_STEPS] = { SL_STATEMENT_ROWS_MAX, 8, 1 };
@@ -58,40 +57,54 @@ static bool statement_ask_columns(MYSQL_RES **out, struct sl_apply *a, const str
     return sl_mariadb_select(out, a->db, sql, t);
 }
 
-/* What the sink computes by itself cannot be written. */
-static bool statement_ask_written(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
-                                  struct sl_trouble *t)
+/* What the sink computes by itself cannot be written, and a column of MySQL's type JSON takes no bytes without a charset. */
+static bool statement_ask_odd(struct sl_apply_statement *s, struct sl_apply *a, const struct sl_table_def *def,
+                              struct sl_trouble *t)
 {
+    static const char generated[] = "(extra LIKE '%VIRTUAL%' OR extra LIKE '%STORED%' OR extra LIKE '%PERSISTENT%')";
+    char what[256], rest[256];
     MYSQL_RES *result = NULL;
     MYSQL_ROW row;
-    if (!statement_ask_columns(&result, a, def, "column_name",
-                               "(extra LIKE '%VIRTUAL%' OR extra LIKE '%STORED%' OR extra LIKE '%PERSISTENT%')", t))
+    snprintf(what, sizeof what, "column_name, data_type = 'json', %s", generated);
+    snprintf(rest, sizeof rest, "(data_type = 'json' OR %s)", generated);
+    if (!statement_ask_columns(&result, a, def, what, rest, t))
         return false;
     while ((row = mysql_fetch_row(result))) {
         for (uint32_t i = 0; i < def->column_count; i++) {
-            if (row[0] && sl_str_eq(def->columns[i].name, sl_str_of(row[0])))
-                s->columns[i].is_written = false;
+            if (!row[0] || !row[1] || !row[2] || !sl_str_eq(def->columns[i].name, sl_str_of(row[0])))
+                continue;
+            s->columns[i].is_json = row[1][0] == '1';
+            s->columns[i].is_written = row[2][0] != '1';
         }
     }
     mysql_free_result(result);
     return true;
 }
 
-/* once, and as often again as there are more rows */
-static void statement_repeat(struct sl_text *sql, struct sl_str once, const char *between, uint32_t rows)
+static void statement_repeat(struct sl_text *sql, struct sl_str once, const char *between, uint32_t times)
 {
-    sl_text_str(sql, once);
-    for (uint32_t i = 1; i < rows && !sql->cut; i++) {
+    for (uint32_t i = 0; i < times && !sql->cut; i++) {
         sl_text_cstr(sql, between);
         sl_text_str(sql, once);
     }
 }
 
+static void statement_spell_marks(struct sl_text *sql, const struct sl_apply_statement *s)
+{
+    const char *between = "(";
+    for (uint32_t i = 0; i < s->column_count; i++) {
+        if (!s->columns[i].is_written)
+            continue;
+        sl_text_cstr(sql, between);
+        sl_text_cstr(sql, s->columns[i].is_json ? "CONVERT(? USING utf8mb4)" : "?");
+        between = ", ";
+    }
+    sl_text_cstr(sql, ")");
+}
+
 static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_statement *s,
                                     const struct sl_table_def *def, uint32_t rows)
 {
-    char row[3 * STATEMENT_COLUMNS_MAX + 8];
-    struct sl_text marks;
     const char *between = "";
     sl_text_cstr(sql, "REPLACE INTO ");
     statement_table(sql, def);
@@ -104,17 +117,9 @@ static void statement_spell_replace(struct sl_text *sql, const struct sl_apply_s
         between = ", ";
     }
     sl_text_cstr(sql, ") VALUES ");
-    sl_text_init(&marks, row, sizeof row);
-    between = "(?";
-    for (uint32_t i = 0; i < def->column_count; i++) {
-        if (!s->columns[i].is_written)
-            continue;
-        sl_text_cstr(&marks, between);
-        between = ", ?";
-    }
-    sl_text_cstr(&marks, ")");
-    sql->cut = sql->cut || marks.cut;
-    statement_repeat(sql, (struct sl_str){ row, marks.len }, ", ", rows);
+    size_t start = sql->len;
+    statement_spell_marks(sql, s);
+    statement_repeat(sql, (struct sl_str){ sql->ptr + start, sql->len - start }, ", ", rows - 1);
 }
 
 /* ---- keys ---- */
@@ -184,7 +189,8 @@ static bool statement_spell_delete(struct sl_text *sql, struct sl_apply *a, cons
     statement_table(sql, def);
     sl_text_cstr(sql, " WHERE ");
     sql->cut = sql->cut || key.cut;
-    statement_repeat(sql, (struct sl_str){ row, key.len }, " OR ", rows);
+    sl_text_str(sql, (struct sl_str){ row, key.len });
+    statement_repeat(sql, (struct sl_str){ row, key.len }, " OR ", rows - 1);
     return true;
 }
 
@@ -289,7 +295,7 @@ static struct sl_apply_statement *statement_new(struct sl_apply *a, const struct
             s->columns[i].is_written = true;
         }
         s->has_in = statement_can_in(def);
-        is_good = statement_ask_written(s, a, def, t) && sl_statement_step(a, s, false, SL_STATEMENT_1, t) &&
+        is_good = statement_ask_odd(s, a, def, t) && sl_statement_step(a, s, false, SL_STATEMENT_1, t) &&
                   sl_statement_step(a, s, true, SL_STATEMENT_1, t);
     } else {
         sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for a statement");

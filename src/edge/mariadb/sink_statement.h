@@ -7,6 +7,7 @@
 /* The prepared statements of one definition of a table, kept by the apply that made them. Private to the sink. */
 struct sl_apply_column {
     bool is_key, is_written; /* generated columns are not written */
+    bool is_json;            /* MySQL's own type */
 };
 
 /* A statement is prepared for one row, which an array of rows can be bound to; where there are no arrays for more too. */

@@ -33,7 +33,7 @@ void sl_source_rows_deinit(struct sl_source_rows *s);
 
 /*
  * Adds the rows of an item (kind ROWS) unless the filter leaves the table out. The event's bytes are copied once, the
- * values are views into the copy. inflated: room for COMPRESSED columns. False: *t says why, the batch can only be
+ * values are views into the copy. inflated: room for COMPRESSED columns and JSON. False: *t says why, the batch can only be
  * dropped.
  */
 SL_CHECKED bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const struct sl_binlog_item *item,
