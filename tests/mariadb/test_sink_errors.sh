@@ -68,6 +68,14 @@ raise 1213 40001 '@tries <= 2'
 copy
 [[ $(mariadb_sql sink -e 'select id, v from t.a') == $'2\ttwo' ]]
 
+echo "== a feed of many tables: each transaction looks at the progress of its own"
+mariadb_sql sink sluice -e "insert into progress (feed, table_id, range_id, maintainer_epoch, placement_seq, ts)
+    select feed, table_id + seq, 0, 1, 1, 0 from progress, seq_1_to_2000 where table_id <> 0 limit 2000"
+read_next() { mariadb_sql sink -e "show global status like 'Handler_read_next'" | cut -f 2; }
+before=$(read_next)
+copy
+(($(read_next) - before < 2000)) || { echo "all rows of the feed were read: $(read_next), $before before" >&2 && exit 1; }
+
 echo "== a lock that is held"
 mariadb_sql sink t -e 'drop trigger fault; drop database sluice; delete from a'
 mkfifo "$SL_MARIADB_DIR/fifo"

@@ -275,9 +275,12 @@ bool sl_sink_state_advance(MYSQL *db, const struct sl_sink_feed_key *feed, const
     sl_text_u64(&sql, through);
     sl_text_cstr(&sql, ") WHERE feed = ");
     sl_sink_put_feed(&sql, feed);
-    sl_text_cstr(&sql, " AND (table_id, range_id) = (");
-    state_put_span(&sql, span);
-    sl_text_cstr(&sql, ") AND maintainer_epoch = ");
+    /* one by one: for (table_id, range_id) = (...) a server reads all rows of the feed */
+    sl_text_cstr(&sql, " AND table_id = ");
+    sl_text_i64(&sql, span->key.table_id);
+    sl_text_cstr(&sql, " AND range_id = ");
+    sl_text_u64(&sql, state_range_id(&span->key));
+    sl_text_cstr(&sql, " AND maintainer_epoch = ");
     sl_text_u64(&sql, span->placement.maintainer_epoch);
     sl_text_cstr(&sql, " AND placement_seq = ");
     sl_text_u64(&sql, span->placement.seq);
