@@ -155,6 +155,17 @@ static uint32_t batch_table_of(struct sl_batch *b, struct sl_table_def *def)
     return b->table_last = *slot;
 }
 
+bool sl_batch_takes(struct sl_batch *b, const struct sl_table_def *def)
+{
+    if (b->table_last != 0 && b->tables[b->table_last - 1].def == def)
+        return true;
+    uint32_t index = sl_batch_find_table(b, def->table_id);
+    if (index == SL_ROW_NONE)
+        return true;
+    b->table_last = index + 1; /* who asks adds rows to it next */
+    return b->tables[index].def == def;
+}
+
 /* ---- filling ---- */
 
 static bool batch_grow_rows(struct sl_batch *b)

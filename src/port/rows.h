@@ -168,6 +168,8 @@ struct sl_row_images {
 };
 SL_CHECKED bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
                              struct sl_row_images *images);
+/* Whether rows of def may be added: a batch has one definition of each table. */
+bool sl_batch_takes(struct sl_batch *b, const struct sl_table_def *def);
 /* Memory in the batch for the bytes of a value, 8-byte aligned; null without memory. */
 uint8_t *sl_batch_bytes(struct sl_batch *b, size_t size);
 /* Takes back all rows but the first row_count: the source says that they were rolled back. Their memory stays. */

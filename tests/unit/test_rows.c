@@ -64,6 +64,28 @@ static void rows_of_each_table_keep_their_order(void **state)
     sl_assert_u64(defs_alive, 0);
 }
 
+static void a_batch_takes_one_definition_of_each_table(void **state)
+{
+    (void)state;
+    struct sl_table_def *a = new_def(1, 1), *b = new_def(2, 1), *newer = new_def(1, 1);
+    struct sl_batch *batch = sl_batch_new();
+    assert_true(sl_batch_takes(batch, a));
+    add_row(batch, a, 1);
+    add_row(batch, b, 2);
+    assert_true(sl_batch_takes(batch, a) && sl_batch_takes(batch, b));
+    assert_false(sl_batch_takes(batch, newer));
+    assert_true(sl_batch_takes(batch, a));
+    add_row(batch, b, 3);
+    add_row(batch, a, 4);
+    sl_assert_u64(sl_batch_table(batch, 0)->count, 2);
+    sl_assert_u64(sl_batch_table(batch, 1)->count, 2);
+    sl_batch_unref(batch);
+    sl_table_def_unref(a);
+    sl_table_def_unref(b);
+    sl_table_def_unref(newer);
+    sl_assert_u64(defs_alive, 0);
+}
+
 static void what_is_taken_back_is_gone_and_the_rest_keeps_its_order(void **state)
 {
     (void)state;
@@ -146,6 +168,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_each_table_keep_their_order),
+        cmocka_unit_test(a_batch_takes_one_definition_of_each_table),
         cmocka_unit_test(what_is_taken_back_is_gone_and_the_rest_keeps_its_order),
         cmocka_unit_test(run_holds_what_is_after_and_through),
         cmocka_unit_test(images_are_those_of_the_operation),

@@ -293,6 +293,37 @@ static enum sl_code table_read_optional(struct sl_binlog_table *t, struct sl_byt
                     : SL_OK;
 }
 
+/* What a value of the column becomes if nothing has to be computed or filled up; ABSENT: something has. */
+static void column_set_plain(struct sl_binlog_column *col)
+{
+    const uint8_t view = col->collation == SL_COLLATION_BINARY ? SL_VALUE_BYTES : SL_VALUE_TEXT;
+    const uint8_t number = col->is_unsigned ? SL_VALUE_UINT : SL_VALUE_INT;
+    static const uint8_t widths[] = {
+        [SL_MYSQL_TINY] = 1, [SL_MYSQL_SHORT] = 2, [SL_MYSQL_INT24] = 3, [SL_MYSQL_LONG] = 4, [SL_MYSQL_LONGLONG] = 8
+    };
+    const uint8_t length = col->size < 256 ? 1 : 2;
+    if (sl_binlog_type_is_integer(col->type)) {
+        col->kind = number;
+        col->width = widths[col->type];
+    } else if (col->type == SL_MYSQL_VARCHAR || col->type == SL_MYSQL_VAR_STRING ||
+               (col->type == SL_MYSQL_STRING && view == SL_VALUE_TEXT)) {
+        col->kind = view;
+        col->width = length;
+    } else if (col->type == SL_MYSQL_BLOB && col->meta > 0 && col->meta <= 4) {
+        col->kind = view;
+        col->width = (uint8_t)col->meta;
+    }
+}
+
+static void table_set_plain(struct sl_binlog_table *t)
+{
+    t->is_plain = true;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        column_set_plain(&t->columns[i]);
+        t->is_plain = t->is_plain && t->columns[i].kind != SL_VALUE_ABSENT;
+    }
+}
+
 enum sl_code sl_binlog_table_new(struct sl_binlog_table **out, struct sl_bytes body, bool is_mariadb,
                                  struct sl_err *err)
 {
@@ -317,10 +348,12 @@ enum sl_code sl_binlog_table_new(struct sl_binlog_table **out, struct sl_bytes b
     code = table_read_columns(t, &p, err);
     if (code == SL_OK)
         code = table_read_optional(t, p.optional, is_mariadb, err);
-    if (code == SL_OK)
+    if (code == SL_OK) {
+        table_set_plain(t);
         *out = t;
-    else
+    } else {
         free(t);
+    }
     return code;
 }
 

@@ -3,6 +3,7 @@
 #define SL_EDGE_MARIADB_BINLOG_TABLE_H
 
 #include "edge/mariadb/binlog_event.h"
+#include "port/rows.h"
 
 /*
  * A table as its map in the log describes it: what is needed to read the rows behind it, at exactly that position. With
@@ -55,7 +56,9 @@ struct sl_binlog_column {
     uint16_t meta;
     uint16_t size; /* STRING, ENUM, SET: bytes; VARCHAR: bytes at most */
     bool is_nullable;
-    bool is_unsigned;        /* only if the map says signs */
+    bool is_unsigned; /* only if the map says signs */
+    uint8_t kind,
+        width; /* of values that are plain: an integer of so many bytes, or a view behind a length of so many */
     uint32_t collation;      /* 0: not said */
     struct sl_str name;      /* empty: not said */
     struct sl_bytes members; /* ENUM, SET: count and texts, each with its length before it; empty: not said */
@@ -69,6 +72,7 @@ struct sl_binlog_table {
     struct sl_str schema, name;
     uint32_t column_count, key_part_count;
     bool has_signs, has_names, has_key; /* what the optional metadata told */
+    bool is_plain;                      /* the values of all columns are */
     struct sl_bytes map;                /* the whole body: equal bytes, equal table */
     struct sl_binlog_column columns[];
 };

@@ -251,10 +251,63 @@ static bool image_bit(struct sl_bytes bitmap, uint32_t i)
     return (bitmap.ptr[i / 8] >> (i % 8) & 1) != 0;
 }
 
+/* The next eight bytes as a little-endian number, or as many as there are. */
+static uint64_t image_word(const uint8_t *at, const uint8_t *end)
+{
+    uint64_t word = 0;
+    size_t left = (size_t)(end - at);
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && left >= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        return word;
+    }
+    for (size_t i = left < sizeof word ? left : sizeof word; i > 0; i--)
+        word = word << 8 | at[i - 1];
+    return word;
+}
+
+/*
+ * The same as the general way below, for tables whose values are all plain, in less than half of the time: most tables are
+ * such. False: the row ends too early, and c is where it was.
+ */
+static bool image_read_plain(struct sl_value *out, struct sl_cursor *c, const struct sl_binlog_table *table)
+{
+    struct sl_cursor rest = *c;
+    struct sl_bytes nulls = sl_cursor_bytes(&rest, (table->column_count + 7) / 8);
+    const uint8_t *at = rest.at, *end = rest.end;
+    for (uint32_t i = 0; i < table->column_count && !rest.failed; i++) {
+        const struct sl_binlog_column *col = &table->columns[i];
+        const unsigned shift = 64 - 8u * col->width; /* width is 1 to 8 */
+        if (image_bit(nulls, i)) {
+            out[i] = (struct sl_value){ .kind = SL_VALUE_NULL };
+            continue;
+        }
+        uint64_t raw = image_word(at, end) << shift;
+        struct sl_value v = { .kind = col->kind, .v.u = raw >> shift };
+        if (col->width > (size_t)(end - at))
+            return false;
+        at += col->width;
+        if (col->kind == SL_VALUE_INT) {
+            v.v.i = (int64_t)raw >> shift;
+        } else if (col->kind != SL_VALUE_UINT) {
+            v.len = (uint32_t)v.v.u;
+            if (v.len > (size_t)(end - at))
+                return false;
+            v.v.ptr = at;
+            at += v.len;
+        }
+        out[i] = v;
+    }
+    if (!rest.failed)
+        c->at = at;
+    return !rest.failed;
+}
+
 enum sl_code sl_binlog_image_read(struct sl_value *out, struct sl_cursor *c, const struct sl_binlog_table *table,
                                   struct sl_bytes present, uint32_t present_count, const struct sl_value_memory *memory,
                                   struct sl_err *err)
 {
+    if (table->is_plain && present_count == table->column_count && image_read_plain(out, c, table))
+        return SL_OK;
     struct sl_bytes nulls = sl_cursor_bytes(c, (present_count + 7) / 8);
     uint32_t nth = 0;
     for (uint32_t i = 0; i < table->column_count && !c->failed; i++) {

@@ -130,13 +130,6 @@ static enum sl_code rows_add_one(struct sl_batch *into, const struct sl_binlog_i
     return code;
 }
 
-/* A batch has one definition of each table. */
-static bool rows_fit(const struct sl_batch *into, const struct sl_table_def *def)
-{
-    uint32_t index = sl_batch_find_table(into, def->table_id);
-    return index == SL_ROW_NONE || sl_batch_table(into, index)->def == def;
-}
-
 bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const struct sl_binlog_item *item,
                         struct sl_inflate_buffer *inflated, struct sl_trouble *t)
 {
@@ -147,7 +140,7 @@ bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const s
         return false;
     if (!def)
         return true;
-    if (!rows_fit(into, def))
+    if (!sl_batch_takes(into, def))
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "TABLE_CHANGED",
                               "it is read again; do not change tables with sql_log_bin=0",
                               "%.*s.%.*s was changed without a word in the log", (int)def->schema.len, def->schema.ptr,
@@ -163,11 +156,13 @@ bool sl_source_rows_add(struct sl_source_rows *s, struct sl_batch *into, const s
         return sl_trouble_set(t, SL_TROUBLE_PASSING, "NOMEM", "", "no memory for rows");
     memcpy(copy, rows->rows.ptr, rows->rows.len);
     struct sl_cursor c = sl_cursor_of((struct sl_bytes){ copy, rows->rows.len });
-    struct sl_err err = { 0 };
     while (sl_cursor_left(&c) > 0) {
-        enum sl_code code = rows_add_one(into, item, def, &c, &memory, &err);
-        if (code != SL_OK)
-            return sl_source_log_trouble(t, code, &err);
+        enum sl_code code = rows_add_one(into, item, def, &c, &memory, &s->err);
+        if (code == SL_OK)
+            continue;
+        sl_source_log_trouble(t, code, &s->err);
+        s->err = (struct sl_err){ 0 };
+        return false;
     }
     return true;
 }

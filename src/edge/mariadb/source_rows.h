@@ -25,6 +25,8 @@ struct sl_source_rows {
     uint32_t def_count, def_cap;
     uint64_t version_last;
     struct sl_source_latest latest[SL_SOURCE_LATEST];
+    struct sl_err
+        err; /* of a row that cannot be read: to clear one for each event takes longer than to read the event's head */
 };
 
 /* filter and details outlive it. False without memory; to be deinitialised in any case. */
