@@ -276,6 +276,7 @@ struct sl_plane_lane {
     struct sl_plane_lane *touched_next;
     uint64_t row_count;         /* queued and in flight */
     sl_ns trouble_ns, retry_ns; /* since when; how long to wait next */
+    sl_ns trouble_last_ns;      /* when it was there last */
     sl_ns tend_ns;              /* when the writer has something to do by itself; 0: ask it */
     bool is_in_doubt;           /* the last commit may have happened */
 };

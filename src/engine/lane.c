@@ -5,6 +5,7 @@
 #include <time.h>
 
 #define LANE_CLAIMS_MAX 1024u
+#define LANE_FORGETS 2 /* times the longest wait: a trouble of which nothing was heard for so long is over */
 
 /*
  * The worker of one lane. It holds the hub's mutex but for the calls into the sink (between lane_enter and lane_leave).
@@ -52,6 +53,7 @@ static bool lane_wait_again(struct sl_plane_lane *l, const struct sl_trouble *t)
         l->trouble_ns = now;
         l->retry_ns = opts->retry_ns;
     }
+    l->trouble_last_ns = now;
     if (now - l->trouble_ns >= opts->give_up_ns)
         return false;
     l->feed->trouble = *t;
@@ -60,8 +62,20 @@ static bool lane_wait_again(struct sl_plane_lane *l, const struct sl_trouble *t)
     sl_ns end = now + l->retry_ns;
     for (sl_ns left = l->retry_ns; left > 0 && lane_may_write(l); left = end - sl__now())
         sl__cond_wait(&l->changed, &l->feed->hub->mutex, left);
+    l->trouble_last_ns = sl__now();
     l->retry_ns = sl_ns_min(l->retry_ns * 2, opts->retry_ns_max);
     return true;
+}
+
+/*
+ * Who gave up, or whose rows nobody wanted any more, never saw the trouble end. The next one, hours later, is another: it
+ * has all of its time, and the first wait is a short one.
+ */
+static void lane_forget_trouble(struct sl_plane_lane *l)
+{
+    sl_ns gone_ns = LANE_FORGETS * l->feed->plane->opts.retry_ns_max;
+    if (l->trouble_ns != 0 && sl__now() - l->trouble_last_ns > gone_ns)
+        l->trouble_ns = 0;
 }
 
 /* An interruption that nobody asked for is one more trouble that passes. */
@@ -494,6 +508,7 @@ static bool lane_work(struct sl_plane_lane *l, struct lane_claims *claims)
         lane_tend(l);
         return true;
     }
+    lane_forget_trouble(l);
     if (l->claims_head)
         lane_claim(l, claims);
     else if (l->stops_head)

@@ -41,12 +41,14 @@ struct sl_plane_opts {
     uint32_t
         commit_rows_max; /* of one transaction at the sink: it takes what waits, so it is small when there is no lag */
     sl_ns progress_ns;   /* between reports of progress */
-    uint32_t copy_count_max;      /* tables of a source that are copied at once */
-    size_t copy_bytes_max;        /* of a chunk of a copy, about */
-    sl_ns copy_poll_ns;           /* between questions to a sink which tables are to be copied again */
-    sl_ns retry_ns, retry_ns_max; /* wait after a passing trouble: first, then doubled up to the most */
-    sl_ns give_up_ns;             /* a sink that has been in trouble for this long fails its dispatchers */
-    sl_ns slow_ns;                /* the shared reader waits so long for one worker while others have nothing to do;
+    uint32_t copy_count_max; /* tables of a source that are copied at once */
+    size_t copy_bytes_max;   /* of a chunk of a copy, about */
+    sl_ns copy_poll_ns;      /* between questions to a sink which tables are to be copied again */
+    sl_ns retry_ns,
+        retry_ns_max; /* wait after a passing trouble: first, then doubled up to the most, by which a table may
+                                     be late when it is over */
+    sl_ns give_up_ns; /* a sink that has been in trouble for this long fails its dispatchers */
+    sl_ns slow_ns;    /* the shared reader waits so long for one worker while others have nothing to do;
                                      then that one's dispatchers go on by themselves */
     /*
      * Until when the node may write, on CLOCK_BOOTTIME: its lease as the core believes in it. A process that was stopped
@@ -69,7 +71,7 @@ struct sl_plane_opts {
                              .copy_poll_ns = 2 * SL_S,        \
                              .progress_ns = 50 * SL_MS,       \
                              .retry_ns = 20 * SL_MS,          \
-                             .retry_ns_max = 2 * SL_S,        \
+                             .retry_ns_max = 500 * SL_MS,     \
                              .give_up_ns = 60 * SL_S,         \
                              .slow_ns = 200 * SL_MS })
 

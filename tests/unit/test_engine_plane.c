@@ -2,6 +2,8 @@
 #include "tests/support/plane_driver.h"
 #include "tests/support/sl_test.h"
 
+#include <time.h>
+
 static const struct sl_placement first = { 1, 1 }, second = { 1, 2 };
 
 static struct plane_driver a, b;
@@ -346,6 +348,25 @@ static void sink_that_stays_in_trouble_fails_its_dispatchers(void **state)
     plane_driver_close(&a);
 }
 
+static void a_trouble_that_nobody_saw_end_does_not_count_for_the_next_one(void **state)
+{
+    (void)state;
+    struct sl_plane_opts opts = plane_driver_opts();
+    const struct timespec longer = { .tv_nsec = 20 * SL_MS }; /* than two of the longest waits */
+    opts.give_up_ns = 20 * SL_MS;
+    plane_driver_open(&a, &opts);
+    plane_driver_open_feed(&a);
+    plane_model_fail_raises(UINT32_MAX, SL_TROUBLE_PASSING);
+    plane_driver_start(&a, 1, 1, 1, first);
+    plane_driver_until(&a, a.views[1].has_failed);
+    plane_model_fail_raises(1, SL_TROUBLE_PASSING);
+    nanosleep(&longer, NULL);
+    plane_driver_start(&a, 2, 1, 1, second);
+    plane_driver_until(&a, a.views[2].is_ready || a.views[2].has_failed);
+    assert_true(a.views[2].is_ready);
+    plane_driver_close(&a);
+}
+
 static void poisoned_table_fails_alone(void **state)
 {
     (void)state;
@@ -563,6 +584,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(sink_in_trouble_is_tried_again_and_nothing_comes_twice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(commit_in_doubt_comes_twice_only_where_the_sink_keeps_no_ts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sink_that_stays_in_trouble_fails_its_dispatchers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trouble_that_nobody_saw_end_does_not_count_for_the_next_one, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(poisoned_table_fails_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(source_in_trouble_is_opened_again_where_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(source_that_is_lost_fails_those_who_read_it, set_up, tear_down),
