@@ -8,11 +8,20 @@
 
 static size_t payload_number(uint8_t *out, uint64_t v)
 {
-    size_t width = v < 0xfb ? 0 : v < 0x10000 ? 2 : v < 0x1000000 ? 3 : 8;
-    out[0] = width == 0 ? (uint8_t)v : width == 2 ? 0xfc : width == 3 ? 0xfd : 0xfe;
-    for (size_t i = 0; i < width; i++)
+    static const struct {
+        uint64_t below;
+        uint8_t mark, width;
+    } forms[] = { { 0x10000, 0xfc, 2 }, { 0x1000000, 0xfd, 3 }, { UINT64_MAX, 0xfe, 8 } };
+    size_t form = 0;
+    out[0] = (uint8_t)v;
+    if (v < 0xfb)
+        return 1;
+    while (v >= forms[form].below)
+        form++;
+    out[0] = forms[form].mark;
+    for (size_t i = 0; i < forms[form].width; i++)
         out[1 + i] = (uint8_t)(v >> 8 * i);
-    return 1 + width;
+    return 1u + forms[form].width;
 }
 
 size_t mysql_payload_field(uint8_t *out, uint8_t type, uint64_t number)

@@ -275,6 +275,23 @@ static void more_or_less_than_was_announced_is_refused(void **state)
     sl_assert_i64(read_all(&out), SL_MALFORMED);
 }
 
+static void nothing_comes_out_behind_the_announced_size(void **state)
+{
+    (void)state;
+    static uint8_t frame[4096];
+    for (size_t i = 0; i < 1000; i++)
+        add_event(50, 1);
+    size_t size = mysql_payload_compress(frame, sizeof frame, (struct sl_bytes){ events, events_len }, 3);
+    for (uint64_t compression = 0; compression < 256; compression += 255) {
+        body_len = 0;
+        finish_body(compression == 0 ? frame : events, compression == 0 ? size : events_len, compression, 2 * 69);
+        sl_assert_i64(open_body(), SL_OK);
+        sl_assert_i64(sl_payload_next(&payload, &event, &err), SL_OK);
+        sl_assert_i64(sl_payload_next(&payload, &event, &err), SL_OK);
+        sl_assert_i64(sl_payload_next(&payload, &event, &err), SL_TRUNCATED);
+    }
+}
+
 static void a_bomb_is_stopped_where_it_said_that_it_ends(void **state)
 {
     (void)state;
@@ -376,6 +393,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(headers_that_do_not_say_enough_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_beginning_of_a_transaction_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_or_less_than_was_announced_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_comes_out_behind_the_announced_size, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bomb_is_stopped_where_it_said_that_it_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory_grows_with_what_comes_out_and_not_with_what_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_event_that_is_too_large_or_too_small_is_refused, set_up, tear_down),

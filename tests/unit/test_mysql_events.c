@@ -300,6 +300,20 @@ static void a_tagged_gtid_begins_a_group_too(void **state)
     assert_true(item.ends_group);
 }
 
+static void a_change_of_a_replication_group_is_a_group_without_rows(void **state)
+{
+    (void)state;
+    static const uint8_t commit_body[] = {
+        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'C', 'O', 'M', 'M', 'I', 'T',
+    };
+    sl_assert_i64(FEED(SL_BINLOG_MYSQL_GTID, gtid_body), SL_OK);
+    sl_assert_i64(FEED(SL_BINLOG_QUERY, begin_body), SL_OK);
+    sl_assert_i64(feed(SL_BINLOG_MYSQL_VIEW_CHANGE, "a view", 6), SL_OK);
+    sl_assert_i64(item.kind, SL_BINLOG_NOTHING);
+    sl_assert_i64(FEED(SL_BINLOG_QUERY, commit_body), SL_OK);
+    assert_true(item.ends_group && !item.is_undone);
+}
+
 static void a_statement_without_begin_is_a_schema_change(void **state)
 {
     (void)state;
@@ -721,6 +735,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_group_begins_at_its_gtid_and_ends_with_its_xid, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_gtid_says_is_read_field_by_field, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_tagged_gtid_begins_a_group_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_change_of_a_replication_group_is_a_group_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_statement_without_begin_is_a_schema_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_statement_inside_of_a_transaction_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_map_with_all_its_metadata_describes_the_table, set_up, tear_down),

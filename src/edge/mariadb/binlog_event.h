@@ -37,6 +37,8 @@ enum sl_binlog_type {
     SL_BINLOG_MYSQL_GTID = 33,
     SL_BINLOG_MYSQL_ANONYMOUS_GTID = 34,
     SL_BINLOG_MYSQL_PREVIOUS_GTIDS = 35,
+    SL_BINLOG_MYSQL_CONTEXT = 36, /* of group replication, as is the next one: about who has seen what, not rows */
+    SL_BINLOG_MYSQL_VIEW_CHANGE = 37,
     SL_BINLOG_XA_PREPARE = 38,
     SL_BINLOG_MYSQL_PARTIAL_UPDATE = 39,
     SL_BINLOG_MYSQL_PAYLOAD = 40,

@@ -294,7 +294,8 @@ static void json_open(struct json_writer *w, uint8_t type, struct sl_bytes bytes
     o.width = type == JSON_LARGE_OBJECT || type == JSON_LARGE_ARRAY ? 4 : 2;
     o.count = (uint32_t)sl_cursor_le(&c, o.width);
     uint64_t size = sl_cursor_le(&c, o.width);
-    uint64_t values_at = 2u * o.width + (o.is_object ? (uint64_t)o.count * (o.width + 2u) : 0);
+    o.keys_at = 2u * o.width;
+    uint64_t values_at = o.keys_at + (o.is_object ? (uint64_t)o.count * (o.width + 2u) : 0);
     uint64_t data_at = values_at + (uint64_t)o.count * (o.width + 1u);
     if (c.failed || size > bytes.len) {
         json_fail(w, SL_TRUNCATED, "ends too early");
@@ -309,7 +310,6 @@ static void json_open(struct json_writer *w, uint8_t type, struct sl_bytes bytes
         return;
     }
     o.bytes = (struct sl_bytes){ bytes.ptr, (size_t)size };
-    o.keys_at = 2u * o.width;
     o.values_at = (uint32_t)values_at;
     o.data_at = (uint32_t)data_at;
     w->open[w->depth++] = o;

@@ -468,6 +468,8 @@ static enum sl_code stream_on_event(struct sl_binlog_stream *s, const struct sl_
     case SL_BINLOG_GTID_LIST:
     case SL_BINLOG_MYSQL_PREVIOUS_GTIDS:
     case SL_BINLOG_MYSQL_HEARTBEAT_V2:
+    case SL_BINLOG_MYSQL_CONTEXT:
+    case SL_BINLOG_MYSQL_VIEW_CHANGE:
     case SL_BINLOG_START_ENCRYPTION:
         return SL_OK;
     default:
