@@ -5,6 +5,8 @@ Answers like a server of MySQL 8.4 that has one log file, as far as a reader of 
 this shows is that the reader asks for what MySQL has, and what it makes of the log; not that MySQL answers so.
 
     fake_mysql.py LOG [NAME=VALUE...]       prints its port; variables of the server may be set
+    fake_mysql.py - STATEMENTS              is a sink instead, in which each table has a column j of type JSON: writes down
+                                            the first statement that is prepared, and refuses it
 """
 
 import os
@@ -38,8 +40,9 @@ def made_up(kind, body, next_pos=0):
 
 
 class Client:
-    def __init__(self, connection, log, variables):
+    def __init__(self, connection, log, variables, statements):
         self.connection, self.log, self.variables, self.sequence = connection, log, variables, 0
+        self.statements = statements  # the name of a file: a sink
 
     def send(self, payload):
         while True:
@@ -97,6 +100,21 @@ class Client:
         else:
             self.error(1064, "You have an error in your SQL syntax")
 
+    def sink_query(self, sql):
+        if "data_type = 'json'" in sql:
+            self.rows(3, [["j", "1", "0"]])
+        elif sql == "SELECT @@max_allowed_packet":
+            self.rows(1, [[1 << 26]])
+        elif sql.startswith("SELECT"):
+            self.rows(sql.partition(" FROM ")[0].count(",") + 1, [])
+        else:
+            self.fine()
+
+    def refuse_to_prepare(self, sql):
+        with open(self.statements, "ab") as file:
+            file.write(sql + b"\n")
+        self.error(1064, "You have an error in your SQL syntax")
+
     def events(self):
         at = 4
         while at < len(self.log):
@@ -137,7 +155,10 @@ class Client:
             if command[0] == 1:
                 return
             if command[0] == 3:
-                self.query(command[1:].decode("utf-8", "replace"))
+                sql = command[1:].decode("utf-8", "replace")
+                (self.sink_query if self.statements else self.query)(sql)
+            elif command[0] == 0x16 and self.statements:
+                self.refuse_to_prepare(command[1:])
             elif command[0] == 0x12:
                 self.dump(struct.unpack_from("<I", command, 1)[0])
             else:
@@ -153,9 +174,13 @@ class Client:
 
 
 def main():
-    with open(sys.argv[1], "rb") as file:
-        log = file.read()
-    variables = dict(VARIABLES, **dict(word.split("=", 1) for word in sys.argv[2:]))
+    log, variables, statements = b"", VARIABLES, None
+    if sys.argv[1] == "-":
+        statements = sys.argv[2]
+    else:
+        with open(sys.argv[1], "rb") as file:
+            log = file.read()
+        variables = dict(VARIABLES, **dict(word.split("=", 1) for word in sys.argv[2:]))
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     parent = os.getppid()
@@ -166,7 +191,7 @@ def main():
         except socket.timeout:
             continue
         connection.settimeout(None)
-        threading.Thread(target=Client(connection, log, variables).run, daemon=True).start()
+        threading.Thread(target=Client(connection, log, variables, statements).run, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The log reader at a server that speaks as MySQL 8.4 does (fake_mysql.py): compressed transactions, JSON, parts, refusals.
+# At a server that speaks as MySQL 8.4 does (fake_mysql.py): compressed transactions, JSON, parts, refusals, JSON at the sink.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 SL_MARIADB_DIR=$(mktemp -d)
@@ -69,6 +69,16 @@ mariadb_sql sink -e 'create database d; create table d.t (id int primary key, j 
 "$read_source" "$uri" apply "$start" "mysql://root@127.0.0.1:$port/"
 mariadb_sql sink --raw -e 'select id, j from d.t where id < 1000 order by id' | expect $'1\t'"$one" $'2\t'"$two" $'3\tNULL' $'4\t'"$two"
 mariadb_sql sink -e 'select count(*), sum(length(v)), sum(json_valid(j)) from d.t' | expect $'34\t31457288\t3'
+
+echo "== a column of the type JSON at a sink of MySQL is given text with a charset"
+source_uri=$uri
+fake sink - "$SL_MARIADB_DIR/statements"
+if "$read_source" "$source_uri" apply "$start" "$uri" >"$SL_MARIADB_DIR/out" 2>&1; then
+    echo "test: a sink that refuses every statement was written to" >&2
+    exit 1
+fi
+# shellcheck disable=SC2016 # names of SQL
+head -n 1 "$SL_MARIADB_DIR/statements" | expect 'REPLACE INTO `d`.`t` (`id`, `j`, `v`) VALUES (?, CONVERT(? USING utf8mb4), ?)'
 
 echo "== what cannot be read is refused with the setting to change"
 "$SL_BUILD_DIR/tests/write_mysql_log" "$log.partial" partial
