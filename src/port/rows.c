@@ -194,8 +194,8 @@ static void batch_link(struct sl_batch *b, uint32_t index)
     t->count++;
 }
 
-bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
-                  struct sl_row_images *images)
+bool sl_batch_add_uncleared(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
+                            struct sl_row_images *images)
 {
     SL_REQUIRE(!b->is_sealed && !b->has_ddl);
     SL_REQUIRE(b->row_count == 0 || ts >= b->rows[b->row_count - 1].ts);
@@ -207,7 +207,6 @@ bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op o
     uint32_t table = values ? batch_table_of(b, def) : 0;
     if (table == 0)
         return false;
-    memset(values, 0, image_count * image_size);
     images->before = op == SL_ROW_INSERT ? NULL : values;
     images->after = op == SL_ROW_DELETE ? NULL : values + (image_count - 1) * def->column_count;
     uint32_t index = b->row_count++;
@@ -215,6 +214,19 @@ bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op o
         .ts = ts, .before = images->before, .after = images->after, .table = table - 1, .op = (uint8_t)op
     };
     batch_link(b, index);
+    return true;
+}
+
+bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
+                  struct sl_row_images *images)
+{
+    size_t image_size = def->column_count * sizeof(struct sl_value);
+    if (!sl_batch_add_uncleared(b, def, op, ts, images))
+        return false;
+    if (images->before)
+        memset(images->before, 0, image_size);
+    if (images->after)
+        memset(images->after, 0, image_size);
     return true;
 }
 

@@ -168,6 +168,9 @@ struct sl_row_images {
 };
 SL_CHECKED bool sl_batch_add(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
                              struct sl_row_images *images);
+/* The same for who writes all values anyway: they start as anything. */
+SL_CHECKED bool sl_batch_add_uncleared(struct sl_batch *b, struct sl_table_def *def, enum sl_row_op op, sl_ts ts,
+                                       struct sl_row_images *images);
 /* Whether rows of def may be added: a batch has one definition of each table. */
 bool sl_batch_takes(struct sl_batch *b, const struct sl_table_def *def);
 /* Memory in the batch for the bytes of a value, 8-byte aligned; null without memory. */

@@ -119,7 +119,7 @@ static enum sl_code rows_add_one(struct sl_batch *into, const struct sl_binlog_i
 {
     const struct sl_binlog_rows *rows = &item->rows;
     struct sl_row_images images;
-    if (!sl_batch_add(into, def, rows->op, item->ts, &images))
+    if (!sl_batch_add_uncleared(into, def, rows->op, item->ts, &images))
         return sl_err_set(err, SL_NOMEM, "no memory for rows");
     enum sl_code code = SL_OK;
     if (rows->op != SL_ROW_INSERT)
